@@ -1,0 +1,8 @@
+import { base } from './jest.base.config.js';
+
+export default {
+  ...base,
+  testMatch: ['<rootDir>/test/**/*.spec.ts'],
+  testPathIgnorePatterns: ['<rootDir>/test/architecture.spec.ts'],
+  testTimeout: 60_000,
+};

@@ -1,0 +1,6 @@
+import { base } from './jest.base.config.js';
+
+export default {
+  ...base,
+  testMatch: ['<rootDir>/libs/**/*.spec.ts', '<rootDir>/apps/**/*.spec.ts', '<rootDir>/test/architecture.spec.ts'],
+};

@@ -1,0 +1,73 @@
+/** What went wrong, by who must act. The HTTP edge owns the one table from kind to status. */
+export type ErrorKind =
+  | 'bad_request'
+  | 'unauthenticated'
+  | 'payment_required'
+  | 'forbidden'
+  | 'not_found'
+  | 'method_not_allowed'
+  | 'timeout'
+  | 'conflict'
+  | 'gone'
+  | 'too_large'
+  | 'unsupported_media_type'
+  | 'validation'
+  | 'rate_limited'
+  | 'internal'
+  | 'unavailable';
+
+/** One documented row of the error catalogue: a stable code and the sentence that a client may show. */
+export interface ErrorRow {
+  readonly area: string;
+  readonly name: string;
+  readonly kind: ErrorKind;
+  readonly code: string;
+  readonly title: string;
+}
+
+export type ErrorTable<N extends string> = Readonly<Record<N, ErrorRow>>;
+
+/** Declares the errors of one area: `name: [kind, CODE, 'Sentence.']`. Every row ends in the generated error page. */
+export function defineErrors<const N extends string>(
+  area: string,
+  rows: Readonly<Record<N, readonly [kind: ErrorKind, code: string, title: string]>>,
+): ErrorTable<N> {
+  const table: Partial<Record<N, ErrorRow>> = {};
+  for (const name of Object.keys(rows) as N[]) {
+    const [kind, code, title] = rows[name];
+    table[name] = Object.freeze({ area, name, kind, code, title });
+  }
+  return Object.freeze(table) as ErrorTable<N>;
+}
+
+/** A refusal with the public facts about it. `details` reach the client; nothing else does. */
+export interface Refusal {
+  readonly refused: ErrorRow;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** Refuses a command: returned by `decide`, never thrown there. */
+export function refuse(row: ErrorRow, details?: Readonly<Record<string, unknown>>): Refusal {
+  return details === undefined ? { refused: row } : { refused: row, details };
+}
+
+export function isRefusal(value: unknown): value is Refusal {
+  return typeof value === 'object' && value !== null && 'refused' in value;
+}
+
+/** The one throwable of the catalogue, for code outside deciders. `cause` goes to the log only. */
+export class CatalogueError extends Error {
+  readonly row: ErrorRow;
+  readonly details: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(row: ErrorRow, details?: Readonly<Record<string, unknown>>, options?: ErrorOptions) {
+    super(row.title, options);
+    this.name = 'CatalogueError';
+    this.row = row;
+    this.details = details;
+  }
+
+  static of(refusal: Refusal): CatalogueError {
+    return new CatalogueError(refusal.refused, refusal.details);
+  }
+}

@@ -1,0 +1,34 @@
+import type { JsonObject } from './schema.js';
+
+/** One attempt of a job, as its handler sees it. */
+export interface JobAttempt<D extends JsonObject = JsonObject> {
+  /** Stable over retries; a job's command id is its job id. */
+  readonly id: string;
+  readonly data: D;
+  /** 1 for the first attempt. */
+  readonly attempt: number;
+  readonly lastAttempt: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** A job type: its queue, its budget and its handler, which reaches the world only through the ports `P`. */
+export interface Job<D extends JsonObject = JsonObject, P = unknown> {
+  readonly name: string;
+  /** Retries after the first attempt; backoff is exponential with jitter from `retryDelaySeconds`. */
+  readonly retryLimit: number;
+  readonly retryDelaySeconds: number;
+  /** An attempt that runs longer is aborted and counts as failed. */
+  readonly timeoutSeconds: number;
+  readonly concurrency: number;
+  /** Five-field cron in UTC, for jobs that run by the clock. */
+  readonly cron?: string;
+  readonly handle: (attempt: JobAttempt<D>, ports: P) => Promise<void>;
+}
+
+// Registries hold jobs of every type; bivariance is wanted there and only there.
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type AnyJob = Job<any, any>;
+
+export function defineJob<D extends JsonObject, P>(job: Job<D, P>): Job<D, P> {
+  return job;
+}
