@@ -1,0 +1,245 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import pg from 'pg';
+import { DataSource } from 'typeorm';
+import { migrations } from '#migrations/migrations.js';
+import { EmbeddedListener, ServerListener, type Listener } from './listener.js';
+import { openPglite, type PgliteHandle } from './pglite.js';
+
+export type DatabaseTarget =
+  | { readonly url: string }
+  | { readonly dataDir: string }
+  | { readonly memory: true; /** A folder dump to start from instead of initdb. */ readonly from?: Blob };
+
+export interface DatabaseOptions {
+  /** Most connections of a server's pool; PGlite always has one. */
+  readonly poolSize?: number;
+  /** Milliseconds after which the server cancels a statement; 0: never. */
+  readonly statementTimeoutMs?: number;
+  readonly applicationName?: string;
+}
+
+interface Scope {
+  readonly client: pg.PoolClient;
+  readonly transaction: boolean;
+  readonly afterCommit: (() => void)[];
+}
+
+/** The driver's pool behind TypeORM; the only thing that we need of it. */
+interface PostgresDriver {
+  readonly master: pg.Pool;
+}
+
+/**
+ * The one way to Postgres: a server's pool, or the single session of an embedded PGlite. Queries inside `transaction`
+ * use its connection, wherever they are called from. Nothing else may open a connection: on PGlite a second user of the
+ * session would have its rows rolled back by the first.
+ */
+export class Database {
+  private readonly scopes = new AsyncLocalStorage<Scope>();
+
+  private constructor(
+    readonly engine: 'postgres' | 'pglite',
+    /** TypeORM over the same pool, for migrations and entity queries outside transactions. */
+    readonly dataSource: DataSource,
+    private readonly listener: Listener,
+    private readonly lite: PgliteHandle | undefined,
+  ) {}
+
+  /** Opens the target; rejects when it cannot be reached. */
+  static async open(target: DatabaseTarget, options: DatabaseOptions = {}): Promise<Database> {
+    if ('url' in target) return Database.openServer(target.url, options);
+    const lite = await openPglite(target);
+    const dataSource = await connect({ ...lite.config, max: 1, idleTimeoutMillis: 0 });
+    const listener = new EmbeddedListener();
+    const database = new Database('pglite', dataSource, listener, lite);
+    await database.session(async () => {
+      const client = database.scopes.getStore()?.client;
+      client?.on('notification', (message) => listener.deliver(message.channel, message.payload ?? ''));
+      await database.query('set timezone to UTC');
+    });
+    return database;
+  }
+
+  private static async openServer(url: string, options: DatabaseOptions): Promise<Database> {
+    const session = { connectionString: url, application_name: options.applicationName ?? 'nexusrag', keepAlive: true };
+    const dataSource = await connect({
+      ...session,
+      max: options.poolSize ?? 20,
+      statement_timeout: options.statementTimeoutMs ?? 0,
+      connectionTimeoutMillis: 10_000,
+      options: '-c timezone=UTC',
+    });
+    return new Database('postgres', dataSource, new ServerListener(session), undefined);
+  }
+
+  /** Runs one statement in the ambient transaction, or on its own. int8 columns arrive as strings. */
+  async query<R>(text: string, params: readonly unknown[] = []): Promise<R[]> {
+    return (await this.send(text, params)).rows as R[];
+  }
+
+  /** Runs one statement and gives the number of affected rows. */
+  async execute(text: string, params: readonly unknown[] = []): Promise<number> {
+    return (await this.send(text, params)).rowCount ?? 0;
+  }
+
+  /** Runs `work` in one transaction; a nested call joins the outer one. Keep it short and await only its own queries. */
+  async transaction<T>(
+    work: () => Promise<T>,
+    isolation: 'read committed' | 'repeatable read' = 'read committed',
+  ): Promise<T> {
+    const outer = this.scopes.getStore();
+    if (outer?.transaction === true) return work();
+    const afterCommit: (() => void)[] = [];
+    const result = await this.withClient(outer?.client, async (client) => {
+      await client.query(`begin isolation level ${isolation}`);
+      try {
+        const value = await this.scopes.run({ client, transaction: true, afterCommit }, work);
+        await client.query('commit');
+        return value;
+      } catch (error) {
+        await client.query('rollback').catch(() => undefined);
+        throw error;
+      }
+    });
+    for (const action of afterCommit) this.scopes.exit(action);
+    return result;
+  }
+
+  /** Runs `work` on one connection without a transaction, e.g. for session settings. */
+  async session<T>(work: () => Promise<T>): Promise<T> {
+    const outer = this.scopes.getStore();
+    if (outer !== undefined) return work();
+    return this.withClient(undefined, (client) =>
+      this.scopes.run({ client, transaction: false, afterCommit: [] }, work),
+    );
+  }
+
+  /** Runs `work` outside the ambient transaction, on another connection. On PGlite it waits for that transaction to end. */
+  detached<T>(work: () => Promise<T>): Promise<T> {
+    return this.scopes.exit(work);
+  }
+
+  get inTransaction(): boolean {
+    return this.scopes.getStore()?.transaction === true;
+  }
+
+  /** Calls `action` once the ambient transaction has committed; at once when there is none. */
+  afterCommit(action: () => void): void {
+    const scope = this.scopes.getStore();
+    if (scope?.transaction === true) scope.afterCommit.push(action);
+    else action();
+  }
+
+  /** Sends NOTIFY; listeners of every process get it when the transaction commits. Payload below 8,000 bytes. */
+  async notify(channel: string, payload: string): Promise<void> {
+    await this.send('select pg_notify($1, $2)', [channel, payload]);
+  }
+
+  /** Follows a channel until the returned function is called; `''` after a reconnect, for messages may be lost then. */
+  async listen(channel: string, onPayload: (payload: string) => void): Promise<() => Promise<void>> {
+    // Whoever's query carries the message in must not lend its transaction to the handler.
+    const apart = (payload: string): void => this.scopes.exit(() => onPayload(payload));
+    return this.listener.listen(channel, apart, (statement) =>
+      this.detached(() => this.send(statement, [])).then(() => undefined),
+    );
+  }
+
+  /** Runs the pending migrations and gives their number. Safe to call from several processes at once. */
+  async migrate(): Promise<number> {
+    if (this.engine === 'pglite') return (await this.dataSource.runMigrations({ transaction: 'each' })).length;
+    const lock = new pg.Client(this.dataSource.options.extra as pg.ClientConfig);
+    await lock.connect();
+    try {
+      await lock.query(`select pg_advisory_lock(hashtext('nexusrag.migrate'))`);
+      return (await this.dataSource.runMigrations({ transaction: 'each' })).length;
+    } finally {
+      await lock.end();
+    }
+  }
+
+  /** True when a statement succeeds now. */
+  async ping(): Promise<boolean> {
+    return this.detached(() => this.query('select 1')).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** A dump of the embedded folder, to start other databases from; undefined on a server. */
+  async dump(): Promise<Blob | undefined> {
+    return this.lite?.dump();
+  }
+
+  async close(): Promise<void> {
+    await this.listener.close();
+    if (this.dataSource.isInitialized) await this.dataSource.destroy();
+    await this.lite?.close();
+  }
+
+  private async send(text: string, params: readonly unknown[]): Promise<pg.QueryResult> {
+    const scope = this.scopes.getStore();
+    if (scope !== undefined) return scope.client.query(text, params as unknown[]);
+    return this.withClient(undefined, (client) => client.query(text, params as unknown[]));
+  }
+
+  private async withClient<T>(
+    held: pg.PoolClient | undefined,
+    work: (client: pg.PoolClient) => Promise<T>,
+  ): Promise<T> {
+    if (held !== undefined) return work(held);
+    const client = await this.pool.connect();
+    try {
+      const value = await work(client);
+      client.release();
+      return value;
+    } catch (error) {
+      // A broken server connection must not go back; PGlite's one session always does.
+      if (this.engine === 'postgres' && isConnectionLoss(error)) client.release(true);
+      else client.release();
+      throw error;
+    }
+  }
+
+  private get pool(): pg.Pool {
+    return (this.dataSource.driver as unknown as PostgresDriver).master;
+  }
+}
+
+async function connect(extra: object): Promise<DataSource> {
+  const dataSource = new DataSource({
+    type: 'postgres',
+    driver: pg,
+    extra,
+    installExtensions: false,
+    migrations: [...migrations],
+    migrationsTableName: 'schema_migrations',
+    poolErrorHandler: () => undefined,
+  });
+  return dataSource.initialize();
+}
+
+function codeOf(error: unknown): string {
+  const code = typeof error === 'object' && error !== null ? (error as { code?: unknown }).code : undefined;
+  return typeof code === 'string' ? code : '';
+}
+
+const lostMessages = [
+  'Connection terminated',
+  'connection terminated',
+  'Client has encountered',
+  'timeout exceeded when trying to connect',
+];
+const lostCodes = ['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND'];
+
+/** True when the connection broke, so that whether the statement took effect is not known. */
+export function isConnectionLoss(error: unknown): boolean {
+  const code = codeOf(error);
+  if (code.startsWith('08') || code.startsWith('57P') || lostCodes.includes(code)) return true;
+  return error instanceof Error && lostMessages.some((part) => error.message.includes(part));
+}
+
+/** True for errors that may pass by themselves: serialization, deadlock, lost connection, no resources, lock timeout. */
+export function isTransient(error: unknown): boolean {
+  const code = codeOf(error);
+  return ['40001', '40P01', '55P03', '57014'].includes(code) || code.startsWith('53') || isConnectionLoss(error);
+}
