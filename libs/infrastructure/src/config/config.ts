@@ -1,0 +1,165 @@
+import { readFileSync } from 'node:fs';
+
+import { ConfigError, defineConfig, readConfig } from './define-config.js';
+import type { ConfigOfAreas, ConfigSource } from './define-config.js';
+import { boolean, int, list, oneOf, secret, secretUrl, string, url } from './fields.js';
+
+const POSTGRES = ['postgres://', 'postgresql://'];
+const HTTP = ['http://', 'https://'];
+
+/** Every area of the configuration. A variable stands here only when something reads it. */
+export const configAreas = {
+  http: defineConfig('http', 'Where the server listens and what it accepts.', {
+    PORT: int('The port of the HTTP server; 0 takes any free one.', { default: 8000, min: 0, max: 65_535 }),
+    HOST: string('The address to listen on; a container sets 0.0.0.0.', '127.0.0.1'),
+    MAX_BODY_BYTES: int('The longest request body; more is answered with 413.', {
+      default: 10_485_760,
+      min: 1_024,
+      max: 1_073_741_824,
+      unit: 'bytes',
+    }),
+    REQUEST_TIMEOUT_MS: int('How long a client may take to send its request; then 408.', {
+      default: 60_000,
+      min: 1_000,
+      max: 3_600_000,
+      unit: 'ms',
+    }),
+    SHUTDOWN_GRACE_MS: int('How long a stopping server lets open streams and requests finish.', {
+      default: 10_000,
+      min: 0,
+      max: 600_000,
+      unit: 'ms',
+    }),
+    TRUSTED_PROXIES: list('Addresses or networks of proxies whose X-Forwarded-For names the client.'),
+    LEGACY_ROUTES: oneOf('Whether routes without /v1 are served, or answered with 410.', ['serve', 'gone'], 'serve'),
+  }),
+  data: defineConfig('data', 'Where state is kept. With nothing set all of it is in DATA_DIR.', {
+    DATA_DIR: string('The folder of the embedded engine, its keys and its signed heads.', 'var/data'),
+    DATABASE_URL: secretUrl('A Postgres server (15 or later, with pgvector) instead of the embedded engine.', POSTGRES),
+    KEYS_DATABASE_URL: secretUrl('The store of subject keys; it must be left out of backups of the rest.', POSTGRES),
+    REDIS_URL: secretUrl('Shared state (buckets, locks, messages) for more than one process.', [
+      'redis://',
+      'rediss://',
+    ]),
+    EVENTSTORE_URL: secretUrl('An EventStoreDB cluster to hold the event log.', [
+      'esdb://',
+      'esdb+discover://',
+      'kurrentdb://',
+      'kurrentdb+discover://',
+    ]),
+    API_DB_POOL_SIZE: int('Connections that one process holds to the database server.', {
+      default: 20,
+      min: 1,
+      max: 500,
+    }),
+    API_DB_STATEMENT_TIMEOUT_MS: int('The longest a statement may run.', {
+      default: 15_000,
+      min: 100,
+      max: 600_000,
+      unit: 'ms',
+    }),
+  }),
+  crypto: defineConfig('crypto', 'Keys. In embedded mode those that are not set are generated into DATA_DIR.', {
+    CRYPTO_LOCAL_MASTER_KEY: secret('Wraps the subject keys: 32 bytes in base64 or hex.', { minLength: 32 }),
+    LEDGER_SIGNING_KEY: secret('Signs ledger checkpoints: an Ed25519 seed of 32 bytes in base64 or hex.', {
+      minLength: 32,
+    }),
+  }),
+  auth: defineConfig('auth', 'How callers prove who they are.', {
+    AUTH_ENABLED: boolean('Whether API keys are accepted; when false every call is 401 unless the bypass is on.', true),
+    AUTH_DEV_BYPASS: boolean('Accepts X-Tenant-Id and X-Role in place of a key; for development only.', false),
+    AUTH_API_KEY_HEADER: string('The header that carries `Bearer <key>`.', 'Authorization'),
+    OPERATOR_TENANT_ID: string('The tenant whose admins may change what concerns all tenants.', 't1'),
+  }),
+  run: defineConfig('run', 'How questions are answered and streamed.', {
+    RUN_SSE_HEARTBEAT_S: int('A stream that was silent this long gets a heartbeat.', {
+      default: 10,
+      min: 1,
+      max: 300,
+      unit: 's',
+    }),
+    RUN_RESUME_GRACE_S: int('How long a run goes on after its client left.', {
+      default: 30,
+      min: 0,
+      max: 3_600,
+      unit: 's',
+    }),
+    RUN_MAX_CONCURRENCY: int('Runs at one time in one process; more are answered with 503.', {
+      default: 10,
+      min: 1,
+      max: 10_000,
+    }),
+    LLM_FALLBACK: oneOf(
+      'What answers when no model does: passages of the sources, or an error.',
+      ['extractive', 'error'],
+      'extractive',
+    ),
+    DEBUG_EVENTS: boolean('Adds debug.retrieval frames to streams.', false),
+  }),
+  ingest: defineConfig('ingest', 'How documents become chunks.', {
+    INGEST_MAX_CONCURRENCY: int('Ingestions at one time in one process.', { default: 4, min: 1, max: 1_000 }),
+    INGEST_MAX_RETRIES: int('Attempts after the first before a document is marked failed.', {
+      default: 3,
+      min: 0,
+      max: 100,
+    }),
+  }),
+  idempotency: defineConfig('idempotency', 'How repeated requests are recognised.', {
+    IDEMPOTENCY_ENABLED: boolean('Whether Idempotency-Key is honoured.', true),
+    IDEMPOTENCY_TTL_HOURS: int('How long an answer is kept for replay.', {
+      default: 24,
+      min: 1,
+      max: 8_760,
+      unit: 'h',
+    }),
+  }),
+  telemetry: defineConfig('telemetry', 'What the processes tell about themselves.', {
+    LOG_LEVEL: oneOf(
+      'The least severe line that is written.',
+      ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+      'info',
+    ),
+    METRICS_TOKEN: secret('The bearer token for /v1/metrics; without it only this machine may read them.', {
+      minLength: 16,
+    }),
+    OTEL_EXPORTER_OTLP_ENDPOINT: url('The OTLP/HTTP collector for traces; without it none are made.', HTTP),
+    OTEL_SERVICE_NAME: string('The name that traces carry.', 'nexusrag'),
+  }),
+} as const;
+
+export type Config = ConfigOfAreas<typeof configAreas>;
+
+function readFileIfAny(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Rules that concern more than one variable. */
+function contradictions(config: Config): string[] {
+  const problems: string[] = [];
+  if (config.data.EVENTSTORE_URL !== undefined && config.data.DATABASE_URL === undefined)
+    problems.push('EVENTSTORE_URL needs DATABASE_URL, which holds the read models');
+  if (!/^[a-z0-9_]{1,64}$/.test(config.auth.OPERATOR_TENANT_ID))
+    problems.push('OPERATOR_TENANT_ID may hold up to 64 lower-case letters, digits and underscores');
+  if (!/^[A-Za-z0-9-]{1,64}$/.test(config.auth.AUTH_API_KEY_HEADER))
+    problems.push('AUTH_API_KEY_HEADER is not the name of a header');
+  return problems;
+}
+
+/**
+ * Reads and checks the whole configuration once, before anything starts. Throws ConfigError, which lists every problem.
+ * `source` replaces the process's environment and files in tests.
+ */
+export function loadConfig(source: Partial<ConfigSource> = {}): Config {
+  const config = readConfig(configAreas, {
+    env: source.env ?? process.env,
+    readFile: source.readFile ?? readFileIfAny,
+    secretsFolder: source.secretsFolder ?? '/run/secrets',
+  });
+  const problems = contradictions(config);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
