@@ -1,0 +1,60 @@
+import { stem } from './stemmer.js';
+import { stopwords } from './stopwords.js';
+
+const ascii = /^[\x00-\x7f]*$/u;
+const combining = /[\u0300-\u036f]/gu;
+const words = /[\p{L}\p{N}\p{M}]+(?:['’][\p{L}]+)*/gu;
+const unspaced =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}ー]/u;
+const plain = /^[\x00-\x7f]+$/u;
+
+/** Lower case, compatibility forms (NFKC) and Latin accents folded away, so that "Ｃａｆé" and "cafe" are one word. */
+export function fold(text: string): string {
+  if (ascii.test(text)) return text.toLowerCase();
+  return text.normalize('NFKD').replace(combining, '').toLowerCase().normalize('NFKC');
+}
+
+/** The words of a text in order, folded; scripts that write no spaces give overlapping pairs of characters. */
+export function tokenize(text: string): string[] {
+  const tokens: string[] = [];
+  for (const [match] of fold(text).matchAll(words)) {
+    if (plain.test(match) || !unspaced.test(match)) tokens.push(possessive(match));
+    else pushPairs(match, tokens);
+  }
+  return tokens;
+}
+
+/** The index terms of a text: its words without English stop words, stemmed. A text of stop words alone keeps them. */
+export function terms(text: string): string[] {
+  const tokens = tokenize(text);
+  const kept = tokens.filter((token) => !stopwords.has(token));
+  return (kept.length === 0 ? tokens : kept).map(stem);
+}
+
+function possessive(word: string): string {
+  const apostrophe = word.search(/['’]/u);
+  if (apostrophe === -1) return word;
+  const tail = word.slice(apostrophe + 1);
+  return tail === 's' ? word.slice(0, apostrophe) : word.replaceAll(/['’]/gu, '');
+}
+
+function pushPairs(run: string, tokens: string[]): void {
+  const characters = Array.from(run);
+  let latin = '';
+  const flush = (): void => {
+    if (latin !== '') tokens.push(latin);
+    latin = '';
+  };
+  characters.forEach((character, at) => {
+    if (!unspaced.test(character)) {
+      latin += character;
+      return;
+    }
+    flush();
+    const next = characters[at + 1];
+    const previous = characters[at - 1];
+    if (next !== undefined && unspaced.test(next)) tokens.push(character + next);
+    else if (previous === undefined || !unspaced.test(previous)) tokens.push(character);
+  });
+  flush();
+}
