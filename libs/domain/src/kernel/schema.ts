@@ -118,6 +118,7 @@ export const t = {
   array: <T>(item: Field<T>): Field<readonly T[]> => ({
     schema: { type: 'array', items: item.schema },
     optional: false,
+    ...(item.personal === undefined ? {} : { personal: item.personal }),
     check: (value, path) =>
       Array.isArray(value)
         ? firstProblem(value.map((entry, index) => item.check(entry, `${path}[${index}]`)))

@@ -28,3 +28,8 @@ export function parseStream(stream: string): StreamParts | undefined {
   if (dash <= 0 || dot < 0) return undefined;
   return { category: stream.slice(0, dash), tenantId: stream.slice(dash + 1, dot), id: stream.slice(dot + 1) };
 }
+
+/** The id part of one of our stream names. */
+export function streamIdOf(stream: string): string {
+  return parseStream(stream)?.id ?? stream;
+}

@@ -95,8 +95,9 @@ function windowEnd(text: string, start: number, limit: number, size: number): nu
 function nextStart(text: string, start: number, end: number, overlap: number): number {
   const earliest = Math.max(end - overlap, start + 1);
   for (let at = earliest; at < end; at++) if (isSpace(text, at - 1) && !isSpace(text, at)) return at;
-  const whole = splits(text, earliest) ? earliest + 1 : earliest;
-  return Math.min(whole, end);
+  let whole = earliest;
+  while (whole < end && splits(text, whole)) whole++;
+  return whole;
 }
 
 function wholeCharacter(text: string, start: number, hard: number, limit: number): number {

@@ -1,0 +1,74 @@
+import { defineCapability, type Capability } from '../kernel/capability.js';
+import type { EventDefinition } from '../kernel/events.js';
+import { apiKeyErrors, apiKeys } from './api-keys/api-keys.decider.js';
+import { apiKeyEvents } from './api-keys/api-keys.events.js';
+import { apiKeyRows } from './api-keys/api-keys.projection.js';
+import { auditProjection } from './audit/audit.projection.js';
+import { corpora, corpusErrors } from './corpora/corpora.decider.js';
+import { corpusEvents } from './corpora/corpora.events.js';
+import { corpusRows } from './corpora/corpora.projection.js';
+import { providerConfigErrors } from './corpora/provider-config.js';
+import { documentErrors, documents } from './documents/documents.decider.js';
+import { documentEvents } from './documents/documents.events.js';
+import { ingestDocument, purgeDocument } from './documents/documents.handler.js';
+import { documentRows } from './documents/documents.projection.js';
+import { documentReactions } from './documents/documents.reactions.js';
+import { runErrors, runs } from './runs/runs.decider.js';
+import { runEvents } from './runs/runs.events.js';
+import { runRows, sessionRows } from './runs/runs.projection.js';
+import { tenantErrors, tenants } from './tenants/tenants.decider.js';
+import { tenantEvents } from './tenants/tenants.events.js';
+import { tenantRows } from './tenants/tenants.projection.js';
+
+const recorded: readonly Capability[] = [
+  defineCapability({
+    name: 'tenants',
+    events: tenantEvents,
+    errors: tenantErrors,
+    deciders: [tenants],
+    projections: [tenantRows],
+  }),
+  defineCapability({
+    name: 'api-keys',
+    events: apiKeyEvents,
+    errors: apiKeyErrors,
+    deciders: [apiKeys],
+    projections: [apiKeyRows],
+  }),
+  defineCapability({
+    name: 'corpora',
+    events: corpusEvents,
+    errors: { ...corpusErrors, ...providerConfigErrors },
+    deciders: [corpora],
+    projections: [corpusRows],
+  }),
+  defineCapability({
+    name: 'documents',
+    events: documentEvents,
+    errors: documentErrors,
+    deciders: [documents],
+    projections: [documentRows],
+    reactions: [documentReactions],
+    jobs: [ingestDocument, purgeDocument],
+  }),
+  defineCapability({
+    name: 'runs',
+    events: runEvents,
+    errors: runErrors,
+    deciders: [runs],
+    projections: [runRows, sessionRows],
+  }),
+];
+
+/** The definition of every event type, by name. */
+export const eventDefinitions: ReadonlyMap<string, EventDefinition> = new Map(
+  recorded.flatMap((capability) => Object.entries(capability.events)),
+);
+
+export const auditRows = auditProjection(eventDefinitions);
+
+/** Every capability of the platform; the machinery runs these and names none. */
+export const capabilities: readonly Capability[] = [
+  ...recorded,
+  defineCapability({ name: 'audit', events: {}, projections: [auditRows] }),
+];

@@ -1,0 +1,63 @@
+import { defineEvents, type EventOf } from '../../kernel/events.js';
+import { t } from '../../kernel/schema.js';
+
+const resource = ['document', 'documentId'] as const;
+const data = { category: 'data', outcome: 'success', resource } as const;
+
+/** Where the text lies: outside the log, erasable. The hash is over the ciphertext. */
+export const contentRef = { id: t.uuid, sha256: t.sha256, size: t.integer, keyId: t.string } as const;
+export const chunking = { size: t.integer, overlap: t.integer } as const;
+
+export const documentEvents = defineEvents({
+  DocumentSubmitted: {
+    version: 1,
+    data: {
+      documentId: t.string,
+      corpusId: t.string,
+      jobId: t.uuid,
+      filename: t.string,
+      contentType: t.string,
+      ingestSource: t.oneOf('upload_file', 'raw_text'),
+      content: t.object(contentRef),
+      charCount: t.integer,
+      metadataKeys: t.array(t.string),
+      labels: t.jsonObject,
+      chunking: t.object(chunking),
+      overwrite: t.boolean,
+      /** Texts that this submission replaced; they are removed. */
+      replacedContentIds: t.array(t.uuid),
+    },
+    audit: {
+      ...data,
+      type: 'documents.ingest.enqueued',
+      shows: ['corpusId', 'jobId', 'filename', 'contentType', 'ingestSource', 'charCount', 'metadataKeys', 'overwrite'],
+    },
+  },
+  DocumentReindexRequested: {
+    version: 1,
+    data: { documentId: t.string, jobId: t.uuid, chunking: t.object(chunking) },
+    audit: { ...data, type: 'documents.reindex.enqueued', shows: ['jobId', 'chunking'] },
+  },
+  DocumentProcessingStarted: {
+    version: 1,
+    data: { documentId: t.string, jobId: t.uuid },
+    audit: { ...data, type: 'documents.ingest.started', shows: ['jobId'] },
+  },
+  DocumentIndexed: {
+    version: 1,
+    data: { documentId: t.string, jobId: t.uuid, chunkCount: t.integer, embeddingSpace: t.string, reindex: t.boolean },
+    audit: { ...data, type: 'documents.ingest.succeeded', shows: ['jobId', 'chunkCount', 'embeddingSpace', 'reindex'] },
+  },
+  DocumentFailed: {
+    version: 1,
+    data: { documentId: t.string, jobId: t.uuid, reason: t.string },
+    audit: { ...data, outcome: 'failure', type: 'documents.ingest.failed', shows: ['jobId', 'reason'] },
+  },
+  DocumentDeleted: {
+    version: 1,
+    data: { documentId: t.string, corpusId: t.string, contentIds: t.array(t.uuid) },
+    audit: { ...data, type: 'documents.deleted', shows: ['corpusId'] },
+  },
+});
+
+export type DocumentEvent = EventOf<typeof documentEvents>;

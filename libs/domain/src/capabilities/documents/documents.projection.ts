@@ -1,0 +1,93 @@
+import { defineProjection } from '../../kernel/projection.js';
+import { streamIdOf } from '../../kernel/streams.js';
+import type { DocumentEvent } from './documents.events.js';
+
+export const documentRows = defineProjection<DocumentEvent>()({
+  table: 'documents',
+  version: 1,
+  columns: {
+    /** The uuid of the document's stream; the caller's own id is `document_id`. */
+    id: 'text',
+    tenant_id: 'text',
+    document_id: 'text',
+    corpus_id: 'text',
+    filename: 'text',
+    content_type: 'text',
+    ingest_source: 'text',
+    status: 'text',
+    failure_reason: 'text?',
+    content_id: 'text',
+    labels: 'jsonb',
+    /** The chunks that answer questions: those of the job that succeeded last. */
+    index_version: 'text?',
+    num_chunks: 'integer?',
+    last_job_id: 'text',
+    created_at: 'timestamptz',
+    updated_at: 'timestamptz',
+    queued_at: 'timestamptz?',
+    processing_started_at: 'timestamptz?',
+    completed_at: 'timestamptz?',
+    last_reindexed_at: 'timestamptz?',
+  },
+  indexes: [
+    ['tenant_id', 'created_at', 'id'],
+    ['tenant_id', 'corpus_id', 'created_at', 'id'],
+  ],
+  key: (event) => streamIdOf(event.stream),
+  on: {
+    DocumentSubmitted: (event, row) => ({
+      id: streamIdOf(event.stream),
+      tenant_id: event.tenantId,
+      document_id: event.data.documentId,
+      corpus_id: event.data.corpusId,
+      filename: event.data.filename,
+      content_type: event.data.contentType,
+      ingest_source: event.data.ingestSource,
+      status: 'queued',
+      failure_reason: null,
+      content_id: event.data.content.id,
+      labels: event.data.labels,
+      index_version: row?.index_version ?? null,
+      num_chunks: row?.num_chunks ?? null,
+      last_job_id: event.data.jobId,
+      created_at: row?.created_at ?? event.occurredAt,
+      updated_at: event.occurredAt,
+      queued_at: event.occurredAt,
+      processing_started_at: null,
+      completed_at: null,
+      last_reindexed_at: row?.last_reindexed_at ?? null,
+    }),
+    DocumentReindexRequested: (event, row) =>
+      row && {
+        ...row,
+        status: 'queued',
+        failure_reason: null,
+        last_job_id: event.data.jobId,
+        queued_at: event.occurredAt,
+        processing_started_at: null,
+        completed_at: null,
+        updated_at: event.occurredAt,
+      },
+    DocumentProcessingStarted: (event, row) =>
+      row && { ...row, status: 'processing', processing_started_at: event.occurredAt, updated_at: event.occurredAt },
+    DocumentIndexed: (event, row) =>
+      row && {
+        ...row,
+        status: 'succeeded',
+        index_version: event.data.jobId,
+        num_chunks: event.data.chunkCount,
+        completed_at: event.occurredAt,
+        last_reindexed_at: event.data.reindex ? event.occurredAt : row.last_reindexed_at,
+        updated_at: event.occurredAt,
+      },
+    DocumentFailed: (event, row) =>
+      row && {
+        ...row,
+        status: 'failed',
+        failure_reason: event.data.reason,
+        completed_at: event.occurredAt,
+        updated_at: event.occurredAt,
+      },
+    DocumentDeleted: () => null,
+  },
+});

@@ -1,0 +1,26 @@
+import { defineReaction, type Effect } from '../../kernel/reaction.js';
+import { streamIdOf } from '../../kernel/streams.js';
+import type { DocumentEvent } from './documents.events.js';
+
+const ingest = (tenantId: string, stream: string, jobId: string): readonly Effect[] => [
+  { kind: 'job', job: 'documents.ingest', data: { tenantId, documentId: streamIdOf(stream), jobId } },
+];
+
+const purge = (tenantId: string, stream: string, contentIds: readonly string[]): readonly Effect[] =>
+  contentIds.length === 0
+    ? []
+    : [{ kind: 'job', job: 'documents.purge', data: { tenantId, documentId: streamIdOf(stream), contentIds } }];
+
+/** Every accepted document is ingested, and what a deleted one left behind is removed. */
+export const documentReactions = defineReaction<DocumentEvent>({
+  name: 'documents',
+  from: 'beginning',
+  on: {
+    DocumentSubmitted: (event) => [
+      ...ingest(event.tenantId, event.stream, event.data.jobId),
+      ...purge(event.tenantId, event.stream, event.data.replacedContentIds),
+    ],
+    DocumentReindexRequested: (event) => ingest(event.tenantId, event.stream, event.data.jobId),
+    DocumentDeleted: (event) => purge(event.tenantId, event.stream, event.data.contentIds),
+  },
+});

@@ -1,0 +1,130 @@
+import { recorded, specify } from '../../kernel/testing/given.js';
+import { foldRow, type RowOf } from '../../kernel/projection.js';
+import { chunkingOf, documentErrors, documents, type SubmitDocument } from './documents.decider.js';
+import type { DocumentEvent } from './documents.events.js';
+import { documentRows } from './documents.projection.js';
+import { documentReactions } from './documents.reactions.js';
+
+const jobId = '01900000-0000-7000-8000-000000000001';
+const otherJob = '01900000-0000-7000-8000-000000000002';
+const content = { id: '01900000-0000-7000-8000-00000000000c', sha256: 'a'.repeat(64), size: 5, keyId: 'k' };
+const chunking = { size: 1_200, overlap: 150 };
+
+const submit = (over: Partial<SubmitDocument['data']> = {}): SubmitDocument => ({
+  type: 'SubmitDocument',
+  data: {
+    documentId: 'd1',
+    corpusId: 'c1',
+    filename: 'a.txt',
+    contentType: 'text/plain',
+    ingestSource: 'raw_text',
+    content,
+    charCount: 5,
+    metadataKeys: [],
+    labels: {},
+    chunking,
+    overwrite: false,
+    ...over,
+  },
+});
+const submitted: DocumentEvent = {
+  type: 'DocumentSubmitted',
+  data: { ...submit().data, jobId, replacedContentIds: [] },
+};
+const started: DocumentEvent = { type: 'DocumentProcessingStarted', data: { documentId: 'd1', jobId } };
+const indexed: DocumentEvent = {
+  type: 'DocumentIndexed',
+  data: { documentId: 'd1', jobId, chunkCount: 2, embeddingSpace: 'hash-512', reindex: false },
+};
+const reindexAsked: DocumentEvent = {
+  type: 'DocumentReindexRequested',
+  data: { documentId: 'd1', jobId: otherJob, chunking },
+};
+const complete = (id: string) =>
+  ({ type: 'CompleteIndexing', data: { jobId: id, chunkCount: 2, embeddingSpace: 'hash-512' } }) as const;
+
+describe('a document', () => {
+  it('is queued under a fresh job id', () => {
+    specify(documents).given().when(submit()).then(submitted);
+  });
+
+  it('changes nothing when its id is submitted again without overwrite', () => {
+    specify(documents).given(submitted, started, indexed).when(submit()).thenNothing();
+  });
+
+  it('changes nothing while a job has it, also with overwrite', () => {
+    specify(documents)
+      .given(submitted, started)
+      .when(submit({ overwrite: true }))
+      .thenNothing();
+  });
+
+  it('is queued again by overwrite once its job ended', () => {
+    const again: DocumentEvent = {
+      type: 'DocumentSubmitted',
+      data: { ...submit({ overwrite: true }).data, jobId, replacedContentIds: [content.id] },
+    };
+    specify(documents)
+      .given(submitted, started, indexed)
+      .when(submit({ overwrite: true }))
+      .then(again);
+  });
+
+  it('stays in its corpus', () => {
+    specify(documents)
+      .given(submitted)
+      .when(submit({ corpusId: 'c2' }))
+      .refuses(documentErrors.otherCorpus);
+  });
+
+  it('is refused a chunking that could not end', () => {
+    specify(documents)
+      .given()
+      .when(submit({ chunking: { size: 10, overlap: 10 } }))
+      .refuses(documentErrors.invalid);
+  });
+
+  it('is neither deleted nor reindexed while a job has it', () => {
+    const inFlight = specify(documents).given(submitted);
+    inFlight.when({ type: 'DeleteDocument', data: {} }).refuses(documentErrors.inProgress);
+    inFlight.when({ type: 'ReindexDocument', data: { chunking } }).refuses(documentErrors.inProgress);
+  });
+
+  it('is not completed by a job that is not its newest', () => {
+    specify(documents).given(submitted, started, indexed, reindexAsked).when(complete(jobId)).thenNothing();
+  });
+
+  it('completes once, however often its job runs', () => {
+    specify(documents).given(submitted, started).when(complete(jobId)).then(indexed);
+    specify(documents).given(submitted, started, indexed).when(complete(jobId)).thenNothing();
+  });
+
+  it('can be submitted anew after it was deleted', () => {
+    const deleted: DocumentEvent = {
+      type: 'DocumentDeleted',
+      data: { documentId: 'd1', corpusId: 'c1', contentIds: [content.id] },
+    };
+    specify(documents).given(submitted, started, indexed).when({ type: 'DeleteDocument', data: {} }).then(deleted);
+    specify(documents).given(submitted, started, indexed, deleted).when(submit()).then(submitted);
+  });
+
+  it('keeps answering with its old chunks while it is reindexed', () => {
+    type Row = RowOf<typeof documentRows.columns>;
+    const history = [submitted, started, indexed, reindexAsked];
+    const row = history.reduce<Row | undefined>(
+      (old, event) => foldRow(documentRows, recorded(event, { stream: 'documents-t1.x' }), old),
+      undefined,
+    );
+    expect(row).toMatchObject({ status: 'queued', index_version: jobId, last_job_id: otherJob, num_chunks: 2 });
+  });
+
+  it('asks for an ingestion job once it is submitted', () => {
+    expect(
+      documentReactions.on.DocumentSubmitted?.(recorded(submitted as never, { stream: 'documents-t1.x' })),
+    ).toEqual([{ kind: 'job', job: 'documents.ingest', data: { tenantId: 't1', documentId: 'x', jobId } }]);
+  });
+
+  it('has an overlap below its size by default, however small the size', () => {
+    for (const size of [1, 7, 8, 100, 1_200, 5_000]) expect(chunkingOf(size, undefined).overlap).toBeLessThan(size);
+  });
+});

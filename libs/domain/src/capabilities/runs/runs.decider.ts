@@ -1,0 +1,80 @@
+import { defineDecider, type Decision } from '../../kernel/decider.js';
+import { defineErrors, refuse } from '../../kernel/errors.js';
+import type { RunEvent } from './runs.events.js';
+
+export const runErrors = defineErrors('runs', {
+  notFound: ['not_found', 'NOT_FOUND', 'Run not found'],
+  alreadyStarted: ['conflict', 'RUN_ALREADY_STARTED', 'The run has been started'],
+  corpusNotFound: ['not_found', 'RETRIEVAL_CONFIG_INVALID', 'corpus not found'],
+  providerUnavailable: [
+    'unavailable',
+    'RETRIEVAL_CONFIG_INVALID',
+    'The retrieval provider of this corpus is not available',
+  ],
+  retrievalFailed: ['unavailable', 'RETRIEVAL_ERROR', 'Retrieval failed'],
+  busy: ['unavailable', 'SERVICE_BUSY', 'All run slots are taken'],
+  interrupted: ['unavailable', 'RUN_INTERRUPTED', 'The run was interrupted before it ended'],
+});
+
+type DataOf<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>['data'];
+
+export interface StartRun {
+  readonly type: 'StartRun';
+  readonly data: DataOf<'RunStarted'>;
+}
+
+export interface CompleteRun {
+  readonly type: 'CompleteRun';
+  readonly data: Omit<DataOf<'RunCompleted'>, 'runId' | 'sessionId'>;
+}
+
+export interface FailRun {
+  readonly type: 'FailRun';
+  readonly data: Omit<DataOf<'RunFailed'>, 'runId' | 'sessionId'>;
+}
+
+export interface CancelRun {
+  readonly type: 'CancelRun';
+  readonly data: Omit<DataOf<'RunCancelled'>, 'runId' | 'sessionId'>;
+}
+
+export type RunCommand = StartRun | CompleteRun | FailRun | CancelRun;
+
+export type RunState =
+  | { readonly status: 'absent' }
+  | { readonly status: 'running' | 'ended'; readonly runId: string; readonly sessionId: string };
+
+/** One stream a run: it starts once and ends once, whoever says so first. */
+export const runs = defineDecider<RunCommand, RunEvent, RunState>({
+  category: 'runs',
+  initial: { status: 'absent' },
+  decide: (command, state) => {
+    if (command.type === 'StartRun') return start(command, state);
+    if (state.status === 'absent') return refuse(runErrors.notFound);
+    if (state.status === 'ended') return [];
+    const { runId, sessionId } = state;
+    switch (command.type) {
+      case 'CompleteRun':
+        return [{ type: 'RunCompleted', data: { runId, sessionId, ...command.data } }];
+      case 'FailRun':
+        return [{ type: 'RunFailed', data: { runId, sessionId, ...command.data } }];
+      case 'CancelRun':
+        return [{ type: 'RunCancelled', data: { runId, sessionId, ...command.data } }];
+    }
+  },
+  evolve: (state, event) => {
+    switch (event.type) {
+      case 'RunStarted':
+        return { status: 'running', runId: event.data.runId, sessionId: event.data.sessionId };
+      case 'RunCompleted':
+      case 'RunFailed':
+      case 'RunCancelled':
+        return state.status === 'absent' ? state : { ...state, status: 'ended' };
+    }
+  },
+});
+
+function start(command: StartRun, state: RunState): Decision<RunEvent> {
+  if (state.status !== 'absent') return refuse(runErrors.alreadyStarted);
+  return [{ type: 'RunStarted', data: command.data }];
+}

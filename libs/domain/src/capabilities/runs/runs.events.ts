@@ -1,0 +1,65 @@
+import { defineEvents, type EventOf } from '../../kernel/events.js';
+import { t } from '../../kernel/schema.js';
+
+const resource = ['run', 'runId'] as const;
+const run = { category: 'run', outcome: 'success', resource } as const;
+const contentRef = t.object({ id: t.uuid, sha256: t.sha256, size: t.integer, keyId: t.string });
+
+/** How many frames the stream had, and the SHA-256 of their bytes in order. */
+const frames = t.object({ count: t.integer, sha256: t.sha256 });
+
+export const runEvents = defineEvents({
+  RunStarted: {
+    version: 1,
+    data: {
+      runId: t.uuid,
+      sessionId: t.string,
+      corpusId: t.string,
+      topK: t.nullable(t.integer),
+      message: contentRef,
+    },
+    audit: { ...run, type: 'run.invoked', shows: ['sessionId', 'corpusId', 'topK'] },
+  },
+  RunCompleted: {
+    version: 1,
+    data: {
+      runId: t.uuid,
+      sessionId: t.string,
+      answer: contentRef,
+      citationCount: t.integer,
+      chunkCount: t.integer,
+      degraded: t.boolean,
+      reasonCode: t.nullable(t.string),
+      frames,
+      durationMs: t.integer,
+    },
+    audit: {
+      ...run,
+      type: 'run.completed',
+      shows: ['sessionId', 'citationCount', 'chunkCount', 'degraded', 'reasonCode', 'durationMs'],
+    },
+  },
+  RunFailed: {
+    version: 1,
+    data: {
+      runId: t.uuid,
+      sessionId: t.string,
+      code: t.string,
+      frames: t.nullable(frames),
+      durationMs: t.nullable(t.integer),
+    },
+    audit: { ...run, outcome: 'failure', type: 'run.failed', shows: ['sessionId', 'code', 'durationMs'] },
+  },
+  RunCancelled: {
+    version: 1,
+    data: {
+      runId: t.uuid,
+      sessionId: t.string,
+      reason: t.oneOf('client_left', 'shutdown'),
+      frames: t.nullable(frames),
+    },
+    audit: { ...run, outcome: 'failure', type: 'run.cancelled', shows: ['sessionId', 'reason'] },
+  },
+});
+
+export type RunEvent = EventOf<typeof runEvents>;

@@ -1,0 +1,51 @@
+import { foldRow, type RowOf } from '../../kernel/projection.js';
+import { recorded, specify } from '../../kernel/testing/given.js';
+import { runErrors, runs } from './runs.decider.js';
+import type { RunEvent } from './runs.events.js';
+import { runRows, sessionRows } from './runs.projection.js';
+
+const runId = '01900000-0000-7000-8000-00000000000a';
+const content = { id: '01900000-0000-7000-8000-00000000000c', sha256: 'a'.repeat(64), size: 5, keyId: 'k' };
+const frames = { count: 4, sha256: 'b'.repeat(64) };
+const begin = { runId, sessionId: 's1', corpusId: 'c1', topK: 5, message: content };
+const result = {
+  answer: content,
+  citationCount: 1,
+  chunkCount: 5,
+  degraded: true,
+  reasonCode: 'llm_unconfigured',
+  frames,
+  durationMs: 9,
+};
+const started: RunEvent = { type: 'RunStarted', data: begin };
+const completed: RunEvent = { type: 'RunCompleted', data: { runId, sessionId: 's1', ...result } };
+
+describe('a run', () => {
+  it('starts once', () => {
+    specify(runs).given().when({ type: 'StartRun', data: begin }).then(started);
+    specify(runs).given(started).when({ type: 'StartRun', data: begin }).refuses(runErrors.alreadyStarted);
+  });
+
+  it('ends once, whoever says so first', () => {
+    const cancel = { type: 'CancelRun', data: { reason: 'client_left', frames: null } } as const;
+    specify(runs).given(started).when({ type: 'CompleteRun', data: result }).then(completed);
+    specify(runs).given(started, completed).when(cancel).thenNothing();
+  });
+
+  it('does not end before it started', () => {
+    specify(runs).given().when({ type: 'CompleteRun', data: result }).refuses(runErrors.notFound);
+  });
+
+  it('shows its outcome and the digest of its frames in its row', () => {
+    type Row = RowOf<typeof runRows.columns>;
+    const row = [started, completed].reduce<Row | undefined>((old, e) => foldRow(runRows, recorded(e), old), undefined);
+    expect(row).toMatchObject({ status: 'succeeded', frame_count: 4, frames_sha256: frames.sha256, session_id: 's1' });
+  });
+
+  it('is counted in its session', () => {
+    type Row = RowOf<typeof sessionRows.columns>;
+    const history = [started, completed, started];
+    const row = history.reduce<Row | undefined>((old, e) => foldRow(sessionRows, recorded(e), old), undefined);
+    expect(row).toMatchObject({ id: 's1', runs_started: 2, runs_succeeded: 1 });
+  });
+});
