@@ -1,0 +1,242 @@
+import { isRefusal, CatalogueError, defineErrors } from '#domain/kernel/errors.js';
+import type { Decider, DomainCommand, Facts } from '#domain/kernel/decider.js';
+import type { DomainEvent, EventDefinition, EventMetadata } from '#domain/kernel/events.js';
+import { upcast } from '#domain/kernel/events.js';
+import { checkShape, type JsonObject } from '#domain/kernel/schema.js';
+import { streamName } from '#domain/kernel/streams.js';
+import {
+  AppendOutcomeUnknown,
+  LogUnavailable,
+  WrongExpectedRevision,
+  type AppendResult,
+  type EventLog,
+  type NewEvent,
+  type Position,
+  type StoredEvent,
+} from '../event-log/event-log.js';
+import { derivedId } from './ids.js';
+import { KeyedQueue } from './keyed-queue.js';
+
+export const commandErrors = defineErrors('commands', {
+  contended: ['unavailable', 'STREAM_CONTENDED', 'Too many writers want this at once; try again'],
+});
+
+/** What the edge knows of a command beyond its facts. */
+export interface CommandContext {
+  readonly correlationId?: string | null;
+  readonly causationId?: string | null;
+  readonly traceparent?: string | null;
+  readonly ipAddress?: string | null;
+  readonly userAgent?: string | null;
+}
+
+export interface CommandOutcome<E extends DomainEvent, S> {
+  readonly stream: string;
+  readonly commandId: string;
+  /** The events of this command; empty when it changed nothing. Personal fields are as stored: sealed. */
+  readonly events: readonly E[];
+  readonly state: S;
+  /** Where the log stood after these events; null when the command appended nothing. */
+  readonly position: Position | null;
+  /** True when an earlier attempt of the same command had stored the events. */
+  readonly repeated: boolean;
+}
+
+/** Seals the personal fields of a payload under the keys of their subjects. */
+export type SealPersonal = (
+  definition: EventDefinition,
+  data: JsonObject,
+  place: { readonly tenantId: string; readonly stream: string; readonly eventId: string },
+) => Promise<JsonObject>;
+
+export interface CommandPathOptions {
+  readonly log: EventLog;
+  readonly definitions: ReadonlyMap<string, EventDefinition>;
+  readonly seal: SealPersonal;
+  readonly region?: string | null;
+  /** Called at named steps; tests kill the process there. */
+  readonly onStep?: (step: 'decided' | 'appended') => Promise<void> | void;
+  /** How long conflicts are decided again, in milliseconds; 2,000 by default. */
+  readonly retryForMs?: number;
+}
+
+interface Loaded<S> {
+  readonly state: S;
+  readonly revision: number;
+  /** The events of each command of the stream, to answer a repeat from. */
+  readonly commands: ReadonlyMap<string, readonly StoredEvent[]>;
+}
+
+/** A stream folded up to a revision, kept so that the next command reads only the tail. */
+const CACHED_STREAMS = 2_000;
+const CACHED_EVENTS_PER_STREAM = 1_000;
+
+const jitter = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, Math.random() * millis));
+
+/**
+ * The one way to change state: read the stream, fold, decide, append at the revision that was read. Commands on one
+ * stream queue inside the process; a conflict with another process decides again, for at most `retryForMs`.
+ */
+export class CommandPath {
+  private readonly queue = new KeyedQueue();
+  private readonly cache = new Map<string, Loaded<unknown>>();
+  private readonly retryForMs: number;
+
+  constructor(private readonly options: CommandPathOptions) {
+    this.retryForMs = options.retryForMs ?? 2_000;
+  }
+
+  /** Runs a command. Throws CatalogueError for a refusal; log errors pass through. */
+  async run<C extends DomainCommand, E extends DomainEvent, S>(
+    decider: Decider<C, E, S>,
+    streamId: string,
+    command: C,
+    facts: Facts,
+    context: CommandContext = {},
+  ): Promise<CommandOutcome<E, S>> {
+    const stream = streamName(decider.category, facts.tenantId, streamId);
+    return this.queue.run(stream, () => this.decideUntilStored(decider, stream, command, facts, context));
+  }
+
+  /** The state of a stream as of now. */
+  async load<E extends DomainEvent, S>(decider: Decider<never, E, S>, tenantId: string, streamId: string): Promise<S> {
+    const loaded = await this.read(
+      decider as Decider<DomainCommand, E, S>,
+      streamName(decider.category, tenantId, streamId),
+    );
+    return loaded.state;
+  }
+
+  private async decideUntilStored<C extends DomainCommand, E extends DomainEvent, S>(
+    decider: Decider<C, E, S>,
+    stream: string,
+    command: C,
+    facts: Facts,
+    context: CommandContext,
+  ): Promise<CommandOutcome<E, S>> {
+    const deadline = Date.now() + this.retryForMs;
+    for (let attempt = 0; ; attempt += 1) {
+      const loaded = await this.read(decider, stream);
+      const earlier = loaded.commands.get(facts.commandId);
+      if (earlier !== undefined) return this.answerAgain(loaded, stream, facts.commandId, earlier);
+      const decision = decider.decide(command, loaded.state, facts);
+      if (isRefusal(decision)) throw CatalogueError.of(decision);
+      const base = { stream, commandId: facts.commandId, repeated: false };
+      if (decision.length === 0) return { ...base, events: [], state: loaded.state, position: null };
+      const events = await this.prepare(decision, stream, facts, context);
+      await this.options.onStep?.('decided');
+      try {
+        const result = await this.append(stream, events, loaded.revision);
+        await this.options.onStep?.('appended');
+        const stored = events.map(({ type, data }) => ({ type, data }) as unknown as E);
+        const state = stored.reduce((old, event) => decider.evolve(old, event), loaded.state);
+        return { ...base, events: stored, state, position: result.position };
+      } catch (error) {
+        if (!(error instanceof WrongExpectedRevision)) throw error;
+        if (Date.now() >= deadline) throw new CatalogueError(commandErrors.contended, undefined, { cause: error });
+        await jitter(Math.min(100, 5 * 2 ** attempt));
+      }
+    }
+  }
+
+  /** Appends; while the outcome is unknown the same bytes go to the same revision again. */
+  private async append(stream: string, events: readonly NewEvent[], revision: number): Promise<AppendResult> {
+    const expected = revision < 0 ? ('no-stream' as const) : { revision };
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await this.options.log.append(stream, events, { expected });
+      } catch (error) {
+        const again = error instanceof AppendOutcomeUnknown || (attempt > 0 && error instanceof LogUnavailable);
+        if (!again || attempt >= 20) throw error;
+        await jitter(Math.min(2_000, 25 * 2 ** attempt));
+      }
+    }
+  }
+
+  private async prepare(
+    decision: readonly DomainEvent[],
+    stream: string,
+    facts: Facts,
+    context: CommandContext,
+  ): Promise<readonly NewEvent[]> {
+    const metadata: EventMetadata = {
+      tenantId: facts.tenantId,
+      actor: facts.actor,
+      commandId: facts.commandId,
+      requestId: facts.requestId,
+      correlationId: context.correlationId ?? facts.requestId,
+      causationId: context.causationId ?? null,
+      traceparent: context.traceparent ?? null,
+      region: this.options.region ?? null,
+      epoch: this.options.log.epoch,
+      occurredAt: facts.now,
+      ...(context.ipAddress == null ? {} : { ipAddress: context.ipAddress }),
+      ...(context.userAgent == null ? {} : { userAgent: context.userAgent.slice(0, 256) }),
+    };
+    return Promise.all(
+      decision.map(async (event, index) => {
+        const definition = this.definitionOf(event.type);
+        const problem = checkShape(definition.data, event.data);
+        if (problem !== undefined) throw new TypeError(`${event.type}: ${problem}`);
+        const id = derivedId(facts.commandId, index);
+        const place = { tenantId: facts.tenantId, stream, eventId: id };
+        const data = await this.options.seal(definition, event.data as JsonObject, place);
+        return { id, type: event.type, schemaVersion: definition.version, data, metadata };
+      }),
+    );
+  }
+
+  private async read<C extends DomainCommand, E extends DomainEvent, S>(
+    decider: Decider<C, E, S>,
+    stream: string,
+  ): Promise<Loaded<S>> {
+    const cached = this.cache.get(stream) as Loaded<S> | undefined;
+    let { state, revision } = cached ?? { state: decider.initial, revision: -1 };
+    const commands = new Map(cached?.commands);
+    for await (const event of this.options.log.readStream(stream, { from: revision + 1 })) {
+      revision = event.revision;
+      const of = event.metadata.commandId;
+      commands.set(of, [...(commands.get(of) ?? []), event]);
+      state = decider.evolve(state, this.newest(event) as unknown as E);
+    }
+    const loaded = { state, revision, commands };
+    this.remember(stream, loaded);
+    return loaded;
+  }
+
+  private newest(event: StoredEvent): DomainEvent {
+    const definition = this.definitionOf(event.type);
+    return { type: event.type, data: upcast(definition, event.type, event.schemaVersion, event.data) };
+  }
+
+  private remember(stream: string, loaded: Loaded<unknown>): void {
+    this.cache.delete(stream);
+    if (loaded.revision < 0 || loaded.revision >= CACHED_EVENTS_PER_STREAM) return;
+    this.cache.set(stream, loaded);
+    const oldest = this.cache.keys().next().value;
+    if (this.cache.size > CACHED_STREAMS && oldest !== undefined) this.cache.delete(oldest);
+  }
+
+  private answerAgain<E extends DomainEvent, S>(
+    loaded: Loaded<S>,
+    stream: string,
+    commandId: string,
+    earlier: readonly StoredEvent[],
+  ): CommandOutcome<E, S> {
+    const events = earlier.map((event) => this.newest(event) as unknown as E);
+    return {
+      stream,
+      commandId,
+      events,
+      state: loaded.state,
+      position: earlier.at(-1)?.position ?? null,
+      repeated: true,
+    };
+  }
+
+  private definitionOf(type: string): EventDefinition {
+    const definition = this.options.definitions.get(type);
+    if (definition === undefined) throw new TypeError(`event type ${type} is not declared`);
+    return definition;
+  }
+}
