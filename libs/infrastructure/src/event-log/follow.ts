@@ -1,0 +1,86 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Batch, EventLog, Page, SubscribeOptions } from './event-log.js';
+
+const FIRST_POLL_MS = 20;
+const LAST_POLL_MS = 250;
+const HEARTBEAT_MS = 900;
+
+/** Wakes those who wait at the head. A nudge between `version` and `wait` is not lost. */
+export class Nudges {
+  private readonly waiters = new Set<() => void>();
+  version = 0;
+
+  nudge(): void {
+    this.version += 1;
+    for (const wake of this.waiters) wake();
+  }
+
+  /** Resolves at the first nudge after `seen`, after `ms`, or when the signal aborts. */
+  wait(seen: number, ms: number, signal: AbortSignal): Promise<void> {
+    if (this.version !== seen || signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', wake);
+        this.waiters.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, ms);
+      signal.addEventListener('abort', wake, { once: true });
+      this.waiters.add(wake);
+    });
+  }
+}
+
+export interface FollowOptions {
+  readonly nudges: Nudges;
+  /** True for errors that may pass: the subscription goes on from its last batch, with backoff. */
+  readonly isTransient: (error: unknown) => boolean;
+}
+
+/**
+ * Follows a log by its pages: at once while behind, woken by a nudge or by polling (20 to 250 ms) at the head, with an
+ * empty batch at least every second. Ends when the signal aborts; throws what is not transient.
+ */
+export async function* follow(
+  log: Pick<EventLog, 'readAll'>,
+  options: SubscribeOptions,
+  { nudges, isTransient }: FollowOptions,
+): AsyncGenerator<Batch, void, undefined> {
+  const { signal, filter, batchSize: limit = 1_000 } = options;
+  const query = { limit, ...(filter === undefined ? {} : { filter }) };
+  let after = options.after;
+  let poll = FIRST_POLL_MS;
+  let lastYield = -Infinity;
+  let failures = 0;
+  while (!signal.aborted) {
+    const seen = nudges.version;
+    let page: Page;
+    try {
+      page = await log.readAll({ after, ...query });
+      failures = 0;
+    } catch (error) {
+      if (!isTransient(error)) throw error;
+      failures += 1;
+      await pause(backoff(failures), signal);
+      continue;
+    }
+    if (signal.aborted) return;
+    const moved = page.scannedTo !== after;
+    after = page.scannedTo;
+    if (moved || performance.now() - lastYield >= HEARTBEAT_MS) {
+      yield { events: page.events, scannedTo: after, caughtUp: page.atHead };
+      lastYield = performance.now();
+    }
+    poll = moved ? FIRST_POLL_MS : Math.min(LAST_POLL_MS, poll * 2);
+    if (page.atHead) await nudges.wait(seen, poll, signal);
+  }
+}
+
+function backoff(failures: number): number {
+  return Math.min(2_000, 25 * 2 ** Math.min(failures, 8)) * (0.5 + Math.random() / 2);
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => undefined);
+}

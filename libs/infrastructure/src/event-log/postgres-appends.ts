@@ -1,0 +1,101 @@
+import { isConnectionLoss, isTransient, type Database } from '#infra/database/database.js';
+import {
+  AppendOutcomeUnknown,
+  LogUnavailable,
+  WriterFenced,
+  WrongExpectedRevision,
+  type AppendResult,
+  type Expected,
+} from './event-log.js';
+import { positionOf, type PreparedAppend } from './prepared-append.js';
+
+interface VerdictRow {
+  readonly verdict: 'o' | 'd' | 'c';
+  readonly revision: string;
+  readonly position: string;
+}
+
+const statement = `select verdict, revision, "position"
+  from log.append_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`;
+
+const ATTEMPTS = 5;
+
+/**
+ * Sends a batch as one call of log.append_batch. Deadlocks and clashing ids left nothing behind and are tried again;
+ * a connection lost after the call was sent rejects with `AppendOutcomeUnknown`.
+ */
+export async function appendBatch(
+  database: Database,
+  log: number,
+  epoch: number,
+  batch: readonly PreparedAppend[],
+): Promise<readonly (AppendResult | Error)[]> {
+  const params = paramsOf(log, epoch, batch);
+  for (let attempt = 1; ; attempt += 1) {
+    const progress = { sent: false };
+    try {
+      const rows = await database.detached(() =>
+        database.session(() => {
+          progress.sent = true;
+          return database.query<VerdictRow>(statement, params);
+        }),
+      );
+      return batch.map((append, at) => outcomeOf(append, rows[at]));
+    } catch (error) {
+      if (attempt >= ATTEMPTS || !['40001', '40P01', '23505'].includes(codeOf(error))) {
+        throw errorOf(error, progress.sent, batch[0]?.stream ?? '');
+      }
+    }
+  }
+}
+
+function paramsOf(log: number, epoch: number, batch: readonly PreparedAppend[]): readonly unknown[] {
+  const owners: number[] = [];
+  const events = batch.flatMap((append, at) => {
+    for (let n = 0; n < append.events.length; n += 1) owners.push(at + 1);
+    return append.events;
+  });
+  return [
+    log,
+    epoch,
+    batch.map((append) => append.stream),
+    batch.map((append) => expectedCode(append.expected)),
+    batch.map((append) => append.events.length),
+    owners,
+    events.map((event) => event.id),
+    events.map((event) => event.type),
+    events.map((event) => event.schemaVersion),
+    events.map((event) => event.data),
+    events.map((event) => event.metadata),
+  ];
+}
+
+function expectedCode(expected: Expected): number {
+  if (expected === 'no-stream') return -1;
+  if (expected === 'any') return -2;
+  if (expected === 'stream-exists') return -3;
+  return expected.revision;
+}
+
+function outcomeOf(append: PreparedAppend, row: VerdictRow | undefined): AppendResult | Error {
+  if (row === undefined) return new AppendOutcomeUnknown(append.stream);
+  const revision = Number(row.revision);
+  if (row.verdict === 'c') {
+    return new WrongExpectedRevision(append.stream, append.expected, revision < 0 ? 'absent' : revision);
+  }
+  return { revision, position: positionOf(row.position), deduplicated: row.verdict === 'd' };
+}
+
+function errorOf(cause: unknown, sent: boolean, stream: string): unknown {
+  const code = codeOf(cause);
+  if (code === 'NX001') return new WriterFenced('epoch');
+  if (code === 'NX002') return new WriterFenced('frozen');
+  if (sent && isConnectionLoss(cause)) return new AppendOutcomeUnknown(stream, { cause });
+  if (!sent || isTransient(cause)) return new LogUnavailable('the log cannot be reached', 500, { cause });
+  return cause;
+}
+
+function codeOf(error: unknown): string {
+  const code = typeof error === 'object' && error !== null ? (error as { code?: unknown }).code : undefined;
+  return typeof code === 'string' ? code : '';
+}

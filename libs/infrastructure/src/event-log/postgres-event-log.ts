@@ -1,0 +1,207 @@
+import { isTransient, type Database } from '#infra/database/database.js';
+import { AppendQueue, type AppendQueueLimits } from './append-queue.js';
+import type {
+  AppendOptions,
+  AppendResult,
+  Batch,
+  EventLog,
+  Filter,
+  LogId,
+  NewEvent,
+  Page,
+  Position,
+  ReadStreamOptions,
+  StoredEvent,
+  SubscribeOptions,
+  WriterControl,
+} from './event-log.js';
+import { follow, Nudges } from './follow.js';
+import { appendBatch } from './postgres-appends.js';
+import { ordinalOf, positionOf, prepareAppend } from './prepared-append.js';
+import { eventColumns, rawEvents, storedEvents, type EventRow, type RawEvent } from './stored-row.js';
+
+export interface PostgresEventLogOptions {
+  /** The epoch under which this process appends; the stored one by default. */
+  readonly epoch?: number;
+  readonly queue?: AppendQueueLimits;
+}
+
+const logNumbers: Readonly<Record<LogId, number>> = { domain: 1, access: 2 };
+
+/** Positions that one filtered read looks at, so that a sparse filter never scans the whole log at once. */
+const FILTER_WINDOW = 20_000;
+const STREAM_PAGE = 1_000;
+const from = 'from log.event e join log.stream s using (stream_pk)';
+
+/** The event log on Postgres or PGlite: gapless positions in commit order, appends in groups. */
+export class PostgresEventLog implements EventLog {
+  readonly capabilities = { gapless: true };
+  private readonly number: number;
+  private readonly nudges = new Nudges();
+  private readonly queue: AppendQueue<AppendResult>;
+  private readonly closing = new AbortController();
+  private listening: Promise<() => Promise<void>> | undefined;
+
+  private constructor(
+    private readonly database: Database,
+    readonly log: LogId,
+    private currentEpoch: number,
+    limits: AppendQueueLimits | undefined,
+  ) {
+    this.number = logNumbers[log];
+    this.queue = new AppendQueue(async (batch) => {
+      const outcomes = await appendBatch(database, this.number, this.currentEpoch, batch);
+      this.nudges.nudge();
+      return outcomes;
+    }, limits);
+  }
+
+  /** Opens a log of a migrated database. */
+  static async open(
+    database: Database,
+    log: LogId = 'domain',
+    options: PostgresEventLogOptions = {},
+  ): Promise<PostgresEventLog> {
+    const stored = await readControl(database, logNumbers[log]);
+    return new PostgresEventLog(database, log, options.epoch ?? stored.epoch, options.queue);
+  }
+
+  get epoch(): number {
+    return this.currentEpoch;
+  }
+
+  async append(stream: string, events: readonly NewEvent[], options: AppendOptions): Promise<AppendResult> {
+    // On one session the flush would wait for the very transaction that waits for it.
+    if (this.database.inTransaction) throw new Error('an append cannot be part of a database transaction');
+    return this.queue.push(prepareAppend(stream, events, options.expected), options.signal);
+  }
+
+  async *readStream(stream: string, options: ReadStreamOptions = {}): AsyncGenerator<StoredEvent, void, undefined> {
+    const backwards = options.direction === 'backwards';
+    let left = options.limit ?? Infinity;
+    let next: number | null = options.from ?? (backwards ? Number.MAX_SAFE_INTEGER : 0);
+    while (left > 0 && next !== null && next >= 0) {
+      const size = Math.min(left, STREAM_PAGE);
+      const events: StoredEvent[] = await this.readStreamPage(stream, next, size, backwards);
+      yield* events;
+      left -= events.length;
+      const last = events.at(-1);
+      next = last === undefined || events.length < size ? null : last.revision + (backwards ? -1 : 1);
+    }
+  }
+
+  async readAll(options: { after: Position | null; limit: number; filter?: Filter }): Promise<Page> {
+    const { after, limit, filter } = options;
+    if (filter?.types !== undefined || filter?.categories !== undefined) return this.readFiltered(after, limit, filter);
+    const events = storedEvents(await this.readRows(after, limit));
+    return { events, scannedTo: events.at(-1)?.position ?? after, atHead: events.length < limit };
+  }
+
+  /** A page for the ledger: exact texts, payload not parsed. Fewer than `limit` means that the head was reached. */
+  async readRaw(after: Position | null, limit: number): Promise<readonly RawEvent[]> {
+    return rawEvents(await this.readRows(after, limit));
+  }
+
+  async readAllBackwards(options: { before: Position | null; limit: number }): Promise<readonly StoredEvent[]> {
+    const bound = options.before === null ? '' : 'and e.position < $3::bigint';
+    const rows = await this.database.query<EventRow>(
+      `select ${eventColumns} ${from} where e.log_id = $1 ${bound} order by e.position desc limit $2`,
+      [this.number, options.limit, ...(options.before === null ? [] : [ordinalOf(options.before)])],
+    );
+    return storedEvents(rows);
+  }
+
+  async *subscribe(options: SubscribeOptions): AsyncGenerator<Batch, void, undefined> {
+    this.listening ??= this.listen();
+    const signal = AbortSignal.any([options.signal, this.closing.signal]);
+    const batches = {
+      readAll: (query: Parameters<EventLog['readAll']>[0]) => this.database.detached(() => this.readAll(query)),
+    };
+    yield* follow(batches, { ...options, signal }, { nudges: this.nudges, isTransient });
+  }
+
+  async head(): Promise<Position | null> {
+    const [row] = await this.database.query<{ position: string }>('select position from log.head where log_id = $1', [
+      this.number,
+    ]);
+    return row === undefined || row.position === '0' ? null : positionOf(row.position);
+  }
+
+  writerControl(): Promise<WriterControl> {
+    return readControl(this.database, this.number);
+  }
+
+  /** Moves the control forward and this process's epoch with it. RangeError for an epoch below the stored one. */
+  async setWriterControl(next: WriterControl): Promise<void> {
+    const changed = await this.database.execute(
+      'update log.head set epoch = $2, frozen = $3 where log_id = $1 and epoch <= $2',
+      [this.number, next.epoch, next.frozen],
+    );
+    if (changed === 0) throw new RangeError(`writer epoch ${next.epoch} is lower than the stored one`);
+    this.currentEpoch = next.epoch;
+  }
+
+  async close(): Promise<void> {
+    this.closing.abort();
+    await this.queue.close();
+    const stop = await this.listening;
+    await stop?.().catch(() => undefined);
+  }
+
+  private readRows(after: Position | null, limit: number): Promise<EventRow[]> {
+    return this.database.query<EventRow>(
+      `select ${eventColumns} ${from} where e.log_id = $1 and e.position > $2::bigint order by e.position limit $3`,
+      [this.number, ordinalOf(after), limit],
+    );
+  }
+
+  private async readStreamPage(stream: string, at: number, limit: number, backwards: boolean): Promise<StoredEvent[]> {
+    const [compare, order] = backwards ? ['<=', 'desc'] : ['>=', 'asc'];
+    const rows = await this.database.query<EventRow>(
+      `select ${eventColumns} ${from} where s.log_id = $1 and s.name = $2 and e.revision ${compare} $3::bigint
+        order by e.revision ${order} limit $4`,
+      [this.number, stream, at, limit],
+    );
+    return storedEvents(rows);
+  }
+
+  /** Head and events come from one snapshot; the head row stands alone when nothing matched. */
+  private async readFiltered(after: Position | null, limit: number, filter: Filter): Promise<Page> {
+    const rows = await this.database.query<Partial<EventRow> & { head: string; until: string }>(
+      `select w.head, w.until, x.*
+         from (select h.position as head,
+                      least(h.position, greatest($2::bigint, coalesce((select min(position) from log.event where log_id = $1), 1) - 1)
+                            + ${FILTER_WINDOW}) as until
+                 from log.head h where h.log_id = $1) w
+         left join lateral (
+           select ${eventColumns} ${from}
+            where e.log_id = $1 and e.position > $2::bigint and e.position <= w.until
+              and ($4::text[] is null or e.type = any ($4)) and ($5::text[] is null or s.category = any ($5))
+            order by e.position limit $3) x on true`,
+      [this.number, ordinalOf(after), limit, filter.types ?? null, filter.categories ?? null],
+    );
+    const events = storedEvents(
+      rows.filter((row): row is EventRow & { head: string; until: string } => row.position !== null),
+    );
+    const { head = '0', until = '0' } = rows[0] ?? {};
+    const full = events.length === limit;
+    const scanned = full ? events.at(-1)?.position : positionOf(until);
+    const scannedTo = scanned === undefined || until === '0' || (after !== null && scanned < after) ? after : scanned;
+    return { events, scannedTo, atHead: (scannedTo ?? positionOf(0)) >= positionOf(head) };
+  }
+
+  private async listen(): Promise<() => Promise<void>> {
+    // Without LISTEN the polling still brings every event.
+    const none = (): Promise<void> => Promise.resolve();
+    return this.database.listen(`log_${this.number}`, () => this.nudges.nudge()).catch(() => none);
+  }
+}
+
+async function readControl(database: Database, log: number): Promise<WriterControl> {
+  const [row] = await database.query<{ epoch: string; frozen: boolean }>(
+    'select epoch, frozen from log.head where log_id = $1',
+    [log],
+  );
+  if (row === undefined) throw new Error('the event log is not migrated');
+  return { epoch: Number(row.epoch), frozen: row.frozen };
+}
