@@ -1,0 +1,98 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { postgresProblem, redisProblem } from './services.mjs';
+import { run } from './run.mjs';
+
+/** The folders whose promises depend on which log is underneath; they run a third time on the EventStoreDB stand-in. */
+const LOG_FOLDERS = ['test/contract', 'test/api', 'test/replay', 'test/crash'];
+
+const databaseUrl =
+  process.env.TEST_DATABASE_URL ?? process.env.DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres';
+const redisUrl = process.env.TEST_REDIS_URL ?? process.env.REDIS_URL ?? 'redis://127.0.0.1:6379';
+const unset = { DATABASE_URL: '', REDIS_URL: '', EVENTSTORE_URL: '', TEST_REDIS_URL: '', TEST_LOG: '' };
+const onServers = { TEST_ENGINE: 'postgres', TEST_DATABASE_URL: databaseUrl, TEST_REDIS_URL: redisUrl };
+
+const noPostgres = await postgresProblem(databaseUrl);
+const noRedis = await redisProblem(redisUrl);
+const noServers = [noPostgres, noRedis].filter(Boolean).join('; ') || undefined;
+const logFolders = LOG_FOLDERS.filter((folder) => existsSync(folder));
+
+const passes = [
+  { name: 'unit', config: 'jest.unit.config.js', env: unset },
+  {
+    name: 'embedded (PGlite, in-process state)',
+    config: 'jest.integration.config.js',
+    env: { ...unset, TEST_ENGINE: 'pglite' },
+  },
+  {
+    name: 'PostgreSQL and Redis',
+    config: 'jest.integration.config.js',
+    env: { ...unset, ...onServers },
+    skip: noServers,
+  },
+  {
+    name: 'EventStoreDB stand-in, tables in PostgreSQL',
+    config: 'jest.integration.config.js',
+    env: { ...unset, ...onServers, TEST_LOG: 'eventstore-stand-in' },
+    paths: logFolders,
+    skip: noServers ?? (logFolders.length === 0 ? 'no spec depends on the log' : undefined),
+  },
+];
+
+/** The arguments of `npm test -- …`: paths or jest options for every pass. */
+const extra = process.argv.slice(2);
+
+async function runPass(pass, folder) {
+  const report = join(folder, `${passes.indexOf(pass)}.json`);
+  const jest = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js', '--config', pass.config];
+  const options = ['--maxWorkers=2', '--passWithNoTests', '--json', `--outputFile=${report}`];
+  const { code, output, seconds } = await run('node', [...jest, ...options, ...(pass.paths ?? []), ...extra], {
+    env: pass.env,
+  });
+  const result = await readFile(report, 'utf8').then(JSON.parse, () => undefined);
+  if (result === undefined || code !== 0) console.log(withoutJson(output));
+  return { ...totals(result, code), seconds };
+}
+
+/** Jest prints its JSON report as one line beside its own lines. */
+function withoutJson(output) {
+  return output
+    .split('\n')
+    .filter((line) => !line.startsWith('{"num'))
+    .join('\n')
+    .trimEnd();
+}
+
+function totals(result, code) {
+  if (result === undefined) return { passed: 0, failed: 1, skipped: 0 };
+  const failed = result.numFailedTests + result.numRuntimeErrorTestSuites;
+  return {
+    passed: result.numPassedTests,
+    // A run that fails without a failed test (an open handle, a crashed worker) still counts as one failure.
+    failed: failed === 0 && code !== 0 ? 1 : failed,
+    skipped: result.numPendingTests + result.numTodoTests,
+  };
+}
+
+const line = ({ passed, failed, skipped }) =>
+  `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+
+const folder = await mkdtemp(join(tmpdir(), 'nexusrag-test-'));
+const sum = { passed: 0, failed: 0, skipped: 0 };
+const summary = [];
+for (const pass of passes) {
+  if (pass.skip !== undefined) {
+    summary.push(`  ${pass.name}: not run, because ${pass.skip}`);
+    continue;
+  }
+  console.log(`# ${pass.name}`);
+  const result = await runPass(pass, folder);
+  for (const key of Object.keys(sum)) sum[key] += result[key];
+  summary.push(`  ${pass.name}: ${line(result)} (${result.seconds.toFixed(1)} s)`);
+  console.log(summary.at(-1));
+}
+await rm(folder, { recursive: true });
+console.log(`\nAll passes:\n${summary.join('\n')}\n${line(sum)}`);
+process.exitCode = sum.failed === 0 ? 0 : 1;
