@@ -1,0 +1,101 @@
+import { fold, terms } from '#domain/kernel/text/tokenizer.js';
+import { normalised, type Embedder } from './embedder.js';
+
+export interface HashingOptions {
+  readonly dimension?: number;
+  /** Shortest and longest run of characters inside a word that is a feature of its own. */
+  readonly grams?: readonly [shortest: number, longest: number];
+  /** Weight of all character runs of a word against the word itself. */
+  readonly gramWeight?: number;
+}
+
+/** A word's buckets and its signed weights in them; pairs, so that a text is a sum of few short arrays. */
+interface Features {
+  readonly buckets: Uint16Array;
+  readonly weights: Float32Array;
+}
+
+const memoLimit = 20_000;
+const batch = 64;
+
+/**
+ * Deterministic vectors without a model: signed feature hashing of stemmed words and of the character runs inside them,
+ * logarithmic counts, length 1. A text without any word is hashed by its characters, an empty one has a vector too.
+ */
+export class HashingEmbedder implements Embedder {
+  readonly model: string;
+  readonly dimension: number;
+  private readonly grams: readonly [number, number];
+  private readonly gramWeight: number;
+  private readonly memo = new Map<string, Features>();
+
+  constructor(options: HashingOptions = {}) {
+    this.dimension = options.dimension ?? 384;
+    this.grams = options.grams ?? [3, 4];
+    this.gramWeight = options.gramWeight ?? 0.5;
+    if (this.dimension < 8 || this.dimension > 16_000) throw new RangeError('A vector has 8 to 16,000 dimensions.');
+    this.model = `hashing-v1-${this.grams.join('-')}-${this.gramWeight}`;
+  }
+
+  async embed(texts: readonly string[], signal?: AbortSignal): Promise<Float32Array[]> {
+    const vectors: Float32Array[] = [];
+    for (const [at, text] of texts.entries()) {
+      // A long batch lets the event loop breathe.
+      if (at % batch === batch - 1) await new Promise<void>((resolve) => setImmediate(resolve));
+      signal?.throwIfAborted();
+      vectors.push(this.vectorOf(text));
+    }
+    return vectors;
+  }
+
+  private vectorOf(text: string): Float32Array {
+    const counts = new Map<string, number>();
+    for (const word of terms(text)) counts.set(word, (counts.get(word) ?? 0) + 1);
+    if (counts.size === 0) for (const character of fold(text)) if (character.trim() !== '') counts.set(character, 1);
+    const vector = new Float32Array(this.dimension);
+    for (const [word, count] of counts) {
+      const { buckets, weights } = this.featuresOf(word);
+      const scale = 1 + Math.log(count);
+      for (let at = 0; at < buckets.length; at++) {
+        const bucket = buckets[at] ?? 0;
+        vector[bucket] = (vector[bucket] ?? 0) + scale * (weights[at] ?? 0);
+      }
+    }
+    return normalised(vector);
+  }
+
+  private featuresOf(word: string): Features {
+    const known = this.memo.get(word);
+    if (known !== undefined) return known;
+    if (this.memo.size >= memoLimit) this.memo.clear();
+    const runs = characterRuns(word, this.grams);
+    const features = { buckets: new Uint16Array(runs.length + 1), weights: new Float32Array(runs.length + 1) };
+    const each = this.gramWeight / Math.sqrt(Math.max(1, runs.length));
+    this.place(features, 0, hash(word, 1), 1);
+    runs.forEach((run, at) => this.place(features, at + 1, hash(run, 2), each));
+    this.memo.set(word, features);
+    return features;
+  }
+
+  private place(features: Features, at: number, value: number, weight: number): void {
+    features.buckets[at] = (value >>> 1) % this.dimension;
+    features.weights[at] = (value & 1) === 0 ? weight : -weight;
+  }
+}
+
+function characterRuns(word: string, [shortest, longest]: readonly [number, number]): string[] {
+  const padded = Array.from(`<${word}>`);
+  const runs: string[] = [];
+  for (let length = shortest; length <= longest; length++)
+    for (let at = 0; at + length <= padded.length; at++) runs.push(padded.slice(at, at + length).join(''));
+  return runs;
+}
+
+/** FNV-1a over UTF-16 units with a seed and a final mix; 32 bits. */
+function hash(text: string, seed: number): number {
+  let value = 0x811c9dc5 ^ (seed * 0x9e3779b1);
+  for (let at = 0; at < text.length; at++) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193);
+  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
+  value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);
+  return (value ^ (value >>> 16)) >>> 0;
+}

@@ -1,0 +1,47 @@
+/** Seals chunk texts under their document's key. `decrypt` gives undefined when the key was destroyed. */
+export interface ChunkCipher {
+  encrypt(tenantId: string, documentId: string, bytes: Uint8Array): Promise<Uint8Array>;
+  decrypt(tenantId: string, documentId: string, bytes: Uint8Array): Promise<Uint8Array | undefined>;
+}
+
+/** One indexing of one document. `documentId` is the internal id, the `id` of the documents read model. */
+export interface VersionRef {
+  readonly tenantId: string;
+  readonly corpusId: string;
+  readonly documentId: string;
+  readonly versionId: string;
+}
+
+export interface RetrievalQuery {
+  readonly tenantId: string;
+  readonly corpusId: string;
+  readonly query: string;
+  /** How many passages; 1 to 200. */
+  readonly k: number;
+  /** Internal ids of the documents to search in; absent: all that are visible. */
+  readonly documentFilter?: readonly string[];
+  readonly signal?: AbortSignal;
+}
+
+/** A found chunk. Scores are 0 to 1 and never NaN; `start` and `end` are UTF-16 offsets of the document's text. */
+export interface Passage {
+  /** Stable for the same document, version and ordinal. */
+  readonly chunkId: string;
+  /** The document's public id. */
+  readonly documentId: string;
+  /** The document's internal id. */
+  readonly documentUid: string;
+  readonly source: string;
+  readonly ordinal: number;
+  readonly text: string;
+  readonly start: number;
+  readonly end: number;
+  readonly score: number;
+  readonly vectorScore: number;
+  readonly lexicalScore: number;
+}
+
+/** Finds passages for a query; what the caller may not see is never read. */
+export interface PassageSearch {
+  retrieve(query: RetrievalQuery): Promise<Passage[]>;
+}

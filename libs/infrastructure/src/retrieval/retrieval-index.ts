@@ -1,0 +1,251 @@
+import { v5 as uuidV5 } from 'uuid';
+import type { Chunk } from '#domain/kernel/text/chunker.js';
+import { terms } from '#domain/kernel/text/tokenizer.js';
+import type { Embedder } from '#infra/adapters/embedding/embedder.js';
+import type { Database } from '#infra/database/database.js';
+import { EmbeddingSpaces, vectorText, type EmbeddingSpace } from './embedding-space.js';
+import type { ChunkCipher, VersionRef } from './passage.js';
+import type { TermHasher } from './term-hasher.js';
+
+export interface RetrievalIndexOptions {
+  readonly database: Database;
+  readonly embedder: Embedder;
+  readonly cipher: ChunkCipher;
+  readonly hasher: TermHasher;
+  readonly spaces?: EmbeddingSpaces;
+}
+
+export interface WriteOptions {
+  /** Words of the document that belong to every chunk, e.g. its title; indexed with each, never part of a chunk's text. */
+  readonly context?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface Written {
+  readonly chunks: number;
+  readonly terms: number;
+}
+
+/** A version that is in the index, for the sweeper. */
+export interface StoredVersion {
+  readonly tenantId: string;
+  readonly documentId: string;
+  readonly versionId: string;
+}
+
+const namespace = '6d0c2f5e-6f0b-5c5e-9c44-6a52b5a6f1d3';
+const contextLength = 200;
+
+/** The stable id of a chunk: uuid v5 of its document, version and ordinal. */
+export function chunkIdOf(documentId: string, versionId: string, ordinal: number): string {
+  return uuidV5(`${documentId}\n${versionId}\n${ordinal}`, namespace);
+}
+
+/** The opening of a text, at most 200 characters: what a later chunk is about, as far as the text itself says. */
+export function openingOf(text: string): string {
+  const opening = text.trimStart().split(/\r?\n[^\S\r\n]*\r?\n/u, 1)[0] ?? '';
+  return opening.slice(0, contextLength).toWellFormed();
+}
+
+/** Writes and removes what can be found. What it writes is invisible until the documents read model names the version. */
+export class RetrievalIndex {
+  readonly spaces: EmbeddingSpaces;
+  private readonly database: Database;
+
+  constructor(private readonly options: RetrievalIndexOptions) {
+    this.database = options.database;
+    this.spaces = options.spaces ?? new EmbeddingSpaces(options.database);
+  }
+
+  /** Embeds, seals and stores the chunks in one short transaction; a repeated call replaces what the first one wrote. */
+  async write(version: VersionRef, chunks: readonly Chunk[], options: WriteOptions = {}): Promise<Written> {
+    const { embedder, cipher } = this.options;
+    const space = await this.spaces.space(embedder.model, embedder.dimension);
+    const scopeNo = await this.spaces.scope(version.tenantId, version.corpusId);
+    const texts = chunks.map((chunk) => indexText(chunk, options.context ?? ''));
+    const vectors = await embedder.embed(texts, options.signal);
+    checkVectors(vectors, chunks.length, space.dimension);
+    const bodies = await Promise.all(
+      chunks.map(({ text }) => cipher.encrypt(version.tenantId, version.documentId, Buffer.from(text, 'utf8'))),
+    );
+    const postings = this.postingsOf(version.tenantId, chunks, texts);
+    options.signal?.throwIfAborted();
+    await this.database.transaction(async () => {
+      await this.remove(version.tenantId, version.documentId, version.versionId, 'only');
+      const versionNo = await this.insertVersion(version, scopeNo, space, chunks.length, postings);
+      await this.insertChunks(version, versionNo, chunks, bodies);
+      await this.insertVectors(space, scopeNo, versionNo, chunks, vectors);
+      await this.insertPostings(scopeNo, versionNo, postings.hits);
+    });
+    return { chunks: chunks.length, terms: postings.total };
+  }
+
+  /** Removes the versions of a document but the one to keep; how many there were. */
+  async dropVersions(tenantId: string, documentId: string, keepVersionId?: string): Promise<number> {
+    return this.database.transaction(() => this.remove(tenantId, documentId, keepVersionId, 'except'));
+  }
+
+  /** Removes all that is known of a document; how many versions there were. */
+  async dropDocument(tenantId: string, documentId: string): Promise<number> {
+    return this.dropVersions(tenantId, documentId);
+  }
+
+  /**
+   * Removes versions older than `graceSeconds` that `isCurrent` does not claim, e.g. of a job that died before its event.
+   * Returns how many. The grace keeps what is being written now.
+   */
+  async sweep(
+    isCurrent: (versions: readonly StoredVersion[]) => Promise<readonly boolean[]>,
+    graceSeconds = 3600,
+  ): Promise<number> {
+    let removed = 0;
+    let after = '0';
+    for (;;) {
+      const rows = await this.database.query<Record<'version_no' | 'tenant_id' | 'document_id' | 'version_id', string>>(
+        `select version_no, tenant_id, document_id, version_id from retrieval.version
+          where version_no > $1 and written_at <= now() - make_interval(secs => $2) order by version_no limit 500`,
+        [after, graceSeconds],
+      );
+      const last = rows.at(-1);
+      if (last === undefined) return removed;
+      after = last.version_no;
+      const current = await isCurrent(
+        rows.map((row) => ({ tenantId: row.tenant_id, documentId: row.document_id, versionId: row.version_id })),
+      );
+      for (const [at, row] of rows.entries()) {
+        if (current[at] !== false) continue;
+        removed += await this.database.transaction(() =>
+          this.remove(row.tenant_id, row.document_id, row.version_id, 'only'),
+        );
+      }
+    }
+  }
+
+  private async remove(
+    tenantId: string,
+    documentId: string,
+    versionId: string | undefined,
+    which: 'only' | 'except',
+  ): Promise<number> {
+    const doomed = await this.database.query<{ version_no: string; scope_no: number; terms: string[] }>(
+      `delete from retrieval.version
+        where tenant_id = $1 and document_id = $2 and ($3::text is null or (version_id = $3) = $4)
+        returning version_no, scope_no, terms`,
+      [tenantId, documentId, versionId ?? null, which === 'only'],
+    );
+    for (const { version_no, scope_no, terms: held } of doomed)
+      await this.database.execute(
+        'delete from retrieval.posting where scope_no = $1 and term = any($2::bigint[]) and version_no = $3',
+        [scope_no, held, version_no],
+      );
+    return doomed.length;
+  }
+
+  private async insertVersion(
+    version: VersionRef,
+    scopeNo: number,
+    space: EmbeddingSpace,
+    chunkCount: number,
+    postings: Postings,
+  ): Promise<string> {
+    const [row] = await this.database.query<{ version_no: string }>(
+      `insert into retrieval.version
+         (tenant_id, document_id, version_id, scope_no, space_no, chunk_count, term_count, terms)
+       values ($1, $2, $3, $4, $5, $6, $7, $8::bigint[]) returning version_no`,
+      [
+        version.tenantId,
+        version.documentId,
+        version.versionId,
+        scopeNo,
+        space.spaceNo,
+        chunkCount,
+        postings.total,
+        [...postings.hits.keys()].map(String),
+      ],
+    );
+    if (row === undefined) throw new Error('An inserted version did not come back.');
+    return row.version_no;
+  }
+
+  private async insertChunks(
+    version: VersionRef,
+    versionNo: string,
+    chunks: readonly Chunk[],
+    bodies: readonly Uint8Array[],
+  ): Promise<void> {
+    await this.database.execute(
+      `insert into retrieval.chunk (version_no, ordinal, chunk_id, start_at, end_at, body)
+       select $1, c.ordinal, c.chunk_id, c.start_at, c.end_at, decode(c.body, 'base64')
+         from unnest($2::int[], $3::uuid[], $4::int[], $5::int[], $6::text[]) c(ordinal, chunk_id, start_at, end_at, body)`,
+      [
+        versionNo,
+        chunks.map(({ ordinal }) => ordinal),
+        chunks.map(({ ordinal }) => chunkIdOf(version.documentId, version.versionId, ordinal)),
+        chunks.map(({ start }) => start),
+        chunks.map(({ end }) => end),
+        bodies.map((body) => Buffer.from(body).toString('base64')),
+      ],
+    );
+  }
+
+  private async insertVectors(
+    space: EmbeddingSpace,
+    scopeNo: number,
+    versionNo: string,
+    chunks: readonly Chunk[],
+    vectors: readonly Float32Array[],
+  ): Promise<void> {
+    await this.database.execute(
+      `insert into ${space.table} (scope_no, version_no, ordinal, embedding)
+       select $1, $2, v.ordinal, v.embedding::${space.type}
+         from unnest($3::int[], $4::text[]) v(ordinal, embedding)`,
+      [scopeNo, versionNo, chunks.map(({ ordinal }) => ordinal), vectors.map(vectorText)],
+    );
+  }
+
+  private async insertPostings(scopeNo: number, versionNo: string, hits: Postings['hits']): Promise<void> {
+    await this.database.execute(
+      `insert into retrieval.posting (scope_no, term, version_no, hits)
+       select $1, p.term, $2, p.hits::bigint[] from unnest($3::bigint[], $4::text[]) p(term, hits)`,
+      [scopeNo, versionNo, [...hits.keys()].map(String), [...hits.values()].map((list) => `{${list.join(',')}}`)],
+    );
+  }
+
+  private postingsOf(tenantId: string, chunks: readonly Chunk[], texts: readonly string[]): Postings {
+    const hits = new Map<bigint, bigint[]>();
+    let total = 0;
+    chunks.forEach(({ ordinal }, at) => {
+      const words = terms(texts[at] ?? '');
+      total += words.length;
+      const counts = new Map<string, number>();
+      for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
+      for (const [word, count] of counts) {
+        const term = this.options.hasher.hash(tenantId, word);
+        const list = hits.get(term) ?? [];
+        list.push(packHit(ordinal, count, words.length));
+        hits.set(term, list);
+      }
+    });
+    return { total, hits };
+  }
+}
+
+interface Postings {
+  readonly total: number;
+  readonly hits: ReadonlyMap<bigint, readonly bigint[]>;
+}
+
+function packHit(ordinal: number, count: number, length: number): bigint {
+  return (BigInt(ordinal) << 32n) | (BigInt(Math.min(count, 65_535)) << 16n) | BigInt(Math.min(length, 65_535));
+}
+
+/** The first chunk holds the opening already. */
+function indexText(chunk: Chunk, context: string): string {
+  return context === '' || chunk.ordinal === 0 ? chunk.text : `${context}\n${chunk.text}`;
+}
+
+function checkVectors(vectors: readonly Float32Array[], count: number, dimension: number): void {
+  const sound = (vector: Float32Array): boolean => vector.length === dimension && vector.every(Number.isFinite);
+  if (vectors.length === count && vectors.every(sound)) return;
+  throw new Error('The embedder gave vectors of another number, dimension, or that are not finite.');
+}

@@ -1,0 +1,34 @@
+import { createHmac } from 'node:crypto';
+
+const memoLimit = 100_000;
+
+/** Index terms as keyed 64-bit numbers, different for every tenant: no word is stored, none can be looked up without the key. */
+export class TermHasher {
+  private readonly tenantKeys = new Map<string, Buffer>();
+  private readonly memo = new Map<string, bigint>();
+
+  constructor(private readonly key: Uint8Array) {
+    if (key.length < 16) throw new RangeError('The key of the index terms has at least 16 bytes.');
+  }
+
+  /** The first 8 bytes of HMAC-SHA-256(HMAC-SHA-256(key, tenant), term), as a signed number. */
+  hash(tenantId: string, term: string): bigint {
+    const name = `${tenantId}\n${term}`;
+    const known = this.memo.get(name);
+    if (known !== undefined) return known;
+    if (this.memo.size >= memoLimit) this.memo.clear();
+    const value = createHmac('sha256', this.tenantKey(tenantId)).update(term).digest().readBigInt64BE(0);
+    this.memo.set(name, value);
+    return value;
+  }
+
+  private tenantKey(tenantId: string): Buffer {
+    let derived = this.tenantKeys.get(tenantId);
+    if (derived === undefined) {
+      if (this.tenantKeys.size >= 1000) this.tenantKeys.clear();
+      derived = createHmac('sha256', this.key).update(tenantId).digest();
+      this.tenantKeys.set(tenantId, derived);
+    }
+    return derived;
+  }
+}
