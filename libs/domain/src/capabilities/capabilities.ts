@@ -7,7 +7,7 @@ import { auditProjection } from './audit/audit.projection.js';
 import { corpora, corpusErrors } from './corpora/corpora.decider.js';
 import { corpusEvents } from './corpora/corpora.events.js';
 import { corpusRows } from './corpora/corpora.projection.js';
-import { providerConfigErrors } from './corpora/provider-config.js';
+import { providerConfigErrors } from './corpora/provider-config.decider.js';
 import { documentErrors, documents } from './documents/documents.decider.js';
 import { documentEvents } from './documents/documents.events.js';
 import { ingestDocument, purgeDocument } from './documents/documents.handler.js';

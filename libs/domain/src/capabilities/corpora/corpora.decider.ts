@@ -2,7 +2,7 @@ import { defineDecider, type Decision } from '../../kernel/decider.js';
 import { defineErrors, isRefusal, refuse } from '../../kernel/errors.js';
 import type { JsonObject } from '../../kernel/schema.js';
 import type { CorpusEvent } from './corpora.events.js';
-import { normaliseProviderConfig } from './provider-config.js';
+import { normaliseProviderConfig } from './provider-config.decider.js';
 
 export const corpusErrors = defineErrors('corpora', {
   notFound: ['not_found', 'NOT_FOUND', 'Corpus not found'],

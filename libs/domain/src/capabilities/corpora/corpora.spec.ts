@@ -4,7 +4,7 @@ import { foldRow } from '../../kernel/projection.js';
 import { corpora, corpusErrors } from './corpora.decider.js';
 import type { CorpusEvent } from './corpora.events.js';
 import { corpusRows } from './corpora.projection.js';
-import { normaliseProviderConfig, providerConfigErrors } from './provider-config.js';
+import { normaliseProviderConfig, providerConfigErrors } from './provider-config.decider.js';
 
 const local = { retrieval: { provider: 'local_pgvector', top_k_default: 5 } } as const;
 const created: CorpusEvent = { type: 'CorpusCreated', data: { corpusId: 'c1', name: 'Demo', providerConfig: local } };
