@@ -21,7 +21,7 @@ create table log.stream (
   tenant_id text collate "C" not null,
   partition_no smallint not null,
   revision bigint not null default -1,
-  unique (log_id, name)
+  unique (name, log_id)
 ) with (fillfactor = 80);
 
 create table log.event (
@@ -38,7 +38,7 @@ create table log.event (
   metadata text not null,
   primary key (log_id, position),
   unique (stream_pk, revision),
-  unique (log_id, event_id)
+  unique (event_id, log_id)
 ) with (autovacuum_vacuum_insert_scale_factor = 0.05);
 `;
 
@@ -109,7 +109,11 @@ create function log.append_batch(
   p_log smallint, p_epoch bigint, p_streams text[], p_expected bigint[], p_counts int[],
   p_append int[], p_ids uuid[], p_types text[], p_versions int[], p_data text[], p_metadata text[]
 ) returns table (verdict "char", revision bigint, "position" bigint)
-language plpgsql as $$
+language plpgsql
+-- A plan made while the tables were small would scan them for ever: this session's cached plans always use the indexes.
+set enable_seqscan = off set enable_bitmapscan = off set enable_material = off
+set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan
+as $$
 #variable_conflict use_column
 declare
   v_verdict "char"[]; v_pk bigint[]; v_partition smallint[]; v_first bigint[]; v_offset bigint[]; v_last bigint[];
