@@ -1,6 +1,21 @@
 import type { MigrationInterface } from 'typeorm';
 import { EventLog20261121000100 } from './20261121000100-event-log.js';
+import { Ledger20261121000300 } from './20261121000300-ledger.js';
+import { Jobs20261121024000 } from './20261121024000-jobs.js';
 import { Projections20261121023500 } from './20261121023500-projections.js';
+import { Retrieval20261121000450 } from './20261121000450-retrieval.js';
+import { Content20261121000450 } from './20261121000450-content.js';
+import { Idempotency20261121000460 } from './20261121000460-idempotency.js';
+import { RecordedStreams20261121000900 } from './20261121000900-recorded-streams.js';
 
 /** Every migration of the durable tables, in order; forward only. */
-export const migrations: readonly (new () => MigrationInterface)[] = [EventLog20261121000100, Projections20261121023500];
+export const migrations: readonly (new () => MigrationInterface)[] = [
+  EventLog20261121000100,
+  Ledger20261121000300,
+  Projections20261121023500,
+  Jobs20261121024000,
+  Retrieval20261121000450,
+  Content20261121000450,
+  Idempotency20261121000460,
+  RecordedStreams20261121000900,
+];

@@ -1,0 +1,154 @@
+import type { AnyProjection, AnyRow } from '#domain/kernel/projection.js';
+import type { Database } from '#infra/database/database.js';
+import { columnsOf, type Column } from './row.js';
+
+export interface RowId {
+  readonly tenant_id: string;
+  readonly id: string;
+}
+
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+
+/** The view that readers of one version of a table use: `read.<table>_v<version>`. */
+export function viewName(table: string, version: number): string {
+  return `read.${quoted(`${table}_v${version}`)}`;
+}
+
+/** The physical table of one generation: `read.rm_<table>_v<version>_<generation>`. Statements for it, made once. */
+export class ReadTable {
+  readonly columns: readonly Column[];
+  readonly physical: string;
+  private readonly bare: string;
+  private readonly selected: string;
+  private readonly insert: string;
+  private readonly upserted: string;
+
+  constructor(
+    private readonly database: Database,
+    readonly projection: AnyProjection,
+    generation: number,
+  ) {
+    this.columns = columnsOf(projection);
+    this.bare = `rm_${projection.table}_v${projection.version}_${generation}`;
+    this.physical = `read.${quoted(this.bare)}`;
+    this.selected = this.columns.map((column) => selectExpression(column)).join(', ');
+    const names = this.columns.map(({ name }) => quoted(name));
+    const values = this.columns.map(valueExpression).join(', ');
+    const record = this.columns.map(({ name, type }) => `${quoted(name)} ${type}`).join(', ');
+    this.insert = `insert into ${this.physical} (${names.join(', ')}) select ${values} from json_to_recordset($1::json) as r(${record})`;
+    const others = names.slice(2).map((name) => `${name} = excluded.${name}`);
+    this.upserted = `on conflict (tenant_id, id) do ${others.length > 0 ? `update set ${others.join(', ')}` : 'nothing'}`;
+  }
+
+  async create(): Promise<void> {
+    const columns = this.columns.map(({ name, type, nullable }) => {
+      const collated = name === 'id' || name === 'tenant_id' ? ' collate "C"' : '';
+      return `${quoted(name)} ${type}${collated}${nullable ? '' : ' not null'}`;
+    });
+    await this.database.query(
+      `create table if not exists ${this.physical} (${columns.join(', ')}, primary key (tenant_id, id))`,
+    );
+  }
+
+  async createIndexes(): Promise<void> {
+    const lists = this.projection.indexes as readonly (readonly string[])[];
+    for (const [at, list] of lists.entries()) {
+      const name = quoted(`${this.bare}_${at + 1}`);
+      await this.database.query(
+        `create index if not exists ${name} on ${this.physical} (${list.map(quoted).join(', ')})`,
+      );
+    }
+  }
+
+  async analyze(): Promise<void> {
+    await this.database.query(`analyze ${this.physical}`);
+  }
+
+  /** Points the version's view here. Same columns, same view identity: a reader in mid-query never fails. */
+  async pointView(): Promise<void> {
+    const names = this.columns.map(({ name }) => quoted(name)).join(', ');
+    const view = viewName(this.projection.table as string, this.projection.version as number);
+    await this.database.query(`create or replace view ${view} as select ${names} from ${this.physical}`);
+  }
+
+  async drop(): Promise<void> {
+    await this.database.query(`drop table if exists ${this.physical}`);
+  }
+
+  async truncate(): Promise<void> {
+    await this.database.query(`truncate ${this.physical}`);
+  }
+
+  async load(keys: readonly RowId[]): Promise<AnyRow[]> {
+    return this.database.query<AnyRow>(
+      `select ${this.selected} from unnest($1::text[], $2::text[]) as k(tenant_id, id) join ${this.physical} t on t.tenant_id = k.tenant_id and t.id = k.id`,
+      [keys.map((key) => key.tenant_id), keys.map((key) => key.id)],
+    );
+  }
+
+  /** Rows after a key in (tenant, id) order, at most `limit`. */
+  async page(after: RowId | undefined, limit: number): Promise<AnyRow[]> {
+    const where = after === undefined ? '' : 'where (t.tenant_id, t.id) > ($2, $3)';
+    return this.database.query<AnyRow>(
+      `select ${this.selected} from ${this.physical} t ${where} order by t.tenant_id, t.id limit $1`,
+      after === undefined ? [limit] : [limit, after.tenant_id, after.id],
+    );
+  }
+
+  async upsert(rows: readonly AnyRow[]): Promise<void> {
+    if (rows.length > 0) await this.database.query(`${this.insert} ${this.upserted}`, [JSON.stringify(rows)]);
+  }
+
+  async insertNew(rows: readonly AnyRow[]): Promise<void> {
+    if (rows.length === 0) return;
+    await this.database.query(`${this.insert} on conflict (tenant_id, id) do nothing`, [JSON.stringify(rows)]);
+  }
+
+  async remove(keys: readonly RowId[]): Promise<void> {
+    if (keys.length === 0) return;
+    await this.database.query(
+      `delete from ${this.physical} t using unnest($1::text[], $2::text[]) as k(tenant_id, id) where t.tenant_id = k.tenant_id and t.id = k.id`,
+      [keys.map((key) => key.tenant_id), keys.map((key) => key.id)],
+    );
+  }
+
+  async count(): Promise<number> {
+    const [row] = await this.database.query<{ n: string }>(`select count(*) as n from ${this.physical}`);
+    return Number(row?.n ?? 0);
+  }
+
+  /** The rows in which `other` differs from this table, both of one definition, in one snapshot. */
+  async differences(other: ReadTable, limit: number): Promise<{ total: number; rows: readonly RowDifference[] }> {
+    const names = this.columns.map(({ name }) => quoted(name));
+    const rows = await this.database.query<RowDifference & { total: string }>(
+      `select coalesce(a.tenant_id, b.tenant_id) as "tenantId", coalesce(a.id, b.id) as id, count(*) over () as total,
+              case when a.id is null then 'extra' when b.id is null then 'missing' else 'differs' end as kind
+         from (select ${names.join(', ')} from ${this.physical}) a
+         full join (select ${names.join(', ')} from ${other.physical}) b on a.tenant_id = b.tenant_id and a.id = b.id
+        where a is distinct from b order by 1, 2 limit $1`,
+      [limit],
+    );
+    return {
+      total: Number(rows[0]?.total ?? 0),
+      rows: rows.map(({ tenantId, id, kind }) => ({ tenantId, id, kind })),
+    };
+  }
+}
+
+/** `missing`: the log has it and the table does not; `extra`: the other way round; `differs`: other values. */
+export interface RowDifference {
+  readonly tenantId: string;
+  readonly id: string;
+  readonly kind: 'missing' | 'extra' | 'differs';
+}
+
+function selectExpression({ name, type }: Column): string {
+  const column = `t.${quoted(name)}`;
+  if (type !== 'timestamptz') return column;
+  return `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as ${quoted(name)}`;
+}
+
+function valueExpression({ name, type, nullable }: Column): string {
+  // A JSON null is a value of a jsonb column that must have one.
+  return type === 'jsonb' && !nullable ? `coalesce(r.${quoted(name)}, 'null'::jsonb)` : `r.${quoted(name)}`;
+}

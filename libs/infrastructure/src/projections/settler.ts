@@ -1,0 +1,66 @@
+import type { Recorded } from '#domain/kernel/events.js';
+import { isTransient } from '#infra/database/database.js';
+import { ProjectionFault, type BatchApplier } from './applier.js';
+import { backoff } from './backoff.js';
+import type { Fed } from './fed.js';
+import { LeaseLost, type GenerationStore } from './generations.js';
+import type { PoisonIsolator } from './poison.js';
+
+/** Gets a batch behind several generations, whatever it takes: retries, isolation, or dropping what was lost. */
+export class Settler {
+  constructor(
+    private readonly applier: BatchApplier,
+    private readonly isolator: PoisonIsolator,
+    private readonly generations: GenerationStore,
+    private readonly onProblem: (error: unknown) => void,
+  ) {}
+
+  /** Gives the generations that are still ours and have passed `to`. Stops early, with those, when the signal aborts. */
+  async settle(
+    feds: readonly Fed[],
+    events: readonly Recorded[],
+    to: string,
+    signal: AbortSignal,
+  ): Promise<readonly Fed[]> {
+    let mine = feds;
+    for (let attempt = 1; mine.length > 0 && !signal.aborted; attempt += 1) {
+      try {
+        await this.applier.apply(mine, events, to);
+        return mine;
+      } catch (error) {
+        if (isPoison(error)) {
+          mine = await this.apart(mine, events, to, signal);
+          return mine;
+        }
+        this.onProblem(error);
+        await backoff(attempt, signal);
+        mine = await this.generations.reload(mine).catch(() => mine);
+      }
+    }
+    return mine;
+  }
+
+  private async apart(feds: readonly Fed[], events: readonly Recorded[], to: string, signal: AbortSignal) {
+    const kept: Fed[] = [];
+    for (const fed of feds) if (await this.alone(fed, events, to, signal)) kept.push(fed);
+    return kept;
+  }
+
+  private async alone(fed: Fed, events: readonly Recorded[], to: string, signal: AbortSignal): Promise<boolean> {
+    for (let attempt = 1; !signal.aborted; attempt += 1) {
+      try {
+        return await this.isolator.settle(fed, events, to);
+      } catch (error) {
+        this.onProblem(error);
+        if (error instanceof LeaseLost && (await this.generations.reload([fed])).length === 0) return false;
+        await backoff(attempt, signal);
+        await this.generations.reload([fed]).catch(() => []);
+      }
+    }
+    return false;
+  }
+}
+
+function isPoison(error: unknown): boolean {
+  return error instanceof ProjectionFault && !isTransient(error.cause);
+}
