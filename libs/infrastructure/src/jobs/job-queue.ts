@@ -108,6 +108,10 @@ export class JobQueue {
     await this.boss.stop({ graceful: false, close: false });
   }
 
+  has(name: string): boolean {
+    return this.jobs.has(name);
+  }
+
   /** Makes one job in the caller's transaction and gives its id. Throws UnknownJob. */
   async enqueue(name: string, data: JsonObject, options: Omit<NewJob, 'data'> = {}): Promise<string> {
     const id = options.id ?? randomUUID();
