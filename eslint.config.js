@@ -150,6 +150,7 @@ export default tseslint.config(
         module: 'writable',
         fetch: 'readonly',
         setTimeout: 'readonly',
+        clearTimeout: 'readonly',
         AbortSignal: 'readonly',
         TextDecoder: 'readonly',
       },
