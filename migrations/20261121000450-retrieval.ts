@@ -10,28 +10,26 @@ export class Retrieval20261121000450 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query('create extension if not exists vector');
     await runner.query('create schema retrieval');
-    for (const statement of tables) await runner.query(statement);
+    for (const statement of this.tables) await runner.query(statement);
   }
 
   async down(): Promise<void> {
     throw new Error('Migrations go forward only.');
   }
-}
 
-const tables = [
-  // A small number for a tenant's corpus, so that millions of rows do not repeat two texts.
-  `create table retrieval.scope (
+  private readonly tables = [
+    // A small number for a tenant's corpus, so that millions of rows do not repeat two texts.
+    `create table retrieval.scope (
      scope_no integer generated always as identity primary key,
      tenant_id text not null,
      corpus_id text not null,
      unique (tenant_id, corpus_id))`,
-  `create table retrieval.space (
+    `create table retrieval.space (
      space_no integer generated always as identity primary key,
      model text not null,
      dimension integer not null check (dimension between 1 and 4000),
      unique (model, dimension))`,
-  // terms: the distinct terms of the version, so that its postings are found again without an index of their own.
-  `create table retrieval.version (
+    `create table retrieval.version (
      version_no bigint generated always as identity primary key,
      tenant_id text not null,
      document_id text not null,
@@ -40,11 +38,15 @@ const tables = [
      space_no integer not null references retrieval.space,
      chunk_count integer not null,
      term_count bigint not null,
-     terms bigint[] not null,
      written_at timestamptz not null default now(),
      unique (tenant_id, document_id, version_id))`,
-  `create index version_scope on retrieval.version (scope_no)`,
-  `create table retrieval.chunk (
+    // The distinct terms of a version, so that its postings are found again without an index of their own. Apart from the
+    // version, whose rows every search reads.
+    `create table retrieval.version_terms (
+     version_no bigint primary key,
+     terms bigint[] not null)`,
+    `create index version_scope on retrieval.version (scope_no)`,
+    `create table retrieval.chunk (
      version_no bigint not null references retrieval.version on delete cascade,
      ordinal integer not null,
      chunk_id uuid not null,
@@ -52,12 +54,13 @@ const tables = [
      end_at integer not null,
      body bytea not null,
      primary key (version_no, ordinal))`,
-  `create index chunk_id on retrieval.chunk (chunk_id)`,
-  // hits: one number a chunk: ordinal << 32 | occurrences << 16 | terms in the chunk.
-  `create table retrieval.posting (
+    `create index chunk_id on retrieval.chunk (chunk_id)`,
+    // hits: one number a chunk: ordinal << 32 | occurrences << 16 | terms in the chunk.
+    `create table retrieval.posting (
      scope_no integer not null,
      term bigint not null,
      version_no bigint not null,
      hits bigint[] not null,
      primary key (scope_no, term, version_no))`,
-];
+  ];
+}

@@ -5,7 +5,7 @@ import type { Embedder } from '#infra/adapters/embedding/embedder.js';
 import type { Database } from '#infra/database/database.js';
 import type { ChunkCipher } from '#infra/retrieval/passage.js';
 import { openingOf, RetrievalIndex } from '#infra/retrieval/retrieval-index.js';
-import { Retriever, type RetrievalTuning } from '#infra/retrieval/retriever.js';
+import { Retriever, type RetrievalTuning, type RetrieverOptions } from '#infra/retrieval/retriever.js';
 import { TermHasher } from '#infra/retrieval/term-hasher.js';
 import { VectorIndexes } from '#infra/retrieval/vector-indexes.js';
 
@@ -36,6 +36,7 @@ export interface LibraryOptions {
 
 /** An index with its documents read model, as the product has them. */
 export class Library {
+  readonly parts: Omit<RetrieverOptions, 'documents'>;
   readonly index: RetrievalIndex;
   readonly retriever: Retriever;
   readonly indexes: VectorIndexes;
@@ -44,16 +45,16 @@ export class Library {
     readonly database: Database,
     options: LibraryOptions,
   ) {
-    const parts = {
+    this.parts = {
       database,
       embedder: options.embedder ?? new HashingEmbedder(),
       cipher: options.cipher ?? testCipher(),
       hasher: new TermHasher(Buffer.alloc(32, 7)),
     };
     this.indexes = new VectorIndexes(database, { buildFrom: options.buildFrom ?? 20_000, trustMs: 0 });
-    this.index = new RetrievalIndex(parts);
+    this.index = new RetrievalIndex(this.parts);
     this.retriever = new Retriever({
-      ...parts,
+      ...this.parts,
       documents: { name: 'read.documents_v1' },
       indexes: this.indexes,
       tuning: options.tuning ?? {},

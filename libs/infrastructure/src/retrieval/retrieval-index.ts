@@ -127,16 +127,18 @@ export class RetrievalIndex {
     versionId: string | undefined,
     which: 'only' | 'except',
   ): Promise<number> {
-    const doomed = await this.database.query<{ version_no: string; scope_no: number; terms: string[] }>(
+    const doomed = await this.database.query<{ version_no: string; scope_no: number }>(
       `delete from retrieval.version
         where tenant_id = $1 and document_id = $2 and ($3::text is null or (version_id = $3) = $4)
-        returning version_no, scope_no, terms`,
+        returning version_no, scope_no`,
       [tenantId, documentId, versionId ?? null, which === 'only'],
     );
-    for (const { version_no, scope_no, terms: held } of doomed)
+    for (const { version_no, scope_no } of doomed)
       await this.database.execute(
-        'delete from retrieval.posting where scope_no = $1 and term = any($2::bigint[]) and version_no = $3',
-        [scope_no, held, version_no],
+        `with held as (delete from retrieval.version_terms where version_no = $1 returning terms)
+         delete from retrieval.posting
+          where scope_no = $2 and version_no = $1 and term in (select unnest(terms) from held)`,
+        [version_no, scope_no],
       );
     return doomed.length;
   }
@@ -149,9 +151,11 @@ export class RetrievalIndex {
     postings: Postings,
   ): Promise<string> {
     const [row] = await this.database.query<{ version_no: string }>(
-      `insert into retrieval.version
-         (tenant_id, document_id, version_id, scope_no, space_no, chunk_count, term_count, terms)
-       values ($1, $2, $3, $4, $5, $6, $7, $8::bigint[]) returning version_no`,
+      `with made as (
+         insert into retrieval.version (tenant_id, document_id, version_id, scope_no, space_no, chunk_count, term_count)
+         values ($1, $2, $3, $4, $5, $6, $7) returning version_no)
+       insert into retrieval.version_terms (version_no, terms) select version_no, $8::bigint[] from made
+       returning version_no`,
       [
         version.tenantId,
         version.documentId,

@@ -1,4 +1,5 @@
 import type { EmbeddingSpace } from './embedding-space.js';
+import type { Fused } from './fusion.js';
 
 /** Collects the parameters of a statement; values never enter its text. */
 export class Params {
@@ -126,38 +127,54 @@ export function passagesStatement(
   view: DocumentsView,
   space: EmbeddingSpace,
   tenantId: string,
-  candidates: {
-    readonly versionNos: readonly string[];
-    readonly ordinals: readonly number[];
-    readonly ranks: readonly number[];
-  },
+  candidates: readonly Pick<Fused, 'versionNo' | 'ordinal' | 'rank' | 'chunkId'>[],
   feedback: { readonly seeds: number; readonly weight: number },
   k: number,
 ): { text: string; values: unknown[] } {
   const params = new Params();
   const p = params.next;
-  const arrays = `${p(candidates.versionNos)}::bigint[], ${p(candidates.ordinals)}::int[], ${p(candidates.ranks)}::float8[]`;
+  const column = (values: readonly unknown[], type: string): string => `${p(values)}::${type}[]`;
+  const arrays = [
+    column(
+      candidates.map(({ versionNo }) => versionNo),
+      'bigint',
+    ),
+    column(
+      candidates.map(({ ordinal }) => ordinal),
+      'int',
+    ),
+    column(
+      candidates.map(({ rank }) => rank),
+      'float8',
+    ),
+    column(
+      candidates.map(({ chunkId }) => chunkId),
+      'text',
+    ),
+  ].join(', ');
   const seeds = `${p(feedback.seeds)}::int`;
   const weight = `${p(feedback.weight)}::float8`;
   const text = `
     with candidate as materialized (
-      select c.version_no, c.ordinal, c.rank, c.place, e.embedding
-        from unnest(${arrays}) with ordinality c(version_no, ordinal, rank, place)
-        left join ${space.table} e using (version_no, ordinal)),
+      select c.*, e.embedding
+        from unnest(${arrays}) with ordinality c(version_no, ordinal, rank, chunk_id, place)
+        left join lateral (select embedding from ${space.table} e
+                            where e.version_no = c.version_no and e.ordinal = c.ordinal) e on true),
     seed as (select avg(embedding) as centre from candidate where place <= ${seeds}),
     near as materialized (
-      select c.version_no, c.ordinal, c.rank, c.place,
+      select c.version_no, c.ordinal, c.rank, c.chunk_id,
              greatest(coalesce(-(c.embedding <#> s.centre), 0), 0) as near from candidate c cross join seed s),
     final as (
       select n.*, case when max(near) over () > 0
-                       then (1 - ${weight}) * rank + ${weight} * near / max(near) over () else rank end as final from near n)
-    select f.version_no, f.ordinal, f.final, k.chunk_id::text as chunk_id, k.start_at, k.end_at, k.body,
+                       then (1 - ${weight}) * rank + ${weight} * near / max(near) over () else rank end as final from near n),
+    best as materialized (select * from final order by final desc, chunk_id limit ${p(k)}::int)
+    select f.version_no, f.ordinal, f.final, f.chunk_id, k.start_at, k.end_at, k.body,
            v.document_id as document_uid, d.document_id, ${view.source ?? `'document://' || d.document_id`} as source
-      from final f
+      from best f
       join retrieval.chunk k using (version_no, ordinal)
       join retrieval.version v using (version_no)
       join ${view.name} d on d.tenant_id = v.tenant_id and d.id = v.document_id and d.index_version = v.version_id
      where v.tenant_id = ${p(tenantId)}
-     order by f.final desc, k.chunk_id limit ${p(k)}`;
+     order by f.final desc, f.chunk_id`;
   return { text, values: params.values };
 }

@@ -32,7 +32,7 @@ export const defaultTuning: RetrievalTuning = {
   vectorWeight: 0.3,
   k1: 1.6,
   b: 0.75,
-  candidates: 200,
+  candidates: 100,
   feedbackSeeds: 5,
   feedbackWeight: 0.5,
   exactUpTo: 20_000,
@@ -131,11 +131,7 @@ export class Retriever implements PassageSearch {
       this.options.documents,
       space,
       tenantId,
-      {
-        versionNos: fused.map(({ versionNo }) => versionNo),
-        ordinals: fused.map(({ ordinal }) => ordinal),
-        ranks: fused.map(({ rank }) => rank),
-      },
+      fused,
       { seeds, weight: seeds === 0 ? 0 : feedbackWeight },
       k,
     );
