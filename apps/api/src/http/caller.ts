@@ -1,0 +1,121 @@
+import { createParamDecorator } from '@nestjs/common';
+import type { ExecutionContext } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { v7 as uuidV7 } from 'uuid';
+
+import { CatalogueError } from '#domain/kernel/errors.js';
+import type { Facts } from '#domain/kernel/decider.js';
+import type { Actor } from '#domain/kernel/events.js';
+
+import type { CommandContext } from '#infra/commands/command-path.js';
+
+import { endpointOf, userAgentOf } from './context.js';
+import { httpErrors } from './errors.js';
+import type { Principal } from './principal.js';
+
+const ACTOR_TYPE = { api_key: 'api_key', sso_session: 'sso_session', dev_bypass: 'system' } as const;
+
+/** The tenant of what nobody in particular does. */
+const SYSTEM_TENANT = '_system';
+
+function actorOf(principal: Principal | undefined): Actor {
+  if (principal === undefined) return { type: 'anonymous', id: null, role: null };
+  return { type: ACTOR_TYPE[principal.authMethod], id: principal.apiKeyId, role: principal.role };
+}
+
+/** Facts for a new decision of this request. */
+export function factsOf(request: FastifyRequest): Facts {
+  const { principal, requestId } = request.edge;
+  return {
+    tenantId: principal?.tenantId ?? SYSTEM_TENANT,
+    actor: actorOf(principal),
+    now: new Date().toISOString(),
+    commandId: uuidV7(),
+    newId: uuidV7(),
+    requestId,
+  };
+}
+
+/** Who calls, through what, and what a command may know: the context that a controller hands on. */
+export class CallerContext {
+  readonly #request: FastifyRequest;
+  readonly #reply: FastifyReply;
+  #facts: Facts | undefined;
+
+  constructor(request: FastifyRequest, reply: FastifyReply) {
+    this.#request = request;
+    this.#reply = reply;
+  }
+
+  /** The proved caller; public endpoints have none, and asking there is a 401. */
+  get principal(): Principal {
+    const { principal } = this.#request.edge;
+    if (principal === undefined) throw new CatalogueError(httpErrors.unauthorized);
+    return principal;
+  }
+
+  get tenantId(): string {
+    return this.principal.tenantId;
+  }
+
+  get requestId(): string {
+    return this.#request.edge.requestId;
+  }
+
+  /** False on legacy routes. */
+  get versioned(): boolean {
+    return !this.#request.edge.legacy;
+  }
+
+  get ip(): string {
+    return this.#request.ip;
+  }
+
+  get userAgent(): string | null {
+    return userAgentOf(this.#request);
+  }
+
+  /** The caller's W3C trace context, if it is well-formed. */
+  get traceparent(): string | null {
+    const header = this.#request.headers['traceparent'];
+    return typeof header === 'string' && /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(header) ? header : null;
+  }
+
+  /** The facts of this request's command: the same at every reading, and those of the first try under an Idempotency-Key. */
+  get facts(): Facts {
+    this.#facts ??= this.#request.edge.claim?.facts ?? factsOf(this.#request);
+    return this.#facts;
+  }
+
+  /** What the command path stores beside the facts. */
+  get context(): CommandContext {
+    return { traceparent: this.traceparent, ipAddress: this.ip, userAgent: this.userAgent };
+  }
+
+  /** Read models that the endpoint waits for after its command. */
+  get waitsFor(): readonly string[] {
+    return endpointOf(this.#request)?.policy.waitsFor ?? [];
+  }
+
+  /** The log position that the caller has already seen, from another process. */
+  get minPosition(): string | undefined {
+    const header = this.#request.headers['x-min-position'];
+    return typeof header === 'string' && /^[0-9]{1,20}(?::[0-9]{1,20})?$/.test(header) ? header : undefined;
+  }
+
+  /** A header of the request, by its name in lower case. */
+  header(name: string): string | undefined {
+    const value = this.#request.headers[name];
+    return typeof value === 'string' ? value : value?.[0];
+  }
+
+  setHeader(name: string, value: string): void {
+    this.#reply.header(name, value);
+  }
+}
+
+/** The caller of this request, as a parameter of a controller's method. */
+export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): CallerContext => {
+  const http = context.switchToHttp();
+  return new CallerContext(http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+});

@@ -1,0 +1,56 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+
+import type { IdempotencyClaim } from './idempotency-port.js';
+import type { CompiledEndpoint } from './policy.js';
+import type { Principal } from './principal.js';
+import { isLegacy } from './legacy.js';
+import type { UploadedFile } from './upload.js';
+
+/** What the edge knows of one request; made before routing, filled by the pipeline. */
+export interface Edge {
+  readonly requestId: string;
+  /** True for an address without /v1, served by the same endpoint. */
+  readonly legacy: boolean;
+  readonly startedAt: number;
+  principal: Principal | undefined;
+  claim: IdempotencyClaim | undefined;
+  upload: UploadedFile | undefined;
+  answered: boolean;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    edge: Edge;
+  }
+}
+
+/** The edge's state of a request, made at its first use: some refusals come before any hook. */
+export function edgeOf(request: FastifyRequest): Edge {
+  const existing = request.edge as Edge | null;
+  if (existing !== null) return existing;
+  request.edge = {
+    requestId: request.id,
+    legacy: isLegacy(request.originalUrl),
+    startedAt: performance.now(),
+    principal: undefined,
+    claim: undefined,
+    upload: undefined,
+    answered: false,
+  };
+  return request.edge;
+}
+
+/** The endpoint that a request reached; undefined when the address has none. */
+export function endpointOf(request: FastifyRequest): CompiledEndpoint | undefined {
+  // Requests that the router refuses before routing have no route options.
+  return (request.routeOptions as FastifyRequest['routeOptions'] | undefined)?.config.endpoint;
+}
+
+export function userAgentOf(request: FastifyRequest): string | null {
+  return request.headers['user-agent']?.slice(0, 512) ?? null;
+}
+
+/** Whether an answer was begun by someone else: a stream, a replay, a client that left. */
+export function isAnswered(reply: FastifyReply): boolean {
+  return reply.sent || reply.raw.headersSent || reply.request.edge.answered;
+}

@@ -1,0 +1,142 @@
+import type { Socket } from 'node:net';
+
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { StreamableFile } from '@nestjs/common';
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
+
+import type { Metrics } from '#infra/telemetry/metrics.js';
+import type { Logger } from '#infra/telemetry/logger.js';
+
+import { endpointOf, isAnswered } from './context.js';
+import { errorText, JSON_TYPE, successText } from './envelope.js';
+import { sendError } from './error-answer.js';
+import { answerOf, httpErrors } from './errors.js';
+import { installHooks } from './hooks.js';
+import { storedAnswer } from './idempotency.js';
+import type { IdempotencyPort } from './idempotency-port.js';
+import { isLegacy } from './legacy.js';
+import { compileEndpoint } from './pipeline.js';
+import type { PipelineDeps } from './pipeline.js';
+import { requestIdFrom } from './request-id.js';
+import { RouteTable } from './routing.js';
+import { StreamRegistry } from './stream-registry.js';
+
+import { CatalogueError } from '#domain/kernel/errors.js';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    metrics: Metrics;
+    idempotency: IdempotencyPort | undefined;
+  }
+}
+
+export interface EdgeOptions extends PipelineDeps {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly maxBodyBytes: number;
+  readonly requestTimeoutMs: number;
+  readonly trustedProxies: readonly string[];
+  readonly legacyRoutes: 'serve' | 'gone';
+}
+
+/** What is not HTTP at all, or came too late: answered on the bare socket. */
+function answerSocket(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  const answer = answerOf(new CatalogueError(late ? httpErrors.requestTimeout : httpErrors.badRequest));
+  const requestId = requestIdFrom(undefined);
+  const body = errorText(answer, requestId, false);
+  const head = `HTTP/1.1 ${answer.status} ${late ? 'Request Timeout' : 'Bad Request'}`;
+  const headers = `content-type: ${JSON_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nx-request-id: ${requestId}\r\nconnection: close`;
+  socket.end(`${head}\r\n${headers}\r\n\r\n${body}`);
+}
+
+function fastifyOptions(options: EdgeOptions): FastifyServerOptions & { skipMiddie: true; multipart: false } {
+  return {
+    loggerInstance: options.logger,
+    disableRequestLogging: true,
+    bodyLimit: options.maxBodyBytes,
+    requestTimeout: options.requestTimeoutMs,
+    trustProxy: options.trustedProxies.length === 0 ? false : [...options.trustedProxies],
+    exposeHeadRoutes: false,
+    skipMiddie: true,
+    multipart: false,
+    requestIdHeader: false,
+    genReqId: (raw) => requestIdFrom(raw.headers['x-request-id']),
+    rewriteUrl: (raw) => {
+      const url = raw.url ?? '/';
+      return isLegacy(url) ? `/v1${url}` : url;
+    },
+    routerOptions: { maxParamLength: 512 },
+    clientErrorHandler: answerSocket,
+    frameworkErrors: (error, request, reply) => void sendError(request as FastifyRequest, reply as FastifyReply, error),
+  };
+}
+
+/** Fastify under Nest, with our envelopes, errors and gates in place of both frameworks' own. */
+export class EdgeAdapter extends FastifyAdapter {
+  readonly routes = new RouteTable();
+  readonly streams = new StreamRegistry();
+
+  constructor(options: EdgeOptions) {
+    super(fastifyOptions(options));
+    const fastify = this.getInstance() as unknown as FastifyInstance;
+    fastify.decorate('metrics', options.metrics);
+    fastify.decorate('idempotency', options.idempotency);
+    fastify.decorate('streams', this.streams);
+    fastify.decorateRequest('edge', null as never);
+    fastify.addHook('onRoute', (route) => {
+      const policy = route.config?.policy;
+      if (policy === undefined)
+        throw new Error(`${String(route.method)} ${route.url} has no policy; declare it with @Endpoint`);
+      const endpoint = compileEndpoint(policy, route.url, options);
+      route.config = { ...route.config, endpoint };
+      this.routes.add(endpoint);
+    });
+    installHooks(fastify, options);
+  }
+
+  /** Wraps what a handler returned; a stream, or an answer that was given already, is left alone. */
+  override reply(response: FastifyReply, body: unknown, statusCode?: number): FastifyReply {
+    if (isAnswered(response)) return response;
+    const { request } = response;
+    const endpoint = endpointOf(request);
+    if (statusCode !== undefined && response.statusCode === 200) response.code(statusCode);
+    if (endpoint === undefined || body instanceof StreamableFile || Buffer.isBuffer(body))
+      return super.reply(response, body, statusCode);
+    if (response.statusCode === 204) return this.#send(response, '');
+    if (endpoint.policy.bare === true && typeof body === 'string') return response.send(body);
+    response.header('content-type', JSON_TYPE);
+    return this.#send(
+      response,
+      endpoint.policy.bare === true ? JSON.stringify(body) : successText(request, response, body),
+    );
+  }
+
+  /** Stores the answer under its idempotency key before the client can see it. */
+  #send(reply: FastifyReply, text: string): FastifyReply {
+    const { claim } = reply.request.edge;
+    const store = reply.server.idempotency;
+    if (claim === undefined || store === undefined) return reply.send(text === '' ? undefined : text);
+    reply.request.edge.claim = undefined;
+    reply.request.edge.answered = true;
+    store.complete(claim.scope, claim.token, storedAnswer(reply, text)).then(
+      () => reply.send(text === '' ? undefined : text),
+      (error: unknown) => sendError(reply.request, reply, error),
+    );
+    return reply;
+  }
+
+  override setErrorHandler(): FastifyInstance {
+    const fastify = this.getInstance() as unknown as FastifyInstance;
+    return fastify.setErrorHandler((error, request, reply) => sendError(request, reply, error));
+  }
+
+  override setNotFoundHandler(): FastifyInstance {
+    const fastify = this.getInstance() as unknown as FastifyInstance;
+    return fastify.setNotFoundHandler((request, reply) => this.routes.answerUnmatched(request, reply));
+  }
+}

@@ -1,0 +1,59 @@
+import { Catch } from '@nestjs/common';
+import type { ArgumentsHost, ExceptionFilter } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+
+import { edgeOf } from './context.js';
+import { errorText, JSON_TYPE } from './envelope.js';
+import { answerOf } from './errors.js';
+import type { Answer } from './errors.js';
+import { setLegacyHeaders } from './legacy.js';
+
+function setErrorHeaders(reply: FastifyReply, answer: Answer): void {
+  const edge = edgeOf(reply.request);
+  reply.header('x-request-id', edge.requestId).header('content-type', JSON_TYPE);
+  if (edge.legacy && reply.getHeader('deprecation') === undefined) setLegacyHeaders(reply);
+  if (answer.status === 401) reply.header('www-authenticate', 'Bearer');
+  if (answer.retryAfterS !== undefined) reply.header('retry-after', String(answer.retryAfterS));
+}
+
+function report(request: FastifyRequest, answer: Answer, error: unknown): void {
+  const { code } = answer.row;
+  request.server.metrics.refusals.inc({ code });
+  if (answer.unexpected) request.log.error({ err: error, code }, 'a request failed unexpectedly');
+  else if (answer.status >= 500) request.log.warn({ err: error, code }, 'a request could not be served');
+}
+
+/** The one place where a thrown value becomes an answer, whoever threw it. */
+export async function sendError(request: FastifyRequest, reply: FastifyReply, error: unknown): Promise<void> {
+  const edge = edgeOf(request);
+  const answer = answerOf(error);
+  report(request, answer, error);
+  await releaseClaim(request);
+  if (reply.raw.headersSent) {
+    reply.raw.destroy();
+    return;
+  }
+  setErrorHeaders(reply, answer);
+  await reply.code(answer.status).send(errorText(answer, edge.requestId, edge.legacy));
+}
+
+/** Errors are not stored: the next try with the same key runs again. */
+async function releaseClaim(request: FastifyRequest): Promise<void> {
+  const { claim } = request.edge;
+  if (claim === undefined) return;
+  request.edge.claim = undefined;
+  try {
+    await request.server.idempotency?.release(claim.scope, claim.token);
+  } catch (error) {
+    request.log.warn({ err: error }, 'an idempotency claim could not be released; it expires by itself');
+  }
+}
+
+/** Hands what handlers throw to `sendError`. */
+@Catch()
+export class EdgeFilter implements ExceptionFilter {
+  catch(error: unknown, host: ArgumentsHost): Promise<void> {
+    const http = host.switchToHttp();
+    return sendError(http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>(), error);
+  }
+}

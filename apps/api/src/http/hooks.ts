@@ -1,0 +1,126 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+
+import { CatalogueError } from '#domain/kernel/errors.js';
+import { withLogScope } from '#infra/telemetry/log-scope.js';
+import type { Metrics } from '#infra/telemetry/metrics.js';
+
+import { edgeOf, endpointOf, isAnswered } from './context.js';
+import { httpErrors } from './errors.js';
+import { setLegacyHeaders } from './legacy.js';
+import type { CompiledEndpoint, StepRun } from './policy.js';
+
+export interface HookOptions {
+  readonly metrics: Metrics;
+  readonly legacyRoutes: 'serve' | 'gone';
+}
+
+/** Runs steps in order; stays synchronous as long as they are, because most requests need no waiting. */
+function runSteps(
+  steps: readonly StepRun[],
+  from: number,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> | undefined {
+  for (let at = from; at < steps.length; at += 1) {
+    const pending = steps[at]?.(request, reply);
+    if (pending instanceof Promise)
+      return pending.then(() => (isAnswered(reply) ? undefined : runSteps(steps, at + 1, request, reply)));
+    if (isAnswered(reply)) return undefined;
+  }
+  return undefined;
+}
+
+type Done = (error?: Error) => void;
+
+function gate(steps: readonly StepRun[], request: FastifyRequest, reply: FastifyReply, done: Done): void {
+  let pending: Promise<void> | undefined;
+  try {
+    pending = runSteps(steps, 0, request, reply);
+  } catch (error) {
+    done(error as Error);
+    return;
+  }
+  const pass = (): void => {
+    if (!isAnswered(reply)) done();
+  };
+  if (pending === undefined) pass();
+  else pending.then(pass, done);
+}
+
+/** True when a legacy address was refused here. */
+function refuseLegacy(
+  endpoint: CompiledEndpoint,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: HookOptions,
+  done: Done,
+): boolean {
+  if (!request.edge.legacy) return false;
+  if (endpoint.policy.legacy === false) {
+    done(new CatalogueError(httpErrors.notFound));
+    return true;
+  }
+  if (options.legacyRoutes === 'serve') return false;
+  const path = request.url.split('?', 1)[0] ?? '';
+  reply.header('link', `<${path}>; rel="successor-version"`);
+  done(new CatalogueError(httpErrors.legacyGone, { successor: path }));
+  return true;
+}
+
+function onRequest(options: HookOptions): (request: FastifyRequest, reply: FastifyReply, done: Done) => void {
+  return (request, reply, done) => {
+    const edge = edgeOf(request);
+    reply.header('x-request-id', edge.requestId);
+    if (edge.legacy) setLegacyHeaders(reply);
+    options.metrics.requestsInFlight.inc();
+    withLogScope({ request_id: edge.requestId }, () => {
+      const endpoint = endpointOf(request);
+      if (endpoint === undefined) done();
+      else if (!refuseLegacy(endpoint, request, reply, options, done)) gate(endpoint.onHeaders, request, reply, done);
+    });
+  };
+}
+
+function onResponse(options: HookOptions): (request: FastifyRequest, reply: FastifyReply, done: Done) => void {
+  return (request, reply, done) => {
+    const { metrics } = options;
+    const { principal, startedAt } = edgeOf(request);
+    const millis = performance.now() - startedAt;
+    const endpoint = endpointOf(request);
+    const route = endpoint?.url ?? 'unmatched';
+    metrics.requestsInFlight.dec();
+    if (endpoint?.policy.stream !== true)
+      metrics.requestSeconds.observe(
+        { method: request.method, route, status: String(reply.statusCode) },
+        millis / 1000,
+      );
+    request.log.info(
+      {
+        method: request.method,
+        route,
+        status: reply.statusCode,
+        ms: Math.round(millis * 100) / 100,
+        tenant_id: principal?.tenantId,
+        request_id: request.id,
+      },
+      'request',
+    );
+    done();
+  };
+}
+
+/** Body parsing and the hooks that run the pipeline. JSON stays bytes until the caller is known. */
+export function installHooks(fastify: FastifyInstance, options: HookOptions): void {
+  fastify.removeAllContentTypeParsers();
+  const keepBytes = (_: FastifyRequest, body: Buffer, done: (error: Error | null, body?: Buffer) => void): void =>
+    done(null, body);
+  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, keepBytes);
+  fastify.addContentTypeParser(/^application\/[\w.-]+\+json/, { parseAs: 'buffer' }, keepBytes);
+  fastify.addHook('onRequest', onRequest(options));
+  fastify.addHook('preHandler', (request, reply, done) => {
+    const endpoint = endpointOf(request);
+    if (endpoint === undefined) done();
+    else gate(endpoint.onBody, request, reply, done);
+  });
+  fastify.addHook('onResponse', onResponse(options));
+}

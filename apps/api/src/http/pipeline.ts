@@ -1,0 +1,170 @@
+import type { Type } from '@nestjs/common';
+import { ROUTE_ARGS_METADATA, RouteParamtypes } from '@nestjs/common/internal';
+import type { FastifyRequest } from 'fastify';
+
+import { CatalogueError } from '#domain/kernel/errors.js';
+
+import { userAgentOf } from './context.js';
+import { httpErrors } from './errors.js';
+import { fieldsOf } from './fields.js';
+import { claimKey } from './idempotency.js';
+import type { IdempotencyPort } from './idempotency-port.js';
+import type { CompiledEndpoint, EndpointPolicy, StepRun } from './policy.js';
+import { mayActAs } from './principal.js';
+import type { AuthAttempt, Authenticator } from './principal.js';
+import { readMultipart } from './upload.js';
+import { parseJson, refuseNul, validated } from './validation.js';
+
+/** What the steps need from outside. */
+export interface PipelineDeps {
+  readonly authenticator: Authenticator;
+  /** Absent: Idempotency-Key is ignored. */
+  readonly idempotency: IdempotencyPort | undefined;
+}
+
+/** One gate: on which part of a request it looks, and its work for one endpoint (undefined: it does not apply there). */
+export interface Step {
+  readonly name: string;
+  readonly on: 'headers' | 'body';
+  readonly build: (policy: EndpointPolicy, deps: PipelineDeps) => StepRun | undefined;
+}
+
+function attemptOf(request: FastifyRequest): AuthAttempt {
+  return {
+    headers: request.headers,
+    ip: request.ip,
+    method: request.method,
+    path: request.url.split('?', 1)[0] ?? '',
+    requestId: request.edge.requestId,
+    userAgent: userAgentOf(request),
+  };
+}
+
+function authenticate(policy: EndpointPolicy, deps: PipelineDeps): StepRun | undefined {
+  if (policy.role === 'public') return undefined;
+  return (request) => {
+    const found = deps.authenticator.authenticate(attemptOf(request));
+    if (!(found instanceof Promise)) {
+      request.edge.principal = found;
+      return undefined;
+    }
+    return found.then((principal) => {
+      request.edge.principal = principal;
+    });
+  };
+}
+
+const TENANT = /^[a-z0-9_]{1,64}$/;
+
+function tenant(policy: EndpointPolicy): StepRun | undefined {
+  if (policy.role === 'public') return undefined;
+  return (request) => {
+    const { principal } = request.edge;
+    if (principal === undefined || !TENANT.test(principal.tenantId)) throw new CatalogueError(httpErrors.forbidden);
+  };
+}
+
+function role(policy: EndpointPolicy, deps: PipelineDeps): StepRun | undefined {
+  const required = policy.role;
+  if (required === 'public') return undefined;
+  return (request) => {
+    const { principal } = request.edge;
+    if (principal !== undefined && mayActAs(principal.role, required)) return;
+    if (principal !== undefined) deps.authenticator.denied?.(principal, attemptOf(request), required);
+    throw new CatalogueError(httpErrors.forbidden, { required_role: required });
+  };
+}
+
+/** The DTO class of a handler's `@Body()` or `@Query()` parameter, when it takes the whole. */
+function parameterClass(policy: EndpointPolicy, kind: RouteParamtypes): Type<object> | undefined {
+  const { controller, method } = policy;
+  const args = (Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, method) ?? {}) as Record<
+    string,
+    { index: number; data?: unknown }
+  >;
+  const found = Object.entries(args).find(([key, arg]) => key.startsWith(`${kind}:`) && arg.data === undefined);
+  if (found === undefined) return undefined;
+  const types = (Reflect.getMetadata('design:paramtypes', controller.prototype as object, method) ??
+    []) as Type<object>[];
+  const type = types[found[1].index];
+  if (type === undefined || fieldsOf(type).size === 0)
+    throw new Error(
+      `${controller.name}.${method} takes a ${kind === RouteParamtypes.BODY ? 'body' : 'query'} of a class without fields`,
+    );
+  return type;
+}
+
+function refuseTenantId(body: unknown): void {
+  if (typeof body === 'object' && body !== null && Object.hasOwn(body, 'tenant_id'))
+    throw new CatalogueError(httpErrors.tenantIdNotAllowed);
+}
+
+function takesMultipart(request: FastifyRequest): boolean {
+  return request.headers['content-type']?.toLowerCase().startsWith('multipart/form-data') === true;
+}
+
+function contentType(policy: EndpointPolicy): StepRun | undefined {
+  if (policy.upload !== undefined) return undefined;
+  return (request) => {
+    if (takesMultipart(request)) throw new CatalogueError(httpErrors.unsupportedMediaType);
+  };
+}
+
+function validateQuery(policy: EndpointPolicy): StepRun {
+  const query = policy.query ?? parameterClass(policy, RouteParamtypes.QUERY);
+  return (request) => {
+    if (request.params !== null) refuseNul(request.params as object, 'path');
+    refuseNul(request.query as object, 'query');
+    if (query !== undefined) request.query = validated(query, request.query, 'query');
+  };
+}
+
+function validateBody(policy: EndpointPolicy): StepRun | undefined {
+  const dto = policy.body ?? parameterClass(policy, RouteParamtypes.BODY);
+  const { upload } = policy;
+  if (dto === undefined && upload === undefined) return undefined;
+  const json: StepRun = (request) => {
+    const bytes = request.body;
+    const parsed = Buffer.isBuffer(bytes) && bytes.length > 0 ? parseJson(bytes) : {};
+    if (policy.refusesTenantId === true) refuseTenantId(parsed);
+    request.body = dto === undefined ? parsed : validated(dto, parsed, 'body');
+  };
+  if (upload === undefined) return json;
+  return async (request, reply) => {
+    if (!takesMultipart(request)) return json(request, reply);
+    const { fields, file } = await readMultipart(request, upload.maxBytes);
+    request.edge.upload = file;
+    if (policy.refusesTenantId === true) refuseTenantId(fields);
+    request.body = dto === undefined ? fields : validated(dto, fields, 'form');
+  };
+}
+
+function idempotency(policy: EndpointPolicy, deps: PipelineDeps): StepRun | undefined {
+  const store = deps.idempotency;
+  if (store === undefined || !policy.idempotent) return undefined;
+  return (request, reply) => {
+    if (request.headers['idempotency-key'] !== undefined) return claimKey(store, request, reply);
+    return undefined;
+  };
+}
+
+/**
+ * The one order of gates. The request id is given, and a legacy address resolved, before the first of them.
+ * Later gates take their numbered place: 3 rate limit, 5 write gate, 6 feature, 7 quota.
+ */
+export const pipeline: readonly Step[] = [
+  /* 1 */ { name: 'authenticate', on: 'headers', build: authenticate },
+  /* 2 */ { name: 'tenant', on: 'headers', build: tenant },
+  /* 4 */ { name: 'role', on: 'headers', build: role },
+  /* 8 */ { name: 'content type', on: 'headers', build: contentType },
+  /* 9 */ { name: 'validate path and query', on: 'body', build: validateQuery },
+  /* 10 */ { name: 'validate body', on: 'body', build: validateBody },
+  /* 11 */ { name: 'idempotency', on: 'body', build: idempotency },
+];
+
+/** The steps that apply to one endpoint, built once when its route is registered. */
+export function compileEndpoint(policy: EndpointPolicy, url: string, deps: PipelineDeps): CompiledEndpoint {
+  const stepsOn = (part: Step['on']): StepRun[] =>
+    pipeline.flatMap((step) => (step.on === part ? (step.build(policy, deps) ?? []) : []));
+  return { policy, url, onHeaders: stepsOn('headers'), onBody: stepsOn('body') };
+}

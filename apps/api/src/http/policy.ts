@@ -1,0 +1,112 @@
+import type { Type } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+
+import type { ErrorRow } from '#domain/kernel/errors.js';
+
+import type { Role } from './principal.js';
+
+export type Verb = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+export type RateClass = 'run' | 'mutation' | 'read' | 'ops' | 'none';
+
+/** What an endpoint answers with: one view, a list of views, or nothing that is declared. */
+export type Returns = Type<object> | readonly [Type<object>] | undefined;
+
+/** Everything that a caller, a guard, an auditor and the docs need to know of one endpoint. */
+export interface EndpointOptions<R extends Returns = Returns> {
+  /** An imperative sentence without a full stop, e.g. `Release a legal hold`. */
+  readonly does: string;
+  /** The least role; `public` needs no credential. */
+  readonly role: Role | 'public';
+  /** Follows the verb by default: GET is `read`, the rest `mutation`; public endpoints have none. */
+  readonly rate?: RateClass;
+  /** The audit type that the command's event carries. */
+  readonly audit?: string;
+  /** The plan feature that the tenant must have. */
+  readonly feature?: string;
+  readonly returns?: R;
+  readonly refuses?: readonly ErrorRow[];
+  /** 200 by default, 204 for a DELETE that returns nothing. */
+  readonly status?: number;
+  /** Read models that must have passed the appended events before the answer is given. */
+  readonly waitsFor?: readonly string[];
+  /** Whether an Idempotency-Key is honoured; by default on everything but GET, public endpoints and streams. */
+  readonly idempotent?: boolean;
+  /** Refuses a top-level `tenant_id` in a JSON body with 400 instead of 422. */
+  readonly refusesTenantId?: boolean;
+  /** Bare answers under /v1 too: probes, metrics, files, foreign protocols. */
+  readonly bare?: boolean;
+  /** The answer is a server-sent event stream. */
+  readonly stream?: boolean;
+  /** False: there is no alias without /v1. */
+  readonly legacy?: boolean;
+  /** Takes multipart/form-data with one file of at most this many bytes, beside JSON when there is a body DTO for it. */
+  readonly upload?: { readonly maxBytes: number };
+  /** Left out of OpenAPI. */
+  readonly hidden?: boolean;
+  /** Override what the `@Body()` and `@Query()` parameters say. */
+  readonly body?: Type<object>;
+  readonly query?: Type<object>;
+}
+
+/** An endpoint as declared on a controller's method, before its full path is known. */
+export interface EndpointPolicy extends EndpointOptions {
+  readonly verb: Verb;
+  readonly path: string;
+  readonly controller: Type<object>;
+  readonly method: string;
+  readonly status: number;
+  readonly rate: RateClass;
+  readonly idempotent: boolean;
+}
+
+/** One step of the pipeline for one endpoint. It throws to refuse, and may answer by itself. */
+export type StepRun = (request: FastifyRequest, reply: FastifyReply) => void | Promise<void>;
+
+/** An endpoint at its full address, with the steps that apply to it. */
+export interface CompiledEndpoint {
+  readonly policy: EndpointPolicy;
+  /** The route pattern, e.g. `/v1/corpora/:id`. */
+  readonly url: string;
+  /** Run before the body is read. */
+  readonly onHeaders: readonly StepRun[];
+  /** Run when the body is there. */
+  readonly onBody: readonly StepRun[];
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** As declared; the adapter compiles it when the route is registered. */
+    policy?: EndpointPolicy;
+    endpoint?: CompiledEndpoint;
+  }
+}
+
+const METADATA = Symbol('endpoint policy');
+
+export function setPolicy(handler: object, policy: EndpointPolicy): void {
+  Reflect.defineMetadata(METADATA, policy, handler);
+}
+
+export function policyOf(handler: object): EndpointPolicy | undefined {
+  return Reflect.getMetadata(METADATA, handler) as EndpointPolicy | undefined;
+}
+
+/** Fills in what follows from the verb and the role. */
+export function resolvePolicy(
+  verb: Verb,
+  path: string,
+  options: EndpointOptions,
+  at: { controller: Type<object>; method: string },
+): EndpointPolicy {
+  const writes = verb !== 'GET' && options.role !== 'public';
+  const rateOfVerb: RateClass = verb === 'GET' ? 'read' : 'mutation';
+  return {
+    ...options,
+    ...at,
+    verb,
+    path,
+    status: options.status ?? (verb === 'DELETE' && options.returns === undefined ? 204 : 200),
+    rate: options.rate ?? (options.role === 'public' ? 'none' : rateOfVerb),
+    idempotent: options.idempotent ?? (writes && options.stream !== true),
+  };
+}

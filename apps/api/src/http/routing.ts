@@ -1,0 +1,65 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+
+import { CatalogueError } from '#domain/kernel/errors.js';
+
+import { edgeOf } from './context.js';
+import { sendError } from './error-answer.js';
+import { httpErrors } from './errors.js';
+import type { CompiledEndpoint } from './policy.js';
+
+const SPECIAL = /[.*+?^${}()|[\]\\]/g;
+
+function patternOf(url: string): RegExp {
+  const source = url
+    .split('/')
+    .map((part) => {
+      const [name, suffix = ''] = part.startsWith(':') ? part.slice(1).split('.', 2) : [undefined, ''];
+      if (name === undefined) return part.replace(SPECIAL, '\\$&');
+      return `[^/]+${suffix === '' ? '' : `\\.${suffix.replace(SPECIAL, '\\$&')}`}`;
+    })
+    .join('/');
+  return new RegExp(`^${source}$`);
+}
+
+const MOVED = new Set(['/docs', '/openapi.json']);
+
+async function redirect(request: FastifyRequest, reply: FastifyReply, location: string): Promise<void> {
+  await reply.code(307).header('x-request-id', request.edge.requestId).header('location', location).send();
+}
+
+/** Every endpoint by its address; answers what the router found no route for. */
+export class RouteTable {
+  readonly #entries: { readonly pattern: RegExp; readonly endpoint: CompiledEndpoint }[] = [];
+
+  add(endpoint: CompiledEndpoint): void {
+    this.#entries.push({ pattern: patternOf(endpoint.url), endpoint });
+  }
+
+  get endpoints(): readonly CompiledEndpoint[] {
+    return this.#entries.map((entry) => entry.endpoint);
+  }
+
+  #verbsAt(path: string): string[] {
+    return [
+      ...new Set(this.#entries.filter(({ pattern }) => pattern.test(path)).map(({ endpoint }) => endpoint.policy.verb)),
+    ];
+  }
+
+  /** 307 for a needless slash at the end, 405 with `Allow` for another method, else 404. */
+  async answerUnmatched(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    edgeOf(request);
+    const path = request.url.split('?', 1)[0] ?? '';
+    if (MOVED.has(path) && request.method === 'GET') return redirect(request, reply, `/v1${path}`);
+    const verbs = this.#verbsAt(path);
+    if (verbs.length > 0 && !verbs.includes(request.method)) {
+      reply.header('allow', verbs.sort().join(', '));
+      return sendError(request, reply, new CatalogueError(httpErrors.methodNotAllowed));
+    }
+    const trimmed = path.replace(/\/+$/, '');
+    if (trimmed !== path && this.#verbsAt(trimmed).length > 0) {
+      const [asked = ''] = request.originalUrl.split('?', 1);
+      return redirect(request, reply, `${asked.replace(/\/+$/, '')}${request.originalUrl.slice(asked.length)}`);
+    }
+    return sendError(request, reply, new CatalogueError(httpErrors.notFound));
+  }
+}

@@ -1,0 +1,126 @@
+import type { FastifyReply } from 'fastify';
+
+import { edgeOf } from './context.js';
+import type { StreamRegistry } from './stream-registry.js';
+
+/** One server-sent event; `data` is sent as compact JSON, or as it is when it is a string (one line). */
+export interface SseFrame {
+  readonly event: string;
+  readonly id: string | number;
+  readonly data: unknown;
+}
+
+export interface SseOptions {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A stream that was silent for this many milliseconds sends what `heartbeat` returns. */
+  readonly heartbeatMs?: number;
+  readonly heartbeat?: () => SseFrame | string;
+}
+
+/** The text of a frame: `event`, `id`, `data`, and an empty line (WHATWG HTML, server-sent events). */
+export function frameText(frame: SseFrame): string {
+  const data = typeof frame.data === 'string' ? frame.data : JSON.stringify(frame.data);
+  return `event: ${frame.event}\nid: ${frame.id}\ndata: ${data}\n\n`;
+}
+
+/** A stream of server-sent events over one answer. Writing waits for the client; the client's leaving aborts `signal`. */
+export class SseStream {
+  readonly #reply: FastifyReply;
+  readonly #gone = new AbortController();
+  readonly #options: SseOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #ended = false;
+
+  /** Sends status and headers at once. From here on the answer belongs to the stream. */
+  static open(reply: FastifyReply, options: SseOptions = {}): SseStream {
+    return new SseStream(reply, options);
+  }
+
+  private constructor(reply: FastifyReply, options: SseOptions) {
+    this.#reply = reply;
+    this.#options = options;
+    edgeOf(reply.request).answered = true;
+    reply.hijack();
+    const { raw } = reply;
+    raw.on('close', () => this.#close());
+    raw.on('error', () => this.#close());
+    raw.writeHead(options.status ?? 200, {
+      ...(reply.getHeaders() as Record<string, string>),
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-cache',
+      connection: 'keep-alive',
+      'x-accel-buffering': 'no',
+      ...options.headers,
+    });
+    raw.flushHeaders();
+    raw.socket?.setNoDelay(true);
+    this.#arm();
+  }
+
+  /** Aborted when the client has left or the stream has ended. */
+  get signal(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  get open(): boolean {
+    return !this.#ended && !this.#gone.signal.aborted;
+  }
+
+  /** Writes a frame, or text that is already framed; resolves when the client has taken enough for more. False: nobody listens. */
+  async send(frame: SseFrame | string): Promise<boolean> {
+    if (!this.open) return false;
+    this.#arm();
+    const text = typeof frame === 'string' ? frame : frameText(frame);
+    if (!this.#reply.raw.write(text)) await this.#drained();
+    return this.open;
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    this.#reply.raw.end();
+  }
+
+  #close(): void {
+    clearTimeout(this.#timer);
+    this.#gone.abort();
+  }
+
+  #arm(): void {
+    const { heartbeat, heartbeatMs } = this.#options;
+    if (heartbeat === undefined || heartbeatMs === undefined) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.send(heartbeat()), heartbeatMs);
+    this.#timer.unref();
+  }
+
+  #drained(): Promise<void> {
+    const { raw } = this.#reply;
+    return new Promise((resolve) => {
+      const done = (): void => {
+        raw.off('drain', done);
+        this.#gone.signal.removeEventListener('abort', done);
+        resolve();
+      };
+      raw.once('drain', done);
+      this.#gone.signal.addEventListener('abort', done, { once: true });
+    });
+  }
+}
+
+/** Opens the stream of one request when the handler has decided that there will be one. */
+export class StreamOpener {
+  readonly #reply: FastifyReply;
+  readonly #registry: StreamRegistry;
+
+  constructor(reply: FastifyReply, registry: StreamRegistry) {
+    this.#reply = reply;
+    this.#registry = registry;
+  }
+
+  open(options?: SseOptions): SseStream {
+    return this.#registry.track(SseStream.open(this.#reply, options));
+  }
+}

@@ -1,0 +1,150 @@
+import type { Type } from '@nestjs/common';
+import { validateSync } from 'class-validator';
+import type { ValidationError } from 'class-validator';
+
+import type { FieldProblem } from './errors.js';
+import { invalid } from './errors.js';
+import { fieldsOf } from './fields.js';
+import type { FieldSpec } from './fields.js';
+
+type Location = readonly (string | number)[];
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+const TRUE = new Set(['true', '1']);
+const FALSE = new Set(['false', '0']);
+
+/** A query or form value as its field's kind; what does not fit is left for the rule to refuse. */
+function fromText(spec: FieldSpec, value: unknown): unknown {
+  if (spec.kind === 'list') return Array.isArray(value) ? value : [value];
+  if (typeof value !== 'string') return value;
+  if (spec.kind === 'boolean') return TRUE.has(value) || (FALSE.has(value) ? false : value);
+  if (spec.kind !== 'integer' && spec.kind !== 'number') return value;
+  return /^-?\d{1,17}(?:\.\d{1,17})?$/.test(value) ? Number(value) : value;
+}
+
+/** Builds instances of DTO classes, so that nested rules run, and finds the fields that no class names. */
+class Builder {
+  readonly problems: FieldProblem[] = [];
+  readonly #text: boolean;
+
+  constructor(text: boolean) {
+    this.#text = text;
+  }
+
+  build(dto: Type<object>, input: Readonly<Record<string, unknown>>, at: Location): object {
+    const specs = fieldsOf(dto);
+    const made: Record<string, unknown> = Object.create(dto.prototype as object) as Record<string, unknown>;
+    for (const key of Object.keys(input))
+      if (!specs.has(key))
+        this.problems.push({ type: 'extra_forbidden', loc: [...at, key], msg: 'is not a known field' });
+    for (const [key, spec] of specs) {
+      const given = Object.hasOwn(input, key) ? input[key] : undefined;
+      const value = given === undefined ? spec.defaultValue : this.#value(spec, given, [...at, key]);
+      if (value !== undefined) made[key] = value;
+    }
+    return made;
+  }
+
+  #value(spec: FieldSpec, given: unknown, at: Location): unknown {
+    const value = this.#text ? fromText(spec, given) : given;
+    const { of } = spec;
+    if (of === undefined) return value;
+    if (spec.kind === 'object') return isRecord(value) ? this.build(of(), value, at) : value;
+    if (!Array.isArray(value)) return value;
+    return value.map((item: unknown, index) => (isRecord(item) ? this.build(of(), item, [...at, index]) : item));
+  }
+}
+
+function typeOf(contexts: ValidationError['contexts'], rule: string): string {
+  const context = contexts?.[rule] as { type?: string } | undefined;
+  return context?.type ?? 'value_error';
+}
+
+function problemsOf(errors: readonly ValidationError[], at: Location): FieldProblem[] {
+  return errors.flatMap((error) => {
+    const key = /^\d+$/.test(error.property) ? Number(error.property) : error.property;
+    const loc = [...at, key];
+    if (error.value === undefined && error.constraints !== undefined)
+      return [{ type: 'missing', loc, msg: 'is required' }];
+    const broken = Object.entries(error.constraints ?? {}).map(([rule, msg]) => ({
+      type: typeOf(error.contexts, rule),
+      loc,
+      msg,
+    }));
+    return [...broken.slice(0, 1), ...problemsOf(error.children ?? [], loc)];
+  });
+}
+
+/**
+ * Checks an input against a DTO class and returns its instance; absent fields stay absent, unknown ones are refused.
+ * Throws REQUEST_VALIDATION_ERROR with every problem. `body` is strict about types, `query` and `form` read them from text.
+ */
+export function validated(dto: Type<object>, input: unknown, where: 'body' | 'query' | 'form'): object {
+  const at = where === 'query' ? 'query' : 'body';
+  if (!isRecord(input)) throw invalid([{ type: 'dict_type', loc: [at], msg: 'must be an object' }]);
+  const builder = new Builder(where !== 'body');
+  const made = builder.build(dto, input, [at]);
+  const errors = validateSync(made, {
+    forbidUnknownValues: false,
+    stopAtFirstError: true,
+    validationError: { target: false },
+  });
+  const problems = [...builder.problems, ...problemsOf(errors, [at])];
+  if (problems.length > 0) throw invalid(problems);
+  return made;
+}
+
+/** The type under which JSON can not carry U+0000: Postgres has no place for it in text. */
+function hasNul(value: unknown): boolean {
+  if (typeof value === 'string') return value.includes('\0');
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).some(([key, inner]) => key.includes('\0') || hasNul(inner));
+}
+
+function hasPrototypeKey(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.hasOwn(value, '__proto__') || Object.values(value).some(hasPrototypeKey);
+}
+
+const MAX_DEPTH = 64;
+
+/** Counts open brackets outside strings, before parsing, so that deep nesting can not exhaust the stack. */
+function tooDeep(text: string): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === 34) inString = !inString;
+    else if (code === 92 && inString) at += 1;
+    else if (!inString && (code === 91 || code === 123)) depth += 1;
+    else if (!inString && (code === 93 || code === 125)) depth -= 1;
+    if (depth > MAX_DEPTH) return true;
+  }
+  return false;
+}
+
+const json = (msg: string): Error => invalid([{ type: 'json_invalid', loc: ['body'], msg }]);
+
+/** Parses a JSON body; malformed, too deep, or carrying U+0000 or `__proto__`, it is a validation error. */
+export function parseJson(bytes: Buffer): unknown {
+  const text = bytes.toString('utf8');
+  if (tooDeep(text)) throw json(`is nested deeper than ${MAX_DEPTH} levels`);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    throw json('is not valid JSON');
+  }
+  if (text.includes('\\u0000') && hasNul(parsed)) throw json('holds the character U+0000');
+  if (text.includes('__proto__') && hasPrototypeKey(parsed)) throw json('holds a forbidden field');
+  return parsed;
+}
+
+/** Refuses U+0000 in query and path texts. */
+export function refuseNul(values: object, where: 'query' | 'path'): void {
+  for (const [key, value] of Object.entries(values))
+    if (hasNul(value)) throw invalid([{ type: 'string_type', loc: [where, key], msg: 'holds the character U+0000' }]);
+}
