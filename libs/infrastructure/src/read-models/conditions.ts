@@ -1,0 +1,41 @@
+import type { Json } from '#domain/kernel/schema.js';
+import { quoted, type ViewSql } from './columns.js';
+
+/** A value, null, or a range: `from` inclusive, `before` exclusive. */
+export type Condition<V> = V | { readonly in: readonly V[] } | { readonly from?: V; readonly before?: V };
+export type Where<R> = { readonly [K in keyof R]?: Condition<R[K]> };
+
+/** Collects the parameters of one statement. */
+export class Params {
+  readonly values: unknown[] = [];
+
+  /** The placeholder of a value, cast to its column's type. */
+  add(value: unknown, type: string): string {
+    this.values.push(value);
+    return `$${this.values.length}::${type}`;
+  }
+}
+
+/** The SQL of the conditions, each in parentheses. Throws TypeError for a column that the read model does not have. */
+export function conditionsSql(sql: ViewSql, where: Readonly<Record<string, unknown>>, params: Params): string[] {
+  return Object.entries(where).flatMap(([name, condition]) => {
+    if (condition === undefined) return [];
+    const type = sql.columns.get(name)?.type;
+    if (type === undefined) throw new TypeError(`${sql.view} has no column ${name}`);
+    return conditionSql(`t.${quoted(name)}`, type, condition as Condition<Json>, params);
+  });
+}
+
+function conditionSql(column: string, type: string, condition: Condition<Json>, params: Params): string[] {
+  if (condition === null) return [`(${column} is null)`];
+  if (typeof condition !== 'object' || type === 'jsonb' || Array.isArray(condition)) {
+    const value = type === 'jsonb' ? JSON.stringify(condition) : condition;
+    return [`(${column} = ${params.add(value, type)})`];
+  }
+  const range = condition as { readonly in?: readonly Json[]; readonly from?: Json; readonly before?: Json };
+  if (range.in !== undefined) return [`(${column} = any(${params.add(range.in, `${type}[]`)}))`];
+  return [
+    ...(range.from === undefined ? [] : [`(${column} >= ${params.add(range.from, type)})`]),
+    ...(range.before === undefined ? [] : [`(${column} < ${params.add(range.before, type)})`]),
+  ];
+}

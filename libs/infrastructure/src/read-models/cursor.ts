@@ -1,0 +1,35 @@
+import { createHash } from 'node:crypto';
+import { CatalogueError, defineErrors } from '#domain/kernel/errors.js';
+import type { Json } from '#domain/kernel/schema.js';
+import { stableJson } from '../projections/row.js';
+
+export const readModelErrors = defineErrors('read-models', {
+  invalidCursor: ['bad_request', 'INVALID_CURSOR', 'The cursor does not belong to this list'],
+});
+
+/** Names a list: a cursor of another tenant, filter or order does not fit. */
+export function listHash(...parts: readonly unknown[]): string {
+  return createHash('sha256')
+    .update(stableJson(parts as readonly Json[]))
+    .digest('base64url')
+    .slice(0, 16);
+}
+
+/** Base64url of the JSON array of the list's hash and the last row's sort values. Opaque to clients. */
+export function writeCursor(hash: string, values: readonly Json[]): string {
+  return Buffer.from(JSON.stringify([hash, ...values])).toString('base64url');
+}
+
+/** The sort values of a cursor. Throws the catalogue's INVALID_CURSOR when it is not one of this list. */
+export function readCursor(cursor: string, hash: string, length: number): readonly Json[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
+  } catch (error) {
+    throw new CatalogueError(readModelErrors.invalidCursor, undefined, { cause: error });
+  }
+  if (!Array.isArray(parsed) || parsed[0] !== hash || parsed.length !== length + 1) {
+    throw new CatalogueError(readModelErrors.invalidCursor);
+  }
+  return parsed.slice(1) as Json[];
+}

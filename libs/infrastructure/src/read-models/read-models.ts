@@ -1,0 +1,174 @@
+import type { Repository } from 'typeorm';
+import { CatalogueError } from '#domain/kernel/errors.js';
+import type { DomainEvent } from '#domain/kernel/events.js';
+import type { AnyProjection, Columns, Projection, RowOf } from '#domain/kernel/projection.js';
+import type { Json } from '#domain/kernel/schema.js';
+import type { Database } from '../database/database.js';
+import { quoted, viewSqlOf, type ViewSql } from './columns.js';
+import { conditionsSql, Params, type Where } from './conditions.js';
+import { entityOf, registerEntities, type EntityRow } from './entity.js';
+import { listHash, readCursor, readModelErrors, writeCursor } from './cursor.js';
+
+export type Direction = 'asc' | 'desc';
+
+export interface PageOptions<R> {
+  readonly where?: Where<R>;
+  /** Columns that are never null; the id decides between equals. By default the id, ascending. */
+  readonly orderBy?: readonly (readonly [column: keyof R & string, direction: Direction])[];
+  readonly limit: number;
+  /** `next` of the page before. Another list's cursor is refused with INVALID_CURSOR. */
+  readonly cursor?: string | undefined;
+}
+
+export interface RowPage<R> {
+  readonly rows: readonly R[];
+  /** The cursor of the next page; null at the end. */
+  readonly next: string | null;
+}
+
+/** Queries over every tenant: for operators' code only, never behind a tenant's key. */
+export interface AcrossTenants<R> {
+  page(options: PageOptions<R>): Promise<RowPage<R>>;
+  count(where?: Where<R>): Promise<number>;
+  /** TypeORM over the view, for what pages do not offer; needs `ReadModels.open`, and no ambient transaction. */
+  repository(): Repository<EntityRow>;
+}
+
+/** The read models of this build, each through the view of its own version. */
+export class ReadModels {
+  private readonly made = new Map<AnyProjection, ReadModel<never>>();
+
+  constructor(private readonly database: Database) {}
+
+  /** Read models whose entities TypeORM knows, too. */
+  static async open(database: Database, projections: readonly AnyProjection[]): Promise<ReadModels> {
+    await registerEntities(database.dataSource, projections);
+    return new ReadModels(database);
+  }
+
+  for<E extends DomainEvent, C extends Columns>(projection: Projection<E, C>): ReadModel<RowOf<C>> {
+    const known = this.made.get(projection);
+    if (known !== undefined) return known as unknown as ReadModel<RowOf<C>>;
+    const model = new ReadModel<RowOf<C>>(this.database, projection);
+    this.made.set(projection, model as unknown as ReadModel<never>);
+    return model;
+  }
+}
+
+/** One read model. Every query names its tenant, except those behind `acrossTenants()`. */
+export class ReadModel<R> {
+  private readonly sql: ViewSql;
+  private readonly findSql: string;
+
+  constructor(
+    private readonly database: Database,
+    private readonly projection: AnyProjection,
+  ) {
+    this.sql = viewSqlOf(projection);
+    this.findSql = `select ${this.sql.selected} from ${this.sql.view} t where t.tenant_id = $1 and t.id = $2`;
+  }
+
+  async find(tenantId: string, id: string): Promise<R | undefined> {
+    const [row] = await this.database.query<R>(this.findSql, [tenantId, id]);
+    return row;
+  }
+
+  /** One page in a total order: rows that come or go meanwhile neither repeat nor hide others. */
+  page(tenantId: string, options: PageOptions<R>): Promise<RowPage<R>> {
+    return this.pageOf(tenantId, options);
+  }
+
+  count(tenantId: string, where: Where<R> = {}): Promise<number> {
+    return this.countOf(tenantId, where);
+  }
+
+  acrossTenants(): AcrossTenants<R> {
+    return {
+      page: (options) => this.pageOf(undefined, options),
+      count: (where = {}) => this.countOf(undefined, where),
+      repository: () => this.database.dataSource.getRepository(entityOf(this.projection)),
+    };
+  }
+
+  private async countOf(tenantId: string | undefined, where: Where<R>): Promise<number> {
+    const params = new Params();
+    const conditions = this.conditions(tenantId, where, params);
+    const [row] = await this.database.query<{ n: string }>(
+      `select count(*) as n from ${this.sql.view} t where ${conditions.join(' and ')}`,
+      params.values,
+    );
+    return Number(row?.n ?? 0);
+  }
+
+  private async pageOf(tenantId: string | undefined, options: PageOptions<R>): Promise<RowPage<R>> {
+    const { where = {}, limit, cursor } = options;
+    if (!Number.isInteger(limit) || limit < 1) throw new RangeError('a page holds at least one row');
+    const order = this.totalOrder(tenantId, options.orderBy ?? []);
+    const hash = listHash(this.sql.view, tenantId ?? null, where, order);
+    const params = new Params();
+    const conditions = this.conditions(tenantId, where, params);
+    if (cursor !== undefined) conditions.push(this.after(order, readCursor(cursor, hash, order.length), params));
+    const rows = await this.fetch(conditions, order, limit + 1, params, cursor !== undefined);
+    const last = rows.length > limit ? rows[limit - 1] : undefined;
+    const values = last === undefined ? undefined : order.map(([name]) => (last as Record<string, Json>)[name] ?? null);
+    return { rows: rows.slice(0, limit), next: values === undefined ? null : writeCursor(hash, values) };
+  }
+
+  private async fetch(
+    conditions: readonly string[],
+    order: readonly (readonly [string, Direction])[],
+    limit: number,
+    params: Params,
+    withCursor: boolean,
+  ): Promise<R[]> {
+    const sorted = order.map(([name, direction]) => `t.${quoted(name)} ${direction}`).join(', ');
+    const text = `select ${this.sql.selected} from ${this.sql.view} t where ${conditions.join(' and ')}
+      order by ${sorted} limit ${params.add(limit, 'int')}`;
+    try {
+      return await this.database.query<R>(text, params.values);
+    } catch (error) {
+      // A forged cursor can hold a value that its column cannot read (class 22: data exception).
+      const code = (error as { readonly code?: unknown }).code;
+      if (!withCursor || typeof code !== 'string' || !code.startsWith('22')) throw error;
+      throw new CatalogueError(readModelErrors.invalidCursor, undefined, { cause: error });
+    }
+  }
+
+  private conditions(tenantId: string | undefined, where: Where<R>, params: Params): string[] {
+    const own = tenantId === undefined ? 'true' : `t.tenant_id = ${params.add(tenantId, 'text')}`;
+    return [own, ...conditionsSql(this.sql, where as Readonly<Record<string, unknown>>, params)];
+  }
+
+  private totalOrder(
+    tenantId: string | undefined,
+    orderBy: readonly (readonly [string, Direction])[],
+  ): readonly (readonly [string, Direction])[] {
+    for (const [name] of orderBy) {
+      const column = this.sql.columns.get(name);
+      if (column === undefined || column.nullable) throw new TypeError(`${this.sql.view} cannot be ordered by ${name}`);
+    }
+    const last = orderBy.at(-1)?.[1] ?? 'asc';
+    const named = new Set(orderBy.map(([name]) => name));
+    const ties = tenantId === undefined ? ['tenant_id', 'id'] : ['id'];
+    return [...orderBy, ...ties.filter((name) => !named.has(name)).map((name) => [name, last] as const)];
+  }
+
+  /** The rows after a cursor; one row comparison, which an index serves, when all columns go the same way. */
+  private after(order: readonly (readonly [string, Direction])[], values: readonly Json[], params: Params): string {
+    const columns = order.map(([name, direction], index) => ({
+      column: `t.${quoted(name)}`,
+      value: params.add(values[index], this.sql.columns.get(name)?.type ?? 'text'),
+      operator: direction === 'asc' ? '>' : '<',
+    }));
+    if (columns.every(({ operator }) => operator === columns[0]?.operator)) {
+      const left = columns.map(({ column }) => column).join(', ');
+      const right = columns.map(({ value }) => value).join(', ');
+      return `(${left}) ${columns[0]?.operator ?? '>'} (${right})`;
+    }
+    const steps = columns.map(({ column, value, operator }, index) => {
+      const equal = columns.slice(0, index).map((before) => `${before.column} = ${before.value}`);
+      return `(${[...equal, `${column} ${operator} ${value}`].join(' and ')})`;
+    });
+    return `(${steps.join(' or ')})`;
+  }
+}
