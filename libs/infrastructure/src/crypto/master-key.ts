@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { hkdfSync, randomBytes } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { inspect } from 'node:util';
@@ -31,6 +31,11 @@ export class MasterKey {
   /** Throws SealBroken when another master key wrapped it. */
   unwrap(wrapped: Uint8Array, context: Uint8Array): Buffer {
     return decrypt(this.#key, wrapped, context, 'a wrapped data key');
+  }
+
+  /** 32 bytes for another purpose: HKDF-SHA-256 (RFC 5869) of the master key with `purpose` as info. */
+  derive(purpose: string): Buffer {
+    return Buffer.from(hkdfSync('sha256', this.#key, Buffer.alloc(0), purpose, keyBytes));
   }
 
   toString(): string {

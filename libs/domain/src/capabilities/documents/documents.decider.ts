@@ -1,6 +1,7 @@
 import { defineDecider, type Decision, type Facts } from '../../kernel/decider.js';
-import { defineErrors, refuse } from '../../kernel/errors.js';
+import { defineErrors, isRefusal, refuse, type Refusal } from '../../kernel/errors.js';
 import type { JsonObject } from '../../kernel/schema.js';
+import { chunkSettings } from '../../kernel/text/chunker.js';
 import type { DocumentEvent } from './documents.events.js';
 
 export const documentErrors = defineErrors('documents', {
@@ -135,23 +136,9 @@ export function isInProgress(state: DocumentState): boolean {
   return state.status === 'queued' || state.status === 'processing';
 }
 
-const DEFAULT_CHUNK_SIZE = 1_200;
-const DEFAULT_OVERLAP = 150;
-
-/** The chunking that was asked for with defaults filled in: 1,200 characters, overlap 150 but at most an eighth of the size. */
-export function chunkingOf(size: number | undefined, overlap: number | undefined): Chunking {
-  const given = size ?? DEFAULT_CHUNK_SIZE;
-  return { size: given, overlap: overlap ?? Math.min(DEFAULT_OVERLAP, Math.floor(given / 8)) };
-}
-
-function checkChunking({ size, overlap }: Chunking) {
-  if (size < 1) return refuse(documentErrors.invalid, { reason: 'chunk_size_chars must be at least 1' });
-  if (overlap < 0 || overlap >= size) {
-    return refuse(documentErrors.invalid, {
-      reason: 'chunk_overlap_chars must be at least 0 and below chunk_size_chars',
-    });
-  }
-  return undefined;
+function checkChunking({ size, overlap }: Chunking): Refusal | undefined {
+  const settings = chunkSettings(size, overlap);
+  return isRefusal(settings) ? settings : undefined;
 }
 
 /** A known id without `overwrite`, or one that is being ingested, changes nothing. */

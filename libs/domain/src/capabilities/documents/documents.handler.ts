@@ -1,5 +1,5 @@
 import { defineJob, type JobAttempt } from '../../kernel/job.js';
-import type { PresentDocument } from './documents.decider.js';
+import { documents, type DocumentCommand, type PresentDocument } from './documents.decider.js';
 import type { DocumentPorts } from './documents.ports.js';
 
 export type IngestData = { readonly tenantId: string; readonly documentId: string; readonly jobId: string };
@@ -18,13 +18,13 @@ export const ingestDocument = defineJob<IngestData, DocumentPorts>({
   concurrency: 4,
   handle: async (attempt, ports) => {
     const { tenantId, documentId, jobId } = attempt.data;
-    const state = await ports.documentCommands.load(tenantId, documentId);
+    const state = await ports.commands.load(documents, tenantId, documentId);
     if (state.status === 'absent' || state.jobId !== jobId) {
       await ports.chunks.dropVersions(tenantId, documentId, state.status === 'absent' ? undefined : state.jobId);
       return;
     }
     if (state.status === 'queued' || state.status === 'processing') await ingest(attempt, ports, state);
-    const after = await ports.documentCommands.load(tenantId, documentId);
+    const after = await ports.commands.load(documents, tenantId, documentId);
     if (after.status === 'succeeded' && after.jobId === jobId) {
       await ports.chunks.dropVersions(tenantId, documentId, jobId);
     }
@@ -33,11 +33,11 @@ export const ingestDocument = defineJob<IngestData, DocumentPorts>({
 
 async function ingest(attempt: JobAttempt<IngestData>, ports: DocumentPorts, state: PresentDocument): Promise<void> {
   const { tenantId, documentId, jobId } = attempt.data;
-  const run = (command: Parameters<DocumentPorts['documentCommands']['run']>[2], step: string): Promise<void> =>
-    ports.documentCommands.run(tenantId, documentId, command, `${attempt.id}:${step}`);
+  const run = (command: DocumentCommand, step: string): Promise<void> =>
+    ports.commands.run(documents, tenantId, documentId, command, `${attempt.id}:${step}`);
   await run({ type: 'StartProcessing', data: { jobId } }, 'start');
   try {
-    const bytes = await ports.documentContent.get(tenantId, state.content.id);
+    const bytes = await ports.content.get(tenantId, state.content.id);
     if (bytes === undefined) {
       await run({ type: 'FailIngestion', data: { jobId, reason: 'the stored text is missing' } }, 'fail');
       return;
@@ -68,10 +68,10 @@ export const purgeDocument = defineJob<PurgeData, DocumentPorts>({
   timeoutSeconds: 300,
   concurrency: 2,
   handle: async ({ data }, ports) => {
-    for (const contentId of data.contentIds) await ports.documentContent.delete(data.tenantId, contentId);
-    const state = await ports.documentCommands.load(data.tenantId, data.documentId);
+    for (const contentId of data.contentIds) await ports.content.delete(data.tenantId, contentId);
+    const state = await ports.commands.load(documents, data.tenantId, data.documentId);
     if (state.status !== 'absent') return;
     await ports.chunks.dropVersions(data.tenantId, data.documentId, undefined);
-    await ports.documentContent.shred(data.tenantId, data.documentId);
+    await ports.keys.destroy({ tenantId: data.tenantId, kind: 'document', id: data.documentId });
   },
 });

@@ -1,6 +1,7 @@
 import { recorded, specify } from '../../kernel/testing/given.js';
 import { foldRow, type RowOf } from '../../kernel/projection.js';
-import { chunkingOf, documentErrors, documents, type SubmitDocument } from './documents.decider.js';
+import { documentErrors, documents, type SubmitDocument } from './documents.decider.js';
+import { chunkErrors } from '../../kernel/text/chunker.js';
 import type { DocumentEvent } from './documents.events.js';
 import { documentRows } from './documents.projection.js';
 import { documentReactions } from './documents.reactions.js';
@@ -81,7 +82,7 @@ describe('a document', () => {
     specify(documents)
       .given()
       .when(submit({ chunking: { size: 10, overlap: 10 } }))
-      .refuses(documentErrors.invalid);
+      .refuses(chunkErrors.settingsInvalid);
   });
 
   it('is neither deleted nor reindexed while a job has it', () => {
@@ -122,9 +123,5 @@ describe('a document', () => {
     expect(
       documentReactions.on.DocumentSubmitted?.(recorded(submitted as never, { stream: 'documents-t1.x' })),
     ).toEqual([{ kind: 'job', job: 'documents.ingest', data: { tenantId: 't1', documentId: 'x', jobId } }]);
-  });
-
-  it('has an overlap below its size by default, however small the size', () => {
-    for (const size of [1, 7, 8, 100, 1_200, 5_000]) expect(chunkingOf(size, undefined).overlap).toBeLessThan(size);
   });
 });

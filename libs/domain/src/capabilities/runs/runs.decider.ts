@@ -42,7 +42,13 @@ export type RunCommand = StartRun | CompleteRun | FailRun | CancelRun;
 
 export type RunState =
   | { readonly status: 'absent' }
-  | { readonly status: 'running' | 'ended'; readonly runId: string; readonly sessionId: string };
+  | {
+      readonly status: 'running' | 'ended';
+      readonly runId: string;
+      readonly sessionId: string;
+      /** What was asked, to tell a repeat from another question under the same key. */
+      readonly asked: DataOf<'RunStarted'>;
+    };
 
 /** One stream a run: it starts once and ends once, whoever says so first. */
 export const runs = defineDecider<RunCommand, RunEvent, RunState>({
@@ -65,7 +71,7 @@ export const runs = defineDecider<RunCommand, RunEvent, RunState>({
   evolve: (state, event) => {
     switch (event.type) {
       case 'RunStarted':
-        return { status: 'running', runId: event.data.runId, sessionId: event.data.sessionId };
+        return { status: 'running', runId: event.data.runId, sessionId: event.data.sessionId, asked: event.data };
       case 'RunCompleted':
       case 'RunFailed':
       case 'RunCancelled':
