@@ -9,6 +9,7 @@ const checkOnly = process.argv.includes('--check');
 
 const { capabilities } = await import('#domain/capabilities/capabilities.js');
 const { brokenPromises, catalogueOf } = await import('#cli/docs/event-catalogue.js');
+const { renderApiDocs } = await import('#cli/docs/api-docs.js');
 const { goldenFiles, renderDocs } = await import('#cli/docs/generated-docs.js');
 
 const read = (path) => readFile(join(root, path), 'utf8').catch(() => undefined);
@@ -25,7 +26,11 @@ if (broken.length > 0) {
 }
 
 const compiled = (source) => join(root, 'dist', `${source}.js`);
-const docs = await renderDocs({ capabilities, events, root, compiled });
+const { version } = JSON.parse(await read('package.json'));
+const docs = [
+  ...(await renderDocs({ capabilities, events, root, compiled })),
+  ...(await renderApiDocs(root, compiled, version)),
+];
 const isNew = (path) =>
   !existsSync(join(root, path)) || redefined.some((type) => path.startsWith(`test/golden/${type}.v`));
 const golden = [...goldenFiles(catalogueOf(capabilities, events))].filter(([path]) => isNew(path));

@@ -1,6 +1,6 @@
 import type { Capability } from '#domain/kernel/capability.js';
 import { renderConfigurationPage, renderEnvExample } from '#infra/config/render.js';
-import { errorRowsOf, filesWithErrors } from './error-tables.js';
+import { errorRows } from './error-tables.js';
 import { catalogueOf, type EventCatalogue } from './event-catalogue.js';
 import { goldenOf } from './golden.js';
 import { errorsPage, eventsPage } from './pages.js';
@@ -17,7 +17,7 @@ export async function renderDocs(from: {
   /** The file that runs for a source path without extension: itself under a transforming runner, else its build. */
   readonly compiled: (source: string) => string;
 }): Promise<ReadonlyMap<string, string>> {
-  const errors = await errorRowsOf((await filesWithErrors(from.root)).map(from.compiled));
+  const errors = await errorRows(from.root, from.compiled);
   return new Map([
     ['.env.example', renderEnvExample()],
     ['docs/generated/configuration.md', renderConfigurationPage()],
