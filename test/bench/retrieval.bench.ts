@@ -112,7 +112,8 @@ class Words {
 
   private word(topic: number): string {
     const common = this.random() < 0.6;
-    const rank = Math.floor(20_000 ** this.random());
+    // From the thirtieth word on: the commonest are stop words, which are never searched for.
+    const rank = Math.floor(30 * (20_000 / 30) ** this.random());
     return spelled(common ? rank : 20_000 + topic * 40 + (rank % 40));
   }
 

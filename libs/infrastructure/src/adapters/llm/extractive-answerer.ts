@@ -1,0 +1,152 @@
+import { sentences } from '#domain/kernel/text/sentences.js';
+import { terms } from '#domain/kernel/text/tokenizer.js';
+import type { AnswerPart, AnswerPassage, AnswerRequest, Answerer, Citation } from './answerer.js';
+
+export interface ExtractiveOptions {
+  readonly maxSentences?: number;
+  readonly maxPassages?: number;
+}
+
+/** A sentence that may be quoted, with its place in its document. */
+interface Quote {
+  readonly passage: AnswerPassage;
+  readonly passageAt: number;
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+  readonly words: ReadonlySet<string>;
+  readonly score: number;
+}
+
+const nothingFound = 'The documents that you can read say nothing about this question.';
+/** Characters. */
+const widestQuote = 400;
+const introduction = 'From the documents: ';
+
+/**
+ * Answers without a model: it quotes the sentences that hold most of the question's weight, letter for letter, with
+ * numbered markers. Always degraded, for it selects and does not reason.
+ */
+export class ExtractiveAnswerer implements Answerer {
+  readonly model = 'extractive-v1';
+  private readonly maxSentences: number;
+  private readonly maxPassages: number;
+
+  constructor(options: ExtractiveOptions = {}) {
+    this.maxSentences = options.maxSentences ?? 4;
+    this.maxPassages = options.maxPassages ?? 10;
+  }
+
+  async *answer({ question, passages, signal }: AnswerRequest): AsyncIterable<AnswerPart> {
+    const quotes = this.pick(question, passages.slice(0, this.maxPassages));
+    const text = quotes.length === 0 ? nothingFound : introduction + quotes.map(quoted).join(' ');
+    for (const [word] of text.matchAll(/\s*\S+\s*$|\s*\S+/gu)) {
+      signal?.throwIfAborted();
+      yield { delta: word };
+    }
+    signal?.throwIfAborted();
+    const citations = quotes.map(citationOf);
+    yield { final: { text, citations, degraded: true, reasonCode: 'llm_unconfigured' } };
+  }
+
+  private pick(question: string, passages: readonly AnswerPassage[]): Quote[] {
+    const asked = new Set(terms(question));
+    const weights = weightsOf(asked, passages);
+    const total = [...weights.values()].reduce((sum, weight) => sum + weight, 0);
+    if (total <= 0) return [];
+    const quotes = passages.flatMap((passage, at) => quotesOf(passage, at, weights, total));
+    const best = Math.max(0, ...quotes.map(({ score }) => score));
+    const chosen: Quote[] = [];
+    for (const quote of quotes.sort(byScore)) {
+      if (chosen.length === this.maxSentences) break;
+      if (quote.score < best * 0.5) break;
+      if (!chosen.some((other) => repeats(quote, other))) chosen.push(chosen.length === 0 ? widened(quote) : quote);
+    }
+    return chosen;
+  }
+}
+
+/** How rare each word of the question is among the passages, so that their common words count little. */
+function weightsOf(asked: ReadonlySet<string>, passages: readonly AnswerPassage[]): Map<string, number> {
+  const held = passages.map(({ text }) => new Set(terms(text)));
+  const weights = new Map<string, number>();
+  for (const word of asked) {
+    const found = held.filter((words) => words.has(word)).length;
+    weights.set(word, Math.log(1 + (held.length + 1) / (found + 0.5)));
+  }
+  return weights;
+}
+
+function quotesOf(
+  passage: AnswerPassage,
+  passageAt: number,
+  weights: ReadonlyMap<string, number>,
+  total: number,
+): Quote[] {
+  const spans = sentences(passage.text);
+  const best = Number.isFinite(passage.score) ? passage.score : 0;
+  let heading = new Set<string>();
+  return spans.flatMap((span, at): Quote[] => {
+    const text = passage.text.slice(span.start, span.end);
+    const words = new Set(terms(text));
+    if (isHeading(text)) {
+      heading = words;
+      return [];
+    }
+    const share = (held: ReadonlySet<string>): number => sum(weights, (word) => held.has(word)) / total;
+    const own = share(words);
+    // What stands under a heading is about the heading's words, though it does not repeat them.
+    const under = share(new Set([...words, ...heading])) - own;
+    if (own + under <= 0) return [];
+    const position = 1 / (1 + at);
+    const score = own + 0.6 * under + 0.05 * position + 0.3 * best - 0.02 * passageAt;
+    const enough = own + under >= Math.min(0.34, 1.01 / weights.size);
+    if (!enough) return [];
+    return [
+      { passage, passageAt, start: passage.start + span.start, end: passage.start + span.end, text, words, score },
+    ];
+  });
+}
+
+/** The best quote goes on to the end of its paragraph as long as that is short: what it announces stands there. */
+function widened(quote: Quote): Quote {
+  const { passage } = quote;
+  const from = quote.start - passage.start;
+  const paragraph = passage.text.slice(from).split(/\r?\n[^\S\r\n]*\r?\n/u, 1)[0] ?? '';
+  let end = quote.end;
+  for (const span of sentences(passage.text, { start: from, end: from + paragraph.length }))
+    if (span.end - from <= widestQuote) end = Math.max(end, passage.start + span.end);
+  return { ...quote, end, text: passage.text.slice(from, end - passage.start) };
+}
+
+function isHeading(text: string): boolean {
+  return (
+    /^#{1,6}\s/u.test(text) || (text.length <= 80 && !/[.!?:;。！？…"”’)\]]$/u.test(text) && !/\s[.,;]\s/u.test(text))
+  );
+}
+
+function repeats(quote: Quote, other: Quote): boolean {
+  if (quote.passage.documentId === other.passage.documentId && quote.start < other.end && other.start < quote.end)
+    return true;
+  const shared = [...quote.words].filter((word) => other.words.has(word)).length;
+  return shared / Math.max(1, Math.min(quote.words.size, other.words.size)) > 0.9;
+}
+
+function sum(weights: ReadonlyMap<string, number>, holds: (word: string) => boolean): number {
+  let result = 0;
+  for (const [word, weight] of weights) if (holds(word)) result += weight;
+  return result;
+}
+
+function byScore(a: Quote, b: Quote): number {
+  return b.score - a.score || a.passageAt - b.passageAt || a.start - b.start;
+}
+
+function quoted(quote: Quote, at: number): string {
+  return `“${quote.text}” [${at + 1}]`;
+}
+
+function citationOf({ passage, start, end }: Quote): Citation {
+  const score = Number.isFinite(passage.score) ? Math.min(1, Math.max(0, passage.score)) : 0;
+  return { source: passage.source, document_id: passage.documentId, chunk_id: passage.chunkId, start, end, score };
+}
