@@ -189,14 +189,19 @@ export class Database {
   ): Promise<T> {
     if (held !== undefined) return work(held);
     const client = await this.pool.connect();
+    // The pool listens only to idle clients: a connection that breaks while held would end the process.
+    client.on('error', ignore);
+    const release = (destroy = false): void => {
+      if (!destroy) client.off('error', ignore);
+      client.release(destroy);
+    };
     try {
       const value = await work(client);
-      client.release();
+      release();
       return value;
     } catch (error) {
       // A broken server connection must not go back; PGlite's one session always does.
-      if (this.engine === 'postgres' && isConnectionLoss(error)) client.release(true);
-      else client.release();
+      release(this.engine === 'postgres' && isConnectionLoss(error));
       throw error;
     }
   }
@@ -205,6 +210,8 @@ export class Database {
     return (this.dataSource.driver as unknown as PostgresDriver).master;
   }
 }
+
+const ignore = (): void => undefined;
 
 async function connect(extra: object): Promise<DataSource> {
   const dataSource = new DataSource({
