@@ -33,7 +33,7 @@ export class Fed {
     readonly projection: AnyProjection,
     readonly table: ReadTable,
     row: Row,
-    readonly owner: string,
+    readonly owner: string | null,
   ) {
     this.key = [row.table_name, row.version, row.generation];
     this.name = `${row.table_name} v${row.version} generation ${row.generation}`;

@@ -116,7 +116,8 @@ export class GenerationStore {
     if (feds.length === 0) return new Set();
     const rows = await this.database.query<GenerationRow>(
       `update projections.generations g set expires_at = clock_timestamp() + $6 * interval '1 millisecond'
-         from ${wanted} where ${sameRow} and g.owner = $5 and g.epoch = w.epoch and g.error is null returning g.*`,
+         from ${wanted} where ${sameRow} and g.owner = $5 and g.epoch = w.epoch and g.error is null
+                and g.state <> 'retired' returning g.*`,
       [...keysOf(feds), owner, ms],
     );
     return new Set(feds.filter((fed) => rows.some((row) => fed.is(row))));
@@ -144,12 +145,13 @@ export class GenerationStore {
                 expires_at = clock_timestamp() + $8 * interval '1 millisecond'
            from unnest($1::text[], $2::int[], $3::int[], $4::bigint[], $5::text[], $6::text[])
              as w(table_name, version, generation, epoch, previous, next)
-          where ${sameRow} and g.owner = $7 and g.epoch = w.epoch and g.position = w.previous and g.error is null
+          where ${sameRow} and g.owner is not distinct from $7 and g.epoch = w.epoch and g.position = w.previous
+            and g.error is null and g.state <> 'retired'
          returning g.table_name, g.version, g.generation, g.state, g.position, g.quarantine_revision, g.epoch)
        select *, case when state = 'active'
                       then pg_notify('${PROGRESS_CHANNEL}', table_name || ':' || version || ':' || position)::text end as notified
          from moved`,
-      [...keysOf(feds), feds.map((fed) => fed.position), to, feds[0]?.owner ?? '', leaseMs],
+      [...keysOf(feds), feds.map((fed) => fed.position), to, feds[0]?.owner ?? null, leaseMs],
     );
     if (rows.length !== feds.length) throw new LeaseLost(feds.map((fed) => fed.name).join(', '));
     for (const row of rows) feds.find((fed) => fed.is(row))?.moved(row);
@@ -186,7 +188,8 @@ export class GenerationStore {
     const rows = await this.all();
     return feds.filter((fed) => {
       const row = rows.find((entry) => fed.is(entry));
-      if (row?.owner !== fed.owner || row.epoch !== fed.epoch || row.error !== null) return false;
+      if (row?.owner !== fed.owner || row.epoch !== fed.epoch || row.error !== null || row.state === 'retired')
+        return false;
       fed.position = row.position;
       return true;
     });

@@ -26,11 +26,11 @@ export class ReadTable {
   constructor(
     private readonly database: Database,
     readonly projection: AnyProjection,
-    generation: number,
+    readonly generation: number,
   ) {
     this.columns = columnsOf(projection);
-    this.bare = `rm_${projection.table}_v${projection.version}_${generation}`;
-    this.physical = `read.${quoted(this.bare)}`;
+    this.bare = bareName(projection.table as string, projection.version as number, generation);
+    this.physical = ReadTable.physicalName(projection.table as string, projection.version as number, generation);
     this.selected = this.columns.map((column) => selectExpression(column)).join(', ');
     const names = this.columns.map(({ name }) => quoted(name));
     const values = this.columns.map(valueExpression).join(', ');
@@ -38,6 +38,10 @@ export class ReadTable {
     this.insert = `insert into ${this.physical} (${names.join(', ')}) select ${values} from json_to_recordset($1::json) as r(${record})`;
     const others = names.slice(2).map((name) => `${name} = excluded.${name}`);
     this.upserted = `on conflict (tenant_id, id) do ${others.length > 0 ? `update set ${others.join(', ')}` : 'nothing'}`;
+  }
+
+  static physicalName(table: string, version: number, generation: number): string {
+    return `read.${quoted(bareName(table, version, generation))}`;
   }
 
   async create(): Promise<void> {
@@ -117,16 +121,23 @@ export class ReadTable {
     return Number(row?.n ?? 0);
   }
 
-  /** The rows in which `other` differs from this table, both of one definition, in one snapshot. */
-  async differences(other: ReadTable, limit: number): Promise<{ total: number; rows: readonly RowDifference[] }> {
+  /**
+   * The rows in which `other` differs from this table, both of one definition, in one snapshot: how many, and the first
+   * of them. Keys that `other` has in quarantine do not count.
+   */
+  async differences(other: ReadTable, limit = 100): Promise<Differences> {
     const names = this.columns.map(({ name }) => quoted(name));
     const rows = await this.database.query<RowDifference & { total: string }>(
       `select coalesce(a.tenant_id, b.tenant_id) as "tenantId", coalesce(a.id, b.id) as id, count(*) over () as total,
               case when a.id is null then 'extra' when b.id is null then 'missing' else 'differs' end as kind
          from (select ${names.join(', ')} from ${this.physical}) a
          full join (select ${names.join(', ')} from ${other.physical}) b on a.tenant_id = b.tenant_id and a.id = b.id
-        where a is distinct from b order by 1, 2 limit $1`,
-      [limit],
+        where a is distinct from b
+          and not exists (select 1 from projections.quarantine q
+                           where q.table_name = $2 and q.version = $3 and q.generation = $4
+                             and q.tenant_id = coalesce(a.tenant_id, b.tenant_id) and q.key = coalesce(a.id, b.id))
+        order by 1, 2 limit $1`,
+      [limit, this.projection.table, this.projection.version, other.generation],
     );
     return {
       total: Number(rows[0]?.total ?? 0),
@@ -135,11 +146,21 @@ export class ReadTable {
   }
 }
 
+export interface Differences {
+  readonly total: number;
+  /** The first hundred, by tenant and id. */
+  readonly rows: readonly RowDifference[];
+}
+
 /** `missing`: the log has it and the table does not; `extra`: the other way round; `differs`: other values. */
 export interface RowDifference {
   readonly tenantId: string;
   readonly id: string;
   readonly kind: 'missing' | 'extra' | 'differs';
+}
+
+function bareName(table: string, version: number, generation: number): string {
+  return `rm_${table}_v${version}_${generation}`;
 }
 
 function selectExpression({ name, type }: Column): string {

@@ -1,0 +1,84 @@
+import type { Recorded } from '#domain/kernel/events.js';
+import { handledTypes, type AnyProjection } from '#domain/kernel/projection.js';
+import type { EventLog, Page, StoredEvent } from '#infra/event-log/event-log.js';
+import type { CapabilityRegistry } from './registry.js';
+
+/** An event that the projection would fold is of a type or version that this build does not know. */
+export class UnknownEventInLog extends Error {
+  constructor(
+    readonly eventType: string,
+    schemaVersion: number,
+    position: string,
+  ) {
+    super(`event type ${eventType} version ${schemaVersion} at ${position} is not known to this build`);
+    this.name = 'UnknownEventInLog';
+  }
+}
+
+export interface ReadOptions {
+  /** Exclusive; '' is the beginning. */
+  readonly after: string;
+  /** Inclusive; nothing after it is given. */
+  readonly to: string;
+  readonly skipUnknown?: boolean;
+  readonly pageSize?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Events of a projection with the position up to which the log was looked at. */
+export interface ReadPage {
+  readonly stored: readonly StoredEvent[];
+  readonly events: readonly Recorded[];
+  readonly scannedTo: string;
+}
+
+/** Reads what a projection folds, page by page, asking for the next page while the last is folded. */
+export class ProjectionReader {
+  readonly unknownTypes = new Map<string, number>();
+  private readonly types: readonly string[] | undefined;
+
+  constructor(
+    private readonly log: EventLog,
+    private readonly registry: CapabilityRegistry,
+    projection: AnyProjection,
+  ) {
+    this.types = handledTypes(projection);
+  }
+
+  /** Throws `UnknownEventInLog` unless those are skipped, and the signal's reason when it aborts. */
+  async *read({ after, to, signal, ...options }: ReadOptions): AsyncGenerator<ReadPage, void, undefined> {
+    const limit = options.pageSize ?? 4_000;
+    let at = after;
+    let next = at < to ? this.page(at, limit) : undefined;
+    try {
+      while (next !== undefined) {
+        const page = await next;
+        signal?.throwIfAborted();
+        at = page.scannedTo ?? at;
+        next = page.atHead || at >= to ? undefined : this.page(at, limit);
+        next?.catch(() => undefined);
+        const stored = at > to ? page.events.filter((event) => event.position <= to) : page.events;
+        // At the head everything up to `to` was looked at, also where the last events are of other types.
+        yield { stored, events: this.known(stored, options.skipUnknown ?? false), scannedTo: next ? at : to };
+      }
+    } finally {
+      await next?.catch(() => undefined);
+    }
+  }
+
+  private page(after: string, limit: number): Promise<Page> {
+    const filter = this.types === undefined ? {} : { filter: { types: this.types } };
+    return this.log.readAll({ after: after === '' ? null : after, limit, ...filter });
+  }
+
+  private known(stored: readonly StoredEvent[], skipUnknown: boolean): readonly Recorded[] {
+    const events: Recorded[] = [];
+    for (const entry of stored) {
+      const event = this.registry.toRecorded(entry);
+      if (event !== undefined) events.push(event);
+      else if (!skipUnknown) throw new UnknownEventInLog(entry.type, entry.schemaVersion, entry.position);
+      else this.unknownTypes.set(entry.type, (this.unknownTypes.get(entry.type) ?? 0) + 1);
+    }
+    return events;
+  }
+}
