@@ -1,0 +1,89 @@
+import type { AnyDecider, DomainCommand } from '#domain/kernel/decider.js';
+import type { AnyJob } from '#domain/kernel/job.js';
+import { commandJob } from '#infra/jobs/command-job.js';
+import { JobQueue } from '#infra/jobs/job-queue.js';
+import { ReactionRunner } from '#infra/jobs/reaction-runner.js';
+import { ProjectionRunner } from '#infra/projections/runner.js';
+import { jobPorts } from '#infra/platform/job-ports.js';
+import { openLedger, type Ledger } from '#infra/platform/ledger.js';
+import type { Platform } from '#infra/platform/platform.js';
+import { housekeepingJobs } from './housekeeping.js';
+
+/** Runs every projection, reaction and job of every capability, and seals the log. Names no capability. */
+export class Projector {
+  private constructor(
+    readonly projections: ProjectionRunner,
+    readonly queue: JobQueue,
+    readonly reactions: ReactionRunner,
+    readonly ledger: Ledger,
+  ) {}
+
+  static async open(platform: Platform): Promise<Projector> {
+    const { database, log, registry, progress, options } = platform;
+    const ports = jobPorts(platform);
+    const projections = new ProjectionRunner({
+      database,
+      log,
+      registry,
+      progress,
+      owner: platform.processId,
+      onProblem: (error) => options.onProblem(error, 'projections'),
+    });
+    const queue = new JobQueue({
+      database,
+      jobs: jobsOf(platform),
+      portsOf: () => ports,
+      onError: options.onProblem,
+    });
+    const reactions = new ReactionRunner({
+      database,
+      log,
+      reactions: registry.reactions,
+      toRecorded: (stored) => registry.toRecorded(stored),
+      queue,
+      onError: options.onProblem,
+    });
+    const ledger = await openLedger(platform.config, database, log, (error) => options.onProblem(error, 'ledger'));
+    return new Projector(projections, queue, reactions, ledger);
+  }
+
+  async start(): Promise<void> {
+    await this.projections.start();
+    await this.queue.start({ work: true });
+    await this.reactions.start();
+    this.ledger.sealer.start();
+  }
+
+  /** Finishes what is under way and hands leases over. */
+  async stop(graceMs: number): Promise<void> {
+    await this.reactions.stop();
+    await this.queue.stop({ graceMs });
+    await this.projections.stop();
+    await this.ledger.sealer.stop();
+  }
+}
+
+/** The jobs of all capabilities with the configured budget, those of the house, and the commands that reactions ask for. */
+export function jobsOf(platform: Platform): readonly AnyJob[] {
+  const { INGEST_MAX_CONCURRENCY: concurrency, INGEST_MAX_RETRIES: retryLimit } = platform.config.ingest;
+  const declared = platform.registry.capabilities.flatMap((capability) => capability.jobs);
+  const tuned = declared.map((job) => (job.name.endsWith('.ingest') ? { ...job, concurrency, retryLimit } : job));
+  const deciders = new Map<string, AnyDecider>(
+    platform.registry.capabilities.flatMap(({ deciders: of }) => of.map((decider) => [decider.category, decider])),
+  );
+  const { commands } = jobPorts(platform);
+  const run = async (
+    effect: {
+      readonly category: string;
+      readonly streamId: string;
+      readonly tenantId: string;
+      readonly command: DomainCommand;
+    },
+    jobId: string,
+  ): Promise<void> => {
+    const decider = deciders.get(effect.category);
+    if (decider === undefined) throw new Error(`no decider has the category ${effect.category}`);
+    await commands.run(decider, effect.tenantId, effect.streamId, effect.command, jobId);
+  };
+  return [...tuned, ...housekeepingJobs(platform), commandJob(run)];
+}

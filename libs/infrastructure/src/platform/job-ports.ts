@@ -1,0 +1,57 @@
+import type { CommandPort, ContentPort, SubjectKeyPort } from '#domain/kernel/ports.js';
+import type { Actor } from '#domain/kernel/events.js';
+import { chunkText } from '#domain/kernel/text/chunker.js';
+import { derivedId } from '#infra/commands/ids.js';
+import { openingOf, type RetrievalIndex } from '#infra/retrieval/retrieval-index.js';
+import type { VersionRef } from '#infra/retrieval/passage.js';
+import type { Platform } from './platform.js';
+
+const SYSTEM: Actor = { type: 'system', id: 'jobs', role: null };
+
+/** What job handlers may ask of the world; a job declares the part that it needs. */
+export interface JobPorts {
+  readonly content: ContentPort;
+  readonly keys: SubjectKeyPort;
+  readonly commands: CommandPort;
+  readonly chunks: ReturnType<typeof chunkPort>;
+}
+
+/** The ports over an open platform. */
+export function jobPorts(platform: Platform): JobPorts {
+  const { content, keys, path, index, embedder } = platform;
+  return {
+    content,
+    keys,
+    chunks: chunkPort(index, `${embedder.model}/${embedder.dimension}`),
+    commands: {
+      load: (decider, tenantId, streamId) => path.load(decider, tenantId, streamId),
+      run: async (decider, tenantId, streamId, command, commandId) => {
+        await path.run(decider, streamId, command, {
+          tenantId,
+          actor: SYSTEM,
+          now: new Date().toISOString(),
+          commandId: derivedId(commandId, 'command'),
+          newId: derivedId(commandId, 'new'),
+          requestId: null,
+        });
+      },
+    },
+  };
+}
+
+function chunkPort(index: RetrievalIndex, embeddingSpace: string) {
+  return {
+    index: async (
+      target: VersionRef,
+      text: string,
+      settings: { readonly size: number; readonly overlap: number },
+      signal: AbortSignal,
+    ) => {
+      const written = await index.write(target, chunkText(text, settings), { context: openingOf(text), signal });
+      return { chunkCount: written.chunks, embeddingSpace };
+    },
+    dropVersions: async (tenantId: string, documentId: string, keep: string | undefined): Promise<void> => {
+      await index.dropVersions(tenantId, documentId, keep);
+    },
+  };
+}

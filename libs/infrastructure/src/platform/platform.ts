@@ -1,0 +1,123 @@
+import { hostname } from 'node:os';
+import { randomUUID } from 'node:crypto';
+import type { Capability } from '#domain/kernel/capability.js';
+import { HashingEmbedder } from '#infra/adapters/embedding/hashing-embedder.js';
+import type { Embedder } from '#infra/adapters/embedding/embedder.js';
+import { CommandPath } from '#infra/commands/command-path.js';
+import type { Config } from '#infra/config/config.js';
+import type { ContentStore, KeyStore, Sealer as TextSealer } from '#infra/content/content-store.js';
+import { PostgresContentStore } from '#infra/content/postgres-content-store.js';
+import { DocumentChunkCipher } from '#infra/crypto/chunk-cipher.js';
+import { sealPersonal } from '#infra/crypto/personal.js';
+import { KeySealer } from '#infra/crypto/sealer.js';
+import type { Database } from '#infra/database/database.js';
+import type { EventLog } from '#infra/event-log/event-log.js';
+import { PostgresEventLog } from '#infra/event-log/postgres-event-log.js';
+import { IdempotencyStore } from '#infra/idempotency/idempotency-store.js';
+import { ProgressHub } from '#infra/projections/progress.js';
+import { CapabilityRegistry } from '#infra/projections/registry.js';
+import { ReadModels } from '#infra/read-models/read-models.js';
+import { RecordedStreams } from '#infra/recorded-streams/recorded-streams.js';
+import { EmbeddingSpaces } from '#infra/retrieval/embedding-space.js';
+import { RetrievalIndex } from '#infra/retrieval/retrieval-index.js';
+import { Retriever } from '#infra/retrieval/retriever.js';
+import { TermHasher } from '#infra/retrieval/term-hasher.js';
+import { VectorIndexes } from '#infra/retrieval/vector-indexes.js';
+import type { SharedState } from '#infra/shared-state/shared-state.js';
+import { openStores, type StartLog, type Stores } from './stores.js';
+
+export interface PlatformOptions {
+  readonly config: Config;
+  readonly capabilities: readonly Capability[];
+  /** The view that says which version of which document answers questions, e.g. `read.documents_v1`. */
+  readonly documentsView: string;
+  readonly log: StartLog;
+  /** Told of what went wrong in the background. */
+  readonly onProblem: (error: unknown, where: string) => void;
+  /** Called at named steps of a command; tests end the process there. */
+  readonly onStep?: (step: string) => Promise<void> | void;
+}
+
+/** Everything that the roles of a process share: stores, log, command path, read models, retrieval. */
+export class Platform {
+  readonly processId = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
+  readonly config: Config;
+  readonly registry: CapabilityRegistry;
+  readonly database: Database;
+  readonly keys: KeyStore;
+  readonly shared: SharedState;
+  readonly content: ContentStore;
+  readonly sealer: TextSealer;
+  readonly path: CommandPath;
+  readonly streams: RecordedStreams;
+  readonly embedder: Embedder = new HashingEmbedder();
+  readonly index: RetrievalIndex;
+  readonly vectorIndexes: VectorIndexes;
+  readonly search: Retriever;
+  readonly idempotency: IdempotencyStore;
+  /** How far the projections of this process are, for waiters that need no round trip. */
+  readonly progress = new ProgressHub();
+
+  private constructor(
+    readonly options: PlatformOptions,
+    private readonly stores: Stores,
+    /** The domain log. */
+    readonly log: EventLog,
+    readonly readModels: ReadModels,
+    registry: CapabilityRegistry,
+  ) {
+    const { database, keys, shared, masterKey } = stores;
+    this.config = options.config;
+    this.registry = registry;
+    this.database = database;
+    this.keys = keys;
+    this.shared = shared;
+    this.content = new PostgresContentStore(database, keys);
+    this.sealer = new KeySealer(keys);
+    const definitions = new Map(options.capabilities.flatMap((capability) => Object.entries(capability.events)));
+    this.path = new CommandPath({
+      log,
+      definitions,
+      seal: (definition, data, place) => sealPersonal(definition, data, place, this.sealer),
+      ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
+    });
+    this.streams = new RecordedStreams(database, this.content, this.processId);
+    this.idempotency = new IdempotencyStore(database, keys, {
+      ttlMs: options.config.idempotency.IDEMPOTENCY_TTL_HOURS * 3_600_000,
+    });
+    this.vectorIndexes = new VectorIndexes(database);
+    const shareOfRetrieval = {
+      database,
+      embedder: this.embedder,
+      cipher: new DocumentChunkCipher(keys),
+      hasher: new TermHasher(masterKey.derive('retrieval terms')),
+      spaces: new EmbeddingSpaces(database),
+    };
+    this.index = new RetrievalIndex(shareOfRetrieval);
+    this.search = new Retriever({
+      ...shareOfRetrieval,
+      documents: { name: options.documentsView },
+      indexes: this.vectorIndexes,
+    });
+  }
+
+  /** Opens the stores, waiting for those that are not there yet, and runs the pending migrations. */
+  static async open(options: PlatformOptions): Promise<Platform> {
+    const registry = new CapabilityRegistry(options.capabilities);
+    const stores = await openStores(options.config, options.log);
+    const log = await PostgresEventLog.open(stores.database, 'domain');
+    const readModels = await ReadModels.open(stores.database, registry.projections);
+    const platform = new Platform(options, stores, log, readModels, registry);
+    await platform.streams.start();
+    return platform;
+  }
+
+  async close(): Promise<void> {
+    await this.idempotency.close();
+    await this.streams.stop();
+    await this.log.close();
+    await this.shared.close();
+    await this.stores.keysDatabase?.close();
+    await this.database.close();
+  }
+}

@@ -1,0 +1,77 @@
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Config } from '#infra/config/config.js';
+import type { KeyStore } from '#infra/content/content-store.js';
+import { openFileKeyStore } from '#infra/crypto/file-key-store.js';
+import { resolveMasterKey, type MasterKey } from '#infra/crypto/master-key.js';
+import { openPostgresKeyStore } from '#infra/crypto/postgres-key-store.js';
+import { Database, isTransient } from '#infra/database/database.js';
+import { MemorySharedState } from '#infra/shared-state/memory-shared-state.js';
+import { RedisSharedState } from '#infra/shared-state/redis-shared-state.js';
+import type { SharedState } from '#infra/shared-state/shared-state.js';
+
+/** What starting says to the operator. */
+export interface StartLog {
+  info(message: string): void;
+  warn(message: string): void;
+}
+
+export interface Stores {
+  readonly database: Database;
+  readonly keysDatabase: Database | undefined;
+  readonly masterKey: MasterKey;
+  readonly keys: KeyStore;
+  readonly shared: SharedState;
+}
+
+const FIRST_WAIT_MS = 100;
+const LONGEST_WAIT_MS = 5_000;
+const PATIENCE_MS = 60_000;
+
+/** Repeats `open` with backoff while its store is not there yet, for a minute at most. */
+export async function waitFor<T>(what: string, log: StartLog, open: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + PATIENCE_MS;
+  for (let wait = FIRST_WAIT_MS; ; wait = Math.min(LONGEST_WAIT_MS, wait * 2)) {
+    try {
+      return await open();
+    } catch (error) {
+      if (!isTransient(error) || Date.now() > deadline) throw error;
+      log.warn(`${what} does not answer yet; trying again in ${wait} ms`);
+      await delay(wait);
+    }
+  }
+}
+
+/** Opens everything that keeps state, migrated and ready. */
+export async function openStores(config: Config, log: StartLog): Promise<Stores> {
+  const { DATA_DIR: folder, DATABASE_URL: url, KEYS_DATABASE_URL: keysUrl, REDIS_URL: redisUrl } = config.data;
+  const database = await waitFor('the database', log, () => openDatabase(config, url?.reveal(), folder));
+  const migrated = await database.migrate();
+  if (migrated > 0) log.info(`${migrated} migrations were run`);
+  const given = config.crypto.CRYPTO_LOCAL_MASTER_KEY;
+  const file = join(folder, 'keys', 'master.key');
+  const { masterKey, generated } = await resolveMasterKey(given === undefined ? { file } : { value: given });
+  if (generated) {
+    log.warn(`a master key was generated in ${file}: keep a copy elsewhere, without it no content can be read`);
+  }
+  const keysDatabase =
+    keysUrl === undefined
+      ? undefined
+      : await waitFor('the key database', log, () => Database.open({ url: keysUrl.reveal() }, { poolSize: 4 }));
+  const keyHome = keysDatabase ?? (url === undefined ? undefined : database);
+  if (keysDatabase === undefined && url !== undefined) {
+    log.warn('KEYS_DATABASE_URL is not set: subject keys share the database, and its backups, with what they seal');
+  }
+  const keys =
+    keyHome === undefined
+      ? await openFileKeyStore(join(folder, 'keys'), masterKey)
+      : await openPostgresKeyStore(keyHome, masterKey);
+  const shared = redisUrl === undefined ? new MemorySharedState() : new RedisSharedState({ url: redisUrl.reveal() });
+  return { database, keysDatabase, masterKey, keys, shared };
+}
+
+function openDatabase(config: Config, url: string | undefined, folder: string): Promise<Database> {
+  if (url === undefined) return Database.open({ dataDir: join(folder, 'pg') });
+  const { API_DB_POOL_SIZE: poolSize, API_DB_STATEMENT_TIMEOUT_MS: statementTimeoutMs } = config.data;
+  return Database.open({ url }, { poolSize, statementTimeoutMs });
+}
