@@ -73,19 +73,24 @@ function paragraphs(text: string): Span[] {
 function slide(text: string, paragraph: Span, { size, overlap }: ChunkSettings): Span[] {
   const windows: Span[] = [];
   let start = paragraph.start;
-  for (;;) {
-    const end = windowEnd(text, start, paragraph.end, size);
+  let reached = start;
+  while (start < paragraph.end) {
+    const end = windowEnd(text, start, paragraph.end, size, reached);
     const span = trimSpan(text, start, end);
     if (span !== undefined) windows.push(span);
-    if (end >= paragraph.end) return windows;
+    if (end >= paragraph.end) break;
+    reached = end;
     start = nextStart(text, start, end, overlap);
+    while (isSpace(text, start)) start++;
   }
+  return windows;
 }
 
-function windowEnd(text: string, start: number, limit: number, size: number): number {
+/** A sentence or word border in the second half of the window, beyond what the last window reached; else a hard cut. */
+function windowEnd(text: string, start: number, limit: number, size: number, reached: number): number {
   if (start + size >= limit) return limit;
   const hard = start + size;
-  const least = start + Math.ceil(size / 2);
+  const least = Math.max(start + Math.ceil(size / 2), reached);
   for (let at = hard; at > least; at--) if (isSpace(text, at) && /[.!?。！？…]/u.test(text.charAt(at - 1))) return at;
   for (let at = hard; at > least; at--) if (isSpace(text, at)) return at;
   return wholeCharacter(text, start, hard, limit);

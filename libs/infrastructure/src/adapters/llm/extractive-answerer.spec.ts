@@ -1,0 +1,101 @@
+import fc from 'fast-check';
+import { chunkText } from '#domain/kernel/text/chunker.js';
+import type { Answer, AnswerPassage } from './answerer.js';
+import { ExtractiveAnswerer } from './extractive-answerer.js';
+
+const answerer = new ExtractiveAnswerer();
+
+async function ask(question: string, passages: readonly AnswerPassage[]): Promise<{ deltas: string[]; final: Answer }> {
+  const deltas: string[] = [];
+  let final: Answer | undefined;
+  for await (const part of answerer.answer({ question, history: [], passages })) {
+    if ('final' in part) final = part.final;
+    else deltas.push(part.delta);
+  }
+  if (final === undefined) throw new Error('The stream had no final part.');
+  return { deltas, final };
+}
+
+function passagesOf(text: string, size = 200): AnswerPassage[] {
+  return chunkText(text, { size, overlap: 20 }).map((chunk) => ({
+    chunkId: `chunk-${chunk.ordinal}`,
+    documentId: 'doc',
+    source: 'document://doc',
+    text: chunk.text,
+    start: chunk.start,
+    end: chunk.end,
+    score: 0.5,
+  }));
+}
+
+const text = [
+  'Tides follow the moon. The sea rises twice a day.',
+  'Volcanoes release gas. Ash falls on the fields around a volcano.',
+  'Glaciers move slowly. Ice melts at their end.',
+].join('\n\n');
+
+describe('the extractive answerer', () => {
+  it('quotes the sentence that answers, with a citation that points at it', async () => {
+    const { final } = await ask('What falls around a volcano?', passagesOf(text, 80));
+    const [citation] = final.citations;
+    expect(text.slice(citation?.start, citation?.end)).toContain('Ash falls on the fields around a volcano.');
+    expect(final.text).toContain('[1]');
+    expect(final).toMatchObject({ degraded: true, reasonCode: 'llm_unconfigured' });
+  });
+
+  it('says plainly that it found nothing', async () => {
+    const { final } = await ask('Who wrote the constitution of France?', passagesOf(text));
+    expect(final.citations).toEqual([]);
+    expect(final.text).toBe('The documents that you can read say nothing about this question.');
+    expect((await ask('anything', [])).final.citations).toEqual([]);
+  });
+
+  it('streams words that join to the final text', async () => {
+    const { deltas, final } = await ask('How do tides follow the moon?', passagesOf(text));
+    expect(deltas.length).toBeGreaterThan(5);
+    expect(deltas.join('')).toBe(final.text);
+  });
+
+  it('quotes exactly what its citations point at, whatever the text', async () => {
+    const words = fc.constantFrom(
+      'moon',
+      'tide',
+      'sea.',
+      'Ice',
+      'melts!',
+      '\n\n',
+      '\r\n',
+      '🌊',
+      '“quoted”',
+      'Heading',
+      '- ',
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(words, { maxLength: 120 }), fc.integer({ min: 5, max: 300 }), async (parts, size) => {
+        const source = parts.join(' ');
+        const { deltas, final } = await ask(
+          'Does the moon move the tide and the sea?',
+          passagesOf(source, Math.max(21, size)),
+        );
+        expect(deltas.join('')).toBe(final.text);
+        final.citations.forEach(({ start, end }, at) => {
+          expect(final.text).toContain(`“${source.slice(start, end)}” [${at + 1}]`);
+        });
+      }),
+    );
+  });
+
+  it('stops when the run is cancelled', async () => {
+    const abort = new AbortController();
+    const stream = answerer.answer({
+      question: 'tides',
+      history: [],
+      passages: passagesOf(text),
+      signal: abort.signal,
+    });
+    const read = async (): Promise<void> => {
+      for await (const part of stream) if ('delta' in part) abort.abort();
+    };
+    await expect(read()).rejects.toThrow();
+  });
+});
