@@ -31,7 +31,10 @@ const logNumbers: Readonly<Record<LogId, number>> = { domain: 1, access: 2 };
 /** Positions that one filtered read looks at, so that a sparse filter never scans the whole log at once. */
 const FILTER_WINDOW = 20_000;
 const STREAM_PAGE = 1_000;
-const from = 'from log.event e join log.stream s using (stream_pk)';
+const selectEvents = `select ${eventColumns('s.name')} from log.event e join log.stream s using (stream_pk)`;
+
+/** First position that is left, less one: what retention cut off the access log is a prefix. */
+const cutTo = `coalesce((select min(position) from log.event where log_id = $1), 1) - 1`;
 
 /** The event log on Postgres or PGlite: gapless positions in commit order, appends in groups. */
 export class PostgresEventLog implements EventLog {
@@ -103,10 +106,12 @@ export class PostgresEventLog implements EventLog {
   }
 
   async readAllBackwards(options: { before: Position | null; limit: number }): Promise<readonly StoredEvent[]> {
-    const bound = options.before === null ? '' : 'and e.position < $3::bigint';
+    const before = options.before === null ? null : ordinalOf(options.before);
+    const bound = 'coalesce($3::bigint, (select position + 1 from log.head where log_id = $1))';
     const rows = await this.database.query<EventRow>(
-      `select ${eventColumns} ${from} where e.log_id = $1 ${bound} order by e.position desc limit $2`,
-      [this.number, options.limit, ...(options.before === null ? [] : [ordinalOf(options.before)])],
+      `${selectEvents} where e.log_id = $1 and e.position < ${bound} and e.position >= ${bound} - $2::bigint
+        order by e.position desc`,
+      [this.number, options.limit, before],
     );
     return storedEvents(rows);
   }
@@ -148,9 +153,12 @@ export class PostgresEventLog implements EventLog {
     await stop?.().catch(() => undefined);
   }
 
+  /** Bounded at both ends, so that no plan, however old its statistics, reads the rest of the log for one page. */
   private readRows(after: Position | null, limit: number): Promise<EventRow[]> {
     return this.database.query<EventRow>(
-      `select ${eventColumns} ${from} where e.log_id = $1 and e.position > $2::bigint order by e.position limit $3`,
+      `${selectEvents} where e.log_id = $1 and e.position > $2::bigint
+          and e.position <= greatest($2::bigint, ${cutTo}) + $3::bigint
+        order by e.position`,
       [this.number, ordinalOf(after), limit],
     );
   }
@@ -158,7 +166,9 @@ export class PostgresEventLog implements EventLog {
   private async readStreamPage(stream: string, at: number, limit: number, backwards: boolean): Promise<StoredEvent[]> {
     const [compare, order] = backwards ? ['<=', 'desc'] : ['>=', 'asc'];
     const rows = await this.database.query<EventRow>(
-      `select ${eventColumns} ${from} where s.log_id = $1 and s.name = $2 and e.revision ${compare} $3::bigint
+      `select ${eventColumns('$2::text')} from log.event e
+        where e.stream_pk = (select s.stream_pk from log.stream s where s.log_id = $1 and s.name = $2)
+          and e.revision ${compare} $3::bigint
         order by e.revision ${order} limit $4`,
       [this.number, stream, at, limit],
     );
@@ -170,11 +180,10 @@ export class PostgresEventLog implements EventLog {
     const rows = await this.database.query<Partial<EventRow> & { head: string; until: string }>(
       `select w.head, w.until, x.*
          from (select h.position as head,
-                      least(h.position, greatest($2::bigint, coalesce((select min(position) from log.event where log_id = $1), 1) - 1)
-                            + ${FILTER_WINDOW}) as until
+                      least(h.position, greatest($2::bigint, ${cutTo}) + ${FILTER_WINDOW}) as until
                  from log.head h where h.log_id = $1) w
          left join lateral (
-           select ${eventColumns} ${from}
+           ${selectEvents}
             where e.log_id = $1 and e.position > $2::bigint and e.position <= w.until
               and ($4::text[] is null or e.type = any ($4)) and ($5::text[] is null or s.category = any ($5))
             order by e.position limit $3) x on true`,

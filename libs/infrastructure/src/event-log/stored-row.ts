@@ -16,8 +16,11 @@ export interface EventRow {
   readonly metadata: string;
 }
 
-export const eventColumns = `e.position, s.name as stream, e.revision, e.event_id, e.type, e.schema_version,
-  e.recorded_at::text as recorded_at, e.data, e.metadata`;
+/** The select list of an `EventRow` from log.event e; `stream` is the SQL of the stream's name. */
+export function eventColumns(stream: string): string {
+  return `e.position, ${stream} as stream, e.revision, e.event_id, e.type, e.schema_version,
+    e.recorded_at::text as recorded_at, e.data, e.metadata`;
+}
 
 /** What the ledger hashes, without a parsed payload. */
 export interface RawEvent {
