@@ -55,7 +55,7 @@ export class CircuitBreaker {
 
   /** Asks for one call; of a half-open breaker's callers exactly one is let through. */
   async admit(key: BreakerKey): Promise<Admission> {
-    return this.update(key, (current, now) => {
+    return this.update<Admission>(key, (current, now) => {
       if (current.state === 'closed') return { result: { allowed: true, probe: false, retryAfterMs: 0 } };
       if (current.until > now) {
         return { result: { allowed: false, probe: false, retryAfterMs: current.until - now } };

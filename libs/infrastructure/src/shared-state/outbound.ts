@@ -185,7 +185,7 @@ async function withTimeout<T>(
   const timedOut = new CatalogueError(outboundErrors.timedOut, { integration: call.integration, timeoutMs });
   const timer = setTimeout(() => own.abort(timedOut), timeoutMs);
   try {
-    return await Promise.race([work(signal), stopped.promise]);
+    return await Promise.race([(async () => work(signal))(), stopped.promise]);
   } catch (error) {
     throw own.signal.aborted ? timedOut : error;
   } finally {
