@@ -26,8 +26,8 @@ declare module 'fastify' {
 
 /** The edge's state of a request, made at its first use: some refusals come before any hook. */
 export function edgeOf(request: FastifyRequest): Edge {
-  const existing = request.edge as Edge | null;
-  if (existing !== null) return existing;
+  const existing = request.edge as Edge | null | undefined;
+  if (existing !== null && existing !== undefined) return existing;
   request.edge = {
     requestId: request.id,
     legacy: isLegacy(request.originalUrl),

@@ -1,9 +1,11 @@
+import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { StreamableFile } from '@nestjs/common';
-import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyHttpOptions } from 'fastify';
 
+import { CatalogueError } from '#domain/kernel/errors.js';
 import type { Metrics } from '#infra/telemetry/metrics.js';
 import type { Logger } from '#infra/telemetry/logger.js';
 
@@ -20,8 +22,6 @@ import type { PipelineDeps } from './pipeline.js';
 import { requestIdFrom } from './request-id.js';
 import { RouteTable } from './routing.js';
 import { StreamRegistry } from './stream-registry.js';
-
-import { CatalogueError } from '#domain/kernel/errors.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -54,12 +54,14 @@ function answerSocket(error: NodeJS.ErrnoException, socket: Socket): void {
   socket.end(`${head}\r\n${headers}\r\n\r\n${body}`);
 }
 
-function fastifyOptions(options: EdgeOptions): FastifyServerOptions & { skipMiddie: true; multipart: false } {
+function fastifyOptions(options: EdgeOptions): FastifyHttpOptions<Server> & { skipMiddie: true; multipart: false } {
   return {
     loggerInstance: options.logger,
     disableRequestLogging: true,
     bodyLimit: options.maxBodyBytes,
     requestTimeout: options.requestTimeoutMs,
+    // Node looks for late requests only this often.
+    http: { connectionsCheckingInterval: Math.min(5_000, options.requestTimeoutMs / 2) },
     trustProxy: options.trustedProxies.length === 0 ? false : [...options.trustedProxies],
     exposeHeadRoutes: false,
     skipMiddie: true,
@@ -123,10 +125,12 @@ export class EdgeAdapter extends FastifyAdapter {
     if (claim === undefined || store === undefined) return reply.send(text === '' ? undefined : text);
     reply.request.edge.claim = undefined;
     reply.request.edge.answered = true;
-    store.complete(claim.scope, claim.token, storedAnswer(reply, text)).then(
-      () => reply.send(text === '' ? undefined : text),
-      (error: unknown) => sendError(reply.request, reply, error),
-    );
+    const send = (): unknown => reply.send(text === '' ? undefined : text);
+    // The command has taken effect: its answer is given also when it could not be kept, and a repeat finds the events.
+    store.complete(claim, storedAnswer(reply, text)).then(send, (error: unknown) => {
+      reply.request.log.warn({ err: error }, 'an answer could not be stored for its idempotency key');
+      send();
+    });
     return reply;
   }
 

@@ -28,7 +28,7 @@ export async function sendError(request: FastifyRequest, reply: FastifyReply, er
   const edge = edgeOf(request);
   const answer = answerOf(error);
   report(request, answer, error);
-  await releaseClaim(request);
+  await endClaim(request, answer.status);
   if (reply.raw.headersSent) {
     reply.raw.destroy();
     return;
@@ -37,15 +37,16 @@ export async function sendError(request: FastifyRequest, reply: FastifyReply, er
   await reply.code(answer.status).send(errorText(answer, edge.requestId, edge.legacy));
 }
 
-/** Errors are not stored: the next try with the same key runs again. */
-async function releaseClaim(request: FastifyRequest): Promise<void> {
-  const { claim } = request.edge;
-  if (claim === undefined) return;
+/** Errors are not stored: the next try runs again, after a 5xx with the same facts, for the first may have taken effect. */
+async function endClaim(request: FastifyRequest, status: number): Promise<void> {
+  const { claim } = edgeOf(request);
+  const store = request.server.idempotency;
+  if (claim === undefined || store === undefined) return;
   request.edge.claim = undefined;
   try {
-    await request.server.idempotency?.release(claim.scope, claim.token);
+    await (status >= 500 ? store.giveUp(claim) : store.release(claim));
   } catch (error) {
-    request.log.warn({ err: error }, 'an idempotency claim could not be released; it expires by itself');
+    request.log.warn({ err: error }, 'an idempotency claim could not be ended; it lapses by itself');
   }
 }
 

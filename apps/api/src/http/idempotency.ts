@@ -4,16 +4,11 @@ import canonicalize from 'canonicalize';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import { CatalogueError } from '#domain/kernel/errors.js';
-import type { Facts } from '#domain/kernel/decider.js';
+import type { StoredResponse } from '#infra/idempotency/claims.js';
 
 import { factsOf } from './caller.js';
 import { httpErrors, invalid } from './errors.js';
-import type { ClaimVerdict, IdempotencyPort, IdempotencyScope, StoredAnswer } from './idempotency-port.js';
-
-/** How long a twin waits for the first, in milliseconds. */
-const BUSY_WAIT_MS = 30_000;
-const FIRST_PAUSE_MS = 10;
-const LONGEST_PAUSE_MS = 250;
+import type { IdempotencyPort } from './idempotency-port.js';
 
 /** The key of a request, trimmed; undefined without one. */
 export function idempotencyKey(header: string | readonly string[] | undefined): string | undefined {
@@ -43,27 +38,9 @@ export function fingerprintOf(request: FastifyRequest): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis));
-
-async function claimOrWait(
-  store: IdempotencyPort,
-  scope: IdempotencyScope,
-  fingerprint: string,
-  facts: Facts,
-): Promise<ClaimVerdict> {
-  const until = performance.now() + BUSY_WAIT_MS;
-  let wait = FIRST_PAUSE_MS;
-  for (;;) {
-    const verdict = await store.claim(scope, fingerprint, facts);
-    if (verdict.verdict !== 'busy' || performance.now() >= until) return verdict;
-    await pause(wait);
-    wait = Math.min(wait * 2, LONGEST_PAUSE_MS);
-  }
-}
-
-function replay(reply: FastifyReply, answer: StoredAnswer): void {
+function replay(reply: FastifyReply, answer: StoredResponse): void {
   reply.code(answer.status).headers(answer.headers).header('idempotency-replayed', 'true');
-  void reply.send(answer.body === '' ? undefined : answer.body);
+  void reply.send(typeof answer.body === 'string' && answer.body !== '' ? answer.body : undefined);
 }
 
 /** Claims the key of a request before anything is decided. Answers a replay itself. */
@@ -74,14 +51,14 @@ export async function claimKey(store: IdempotencyPort, request: FastifyRequest, 
   if (key === undefined) return;
   const path = request.url.split('?', 1)[0] ?? '';
   const scope = { tenantId: principal.tenantId, actorId: principal.apiKeyId, method: request.method, path, key };
-  const verdict = await claimOrWait(store, scope, fingerprintOf(request), factsOf(request));
-  switch (verdict.verdict) {
+  const claim = await store.claim(scope, fingerprintOf(request), factsOf(request));
+  switch (claim.state) {
     case 'run':
-      request.edge.claim = { scope, token: verdict.token, facts: verdict.facts };
+      request.edge.claim = claim;
       return;
     case 'replay':
       request.edge.answered = true;
-      replay(reply, verdict.answer);
+      replay(reply, claim);
       return;
     case 'conflict':
       throw new CatalogueError(httpErrors.idempotencyConflict);
@@ -94,7 +71,7 @@ export async function claimKey(store: IdempotencyPort, request: FastifyRequest, 
 const NOT_STORED = new Set(['connection', 'keep-alive', 'date', 'transfer-encoding', 'content-length']);
 
 /** The answer that is about to be sent, as it will be replayed. */
-export function storedAnswer(reply: FastifyReply, body: string): StoredAnswer {
+export function storedAnswer(reply: FastifyReply, body: string): StoredResponse {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(reply.getHeaders()))
     if (value !== undefined && !NOT_STORED.has(name))

@@ -38,7 +38,7 @@ class Builder {
     const specs = fieldsOf(dto);
     const made: Record<string, unknown> = Object.create(dto.prototype as object) as Record<string, unknown>;
     for (const key of Object.keys(input))
-      if (!specs.has(key))
+      if (!this.#text && !specs.has(key))
         this.problems.push({ type: 'extra_forbidden', loc: [...at, key], msg: 'is not a known field' });
     for (const [key, spec] of specs) {
       const given = Object.hasOwn(input, key) ? input[key] : undefined;
@@ -79,7 +79,7 @@ function problemsOf(errors: readonly ValidationError[], at: Location): FieldProb
 }
 
 /**
- * Checks an input against a DTO class and returns its instance; absent fields stay absent, unknown ones are refused.
+ * Checks an input against a DTO class and returns its instance; absent fields stay absent, unknown ones are refused in a body and ignored in a query or form.
  * Throws REQUEST_VALIDATION_ERROR with every problem. `body` is strict about types, `query` and `form` read them from text.
  */
 export function validated(dto: Type<object>, input: unknown, where: 'body' | 'query' | 'form'): object {
