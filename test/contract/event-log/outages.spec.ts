@@ -79,6 +79,7 @@ onServer('the event log when the connection breaks', () => {
     const refused = await log.append(freshStream(), [anEvent()], { expected: 'any' }).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(LogUnavailable);
     expect((refused as LogUnavailable).retryAfterMs).toBeGreaterThan(0);
+    await expect(log.readAll({ after: null, limit: 1 })).rejects.toBeInstanceOf(LogUnavailable);
     expect(await stored()).toBe(0);
   });
 

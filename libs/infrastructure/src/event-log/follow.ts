@@ -60,6 +60,7 @@ export async function* follow(
       page = await log.readAll({ after, ...query });
       failures = 0;
     } catch (error) {
+      if (signal.aborted) return;
       if (!isTransient(error)) throw error;
       failures += 1;
       await pause(backoff(failures), signal);

@@ -1,19 +1,20 @@
 import { isTransient, type Database } from '#infra/database/database.js';
 import { AppendQueue, type AppendQueueLimits } from './append-queue.js';
-import type {
-  AppendOptions,
-  AppendResult,
-  Batch,
-  EventLog,
-  Filter,
-  LogId,
-  NewEvent,
-  Page,
-  Position,
-  ReadStreamOptions,
-  StoredEvent,
-  SubscribeOptions,
-  WriterControl,
+import {
+  LogUnavailable,
+  type AppendOptions,
+  type AppendResult,
+  type Batch,
+  type EventLog,
+  type Filter,
+  type LogId,
+  type NewEvent,
+  type Page,
+  type Position,
+  type ReadStreamOptions,
+  type StoredEvent,
+  type SubscribeOptions,
+  type WriterControl,
 } from './event-log.js';
 import { follow, Nudges } from './follow.js';
 import { appendBatch } from './postgres-appends.js';
@@ -108,7 +109,7 @@ export class PostgresEventLog implements EventLog {
   async readAllBackwards(options: { before: Position | null; limit: number }): Promise<readonly StoredEvent[]> {
     const before = options.before === null ? null : ordinalOf(options.before);
     const bound = 'coalesce($3::bigint, (select position + 1 from log.head where log_id = $1))';
-    const rows = await this.database.query<EventRow>(
+    const rows = await this.query<EventRow>(
       `${selectEvents} where e.log_id = $1 and e.position < ${bound} and e.position >= ${bound} - $2::bigint
         order by e.position desc`,
       [this.number, options.limit, before],
@@ -122,11 +123,11 @@ export class PostgresEventLog implements EventLog {
     const batches = {
       readAll: (query: Parameters<EventLog['readAll']>[0]) => this.database.detached(() => this.readAll(query)),
     };
-    yield* follow(batches, { ...options, signal }, { nudges: this.nudges, isTransient });
+    yield* follow(batches, { ...options, signal }, { nudges: this.nudges, isTransient: isUnavailable });
   }
 
   async head(): Promise<Position | null> {
-    const [row] = await this.database.query<{ position: string }>('select position from log.head where log_id = $1', [
+    const [row] = await this.query<{ position: string }>('select position from log.head where log_id = $1', [
       this.number,
     ]);
     return row === undefined || row.position === '0' ? null : positionOf(row.position);
@@ -155,7 +156,7 @@ export class PostgresEventLog implements EventLog {
 
   /** Bounded at both ends, so that no plan, however old its statistics, reads the rest of the log for one page. */
   private readRows(after: Position | null, limit: number): Promise<EventRow[]> {
-    return this.database.query<EventRow>(
+    return this.query<EventRow>(
       `${selectEvents} where e.log_id = $1 and e.position > $2::bigint
           and e.position <= greatest($2::bigint, ${cutTo}) + $3::bigint
         order by e.position`,
@@ -165,7 +166,7 @@ export class PostgresEventLog implements EventLog {
 
   private async readStreamPage(stream: string, at: number, limit: number, backwards: boolean): Promise<StoredEvent[]> {
     const [compare, order] = backwards ? ['<=', 'desc'] : ['>=', 'asc'];
-    const rows = await this.database.query<EventRow>(
+    const rows = await this.query<EventRow>(
       `select ${eventColumns('$2::text')} from log.event e
         where e.stream_pk = (select s.stream_pk from log.stream s where s.log_id = $1 and s.name = $2)
           and e.revision ${compare} $3::bigint
@@ -177,7 +178,7 @@ export class PostgresEventLog implements EventLog {
 
   /** Head and events come from one snapshot; the head row stands alone when nothing matched. */
   private async readFiltered(after: Position | null, limit: number, filter: Filter): Promise<Page> {
-    const rows = await this.database.query<Partial<EventRow> & { head: string; until: string }>(
+    const rows = await this.query<Partial<EventRow> & { head: string; until: string }>(
       `select w.head, w.until, x.*
          from (select h.position as head,
                       least(h.position, greatest($2::bigint, ${cutTo}) + ${FILTER_WINDOW}) as until
@@ -199,11 +200,24 @@ export class PostgresEventLog implements EventLog {
     return { events, scannedTo, atHead: (scannedTo ?? positionOf(0)) >= positionOf(head) };
   }
 
+  private async query<R>(text: string, params: readonly unknown[]): Promise<R[]> {
+    try {
+      return await this.database.query<R>(text, params);
+    } catch (cause) {
+      if (isTransient(cause)) throw new LogUnavailable('the log cannot be read', 500, { cause });
+      throw cause;
+    }
+  }
+
   private async listen(): Promise<() => Promise<void>> {
     // Without LISTEN the polling still brings every event.
     const none = (): Promise<void> => Promise.resolve();
     return this.database.listen(`log_${this.number}`, () => this.nudges.nudge()).catch(() => none);
   }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof LogUnavailable;
 }
 
 async function readControl(database: Database, log: number): Promise<WriterControl> {
