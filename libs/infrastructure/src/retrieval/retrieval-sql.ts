@@ -133,25 +133,7 @@ export function passagesStatement(
 ): { text: string; values: unknown[] } {
   const params = new Params();
   const p = params.next;
-  const column = (values: readonly unknown[], type: string): string => `${p(values)}::${type}[]`;
-  const arrays = [
-    column(
-      candidates.map(({ versionNo }) => versionNo),
-      'bigint',
-    ),
-    column(
-      candidates.map(({ ordinal }) => ordinal),
-      'int',
-    ),
-    column(
-      candidates.map(({ rank }) => rank),
-      'float8',
-    ),
-    column(
-      candidates.map(({ chunkId }) => chunkId),
-      'text',
-    ),
-  ].join(', ');
+  const arrays = arraysOf(candidates, p);
   const seeds = `${p(feedback.seeds)}::int`;
   const weight = `${p(feedback.weight)}::float8`;
   const text = `
@@ -177,4 +159,16 @@ export function passagesStatement(
      where v.tenant_id = ${p(tenantId)}
      order by f.final desc, f.chunk_id`;
   return { text, values: params.values };
+}
+
+function arraysOf(
+  candidates: readonly Pick<Fused, 'versionNo' | 'ordinal' | 'rank' | 'chunkId'>[],
+  next: (value: unknown) => string,
+): string {
+  return [
+    `${next(candidates.map(({ versionNo }) => versionNo))}::bigint[]`,
+    `${next(candidates.map(({ ordinal }) => ordinal))}::int[]`,
+    `${next(candidates.map(({ rank }) => rank))}::float8[]`,
+    `${next(candidates.map(({ chunkId }) => chunkId))}::text[]`,
+  ].join(', ');
 }

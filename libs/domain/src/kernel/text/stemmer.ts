@@ -86,10 +86,12 @@ function plural(word: string): string {
 
 function pastTense(word: string): string {
   if (word.endsWith('eed')) return measure(word.slice(0, -3)) > 0 ? word.slice(0, -1) : word;
-  const suffix = word.endsWith('ed') ? 'ed' : word.endsWith('ing') ? 'ing' : undefined;
-  if (suffix === undefined) return word;
-  const base = word.slice(0, -suffix.length);
-  if (!hasVowel(base)) return word;
+  const [base] = /^.*(?=ed$|ing$)/u.exec(word) ?? [''];
+  return hasVowel(base) ? repaired(base) : word;
+}
+
+/** What a lost ending has left, as a word: "hopp" is "hop", "fil" is "file". */
+function repaired(base: string): string {
   if (/(?:at|bl|iz)$/u.test(base)) return `${base}e`;
   if (/([^aeiouylsz])\1$/u.test(base)) return base.slice(0, -1);
   return measure(base) === 1 && endsShort(base) ? `${base}e` : base;

@@ -49,11 +49,8 @@ export class HashingEmbedder implements Embedder {
   }
 
   private vectorOf(text: string): Float32Array {
-    const counts = new Map<string, number>();
-    for (const word of terms(text)) counts.set(word, (counts.get(word) ?? 0) + 1);
-    if (counts.size === 0) for (const character of fold(text)) if (character.trim() !== '') counts.set(character, 1);
     const vector = new Float32Array(this.dimension);
-    for (const [word, count] of counts) {
+    for (const [word, count] of countsOf(text)) {
       const { buckets, weights } = this.featuresOf(word);
       const scale = 1 + Math.log(count);
       for (let at = 0; at < buckets.length; at++) {
@@ -81,6 +78,13 @@ export class HashingEmbedder implements Embedder {
     features.buckets[at] = (value >>> 1) % this.dimension;
     features.weights[at] = (value & 1) === 0 ? weight : -weight;
   }
+}
+
+function countsOf(text: string): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const word of terms(text)) counts.set(word, (counts.get(word) ?? 0) + 1);
+  if (counts.size === 0) for (const character of fold(text)) if (character.trim() !== '') counts.set(character, 1);
+  return counts;
 }
 
 function characterRuns(word: string, [shortest, longest]: readonly [number, number]): string[] {
