@@ -12,7 +12,7 @@ import type { IdempotencyPort } from './idempotency-port.js';
 
 /** The key of a request, trimmed; undefined without one. */
 export function idempotencyKey(header: string | readonly string[] | undefined): string | undefined {
-  if (header === undefined || header === '') return undefined;
+  if (header === undefined) return undefined;
   if (typeof header !== 'string') throw new CatalogueError(httpErrors.idempotencyKeyInvalid);
   if (header.length > 128)
     throw invalid([
