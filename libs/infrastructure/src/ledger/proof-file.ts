@@ -168,12 +168,15 @@ export function* linesOf(
   while (start < bytes.length) {
     const newline = bytes.indexOf(0x0a, start);
     if (newline < 0) throw new MalformedProof('the last line is cut off');
-    try {
-      yield { text: decoder.decode(bytes.subarray(start, newline)), start, end: newline + 1 };
-    } catch (error) {
-      if (error instanceof TypeError) throw new MalformedProof('not UTF-8');
-      throw error;
-    }
+    yield { text: decode(decoder, bytes.subarray(start, newline)), start, end: newline + 1 };
     start = newline + 1;
+  }
+}
+
+function decode(decoder: InstanceType<typeof TextDecoder>, bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw new MalformedProof('not UTF-8');
   }
 }
