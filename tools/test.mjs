@@ -1,12 +1,15 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { postgresProblem, redisProblem } from './services.mjs';
 import { run } from './run.mjs';
 
 /** The folders whose promises depend on which log is underneath; they run a third time on the EventStoreDB stand-in. */
 const LOG_FOLDERS = ['test/contract', 'test/api', 'test/replay', 'test/crash'];
+
+/** Specs slower than this are named, so that they do not grow unseen. */
+const SLOW_MS = 15_000;
 
 const databaseUrl =
   process.env.TEST_DATABASE_URL ?? process.env.DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres';
@@ -18,6 +21,7 @@ const noPostgres = await postgresProblem(databaseUrl);
 const noRedis = await redisProblem(redisUrl);
 const noServers = [noPostgres, noRedis].filter(Boolean).join('; ') || undefined;
 const logFolders = LOG_FOLDERS.filter((folder) => existsSync(folder));
+const noStandIn = (await readsTestLog('test')) ? undefined : 'no spec opens the log that TEST_LOG names';
 
 const passes = [
   { name: 'unit', config: 'jest.unit.config.js', env: unset },
@@ -37,12 +41,26 @@ const passes = [
     config: 'jest.integration.config.js',
     env: { ...unset, ...onServers, TEST_LOG: 'eventstore-stand-in' },
     paths: logFolders,
-    skip: noServers ?? (logFolders.length === 0 ? 'no spec depends on the log' : undefined),
+    skip: noServers ?? noStandIn,
   },
 ];
 
 /** The arguments of `npm test -- …`: paths or jest options for every pass. */
 const extra = process.argv.slice(2);
+
+/** Whether anything under `folder` would notice the third pass; otherwise it would only repeat the second. */
+async function readsTestLog(folder) {
+  const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.ts'));
+  const texts = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')));
+  return texts.some((text) => text.includes('TEST_LOG'));
+}
+
+function nameSlow(result) {
+  for (const { name, startTime, endTime } of result.testResults) {
+    const millis = endTime - startTime;
+    if (millis > SLOW_MS) console.log(`  slow: ${relative('.', name)} (${(millis / 1000).toFixed(1)} s)`);
+  }
+}
 
 async function runPass(pass, folder) {
   const report = join(folder, `${passes.indexOf(pass)}.json`);
@@ -53,6 +71,7 @@ async function runPass(pass, folder) {
   });
   const result = await readFile(report, 'utf8').then(JSON.parse, () => undefined);
   if (result === undefined || code !== 0) console.log(withoutJson(output));
+  if (result !== undefined) nameSlow(result);
   return { ...totals(result, code), seconds };
 }
 
