@@ -95,6 +95,8 @@ export default tseslint.config(
       '@typescript-eslint/no-unnecessary-condition': 'off',
       // Views are plain objects in the shape of their DTO class.
       '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
+      // The registries hold definitions of every type; what comes out of them is checked where it is assigned or returned.
+      '@typescript-eslint/no-unsafe-argument': 'off',
       '@typescript-eslint/no-misused-spread': ['error', { allow: ['string'] }],
       '@typescript-eslint/unified-signatures': 'off',
       '@typescript-eslint/no-invalid-void-type': 'off',
