@@ -143,6 +143,20 @@ describe('an idempotency key', () => {
     expect(await slow.complete(first, created)).toBe(true);
   });
 
+  it('is no longer kept by an owner whose answer could not be stored', async () => {
+    const failing = new IdempotencyStore(
+      test.database,
+      { ...keys, keyFor: () => Promise.reject(new Error('down')) },
+      { leaseMs: 50 },
+    );
+    stores.push(failing);
+    const at = scope();
+    const first = facts();
+    const owner = await run(failing, at, first);
+    await expect(failing.complete(owner, created)).rejects.toThrow('down');
+    expect(await run(store, at)).toMatchObject({ facts: first, takenOver: true });
+  });
+
   it('is busy for a twin that waited long enough', async () => {
     const at = scope();
     await run(store, at);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { link, open, rename, unlink } from 'node:fs/promises';
+import { link, open, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Makes a created, renamed or removed name in the folder survive a crash. */
@@ -24,10 +24,27 @@ async function writeBeside(path: string, bytes: Uint8Array): Promise<string> {
   return beside;
 }
 
-/** Replaces the file as a whole, mode 600: after a crash it holds the old bytes or the new ones. */
+/**
+ * Replaces the file as a whole, mode 600: after a crash it holds the old bytes or the new ones. The old bytes are then
+ * overwritten, because a secret in unlinked blocks could no longer be erased.
+ */
 export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
-  await rename(await writeBeside(path, bytes), path);
-  await syncFolder(dirname(path));
+  const beside = await writeBeside(path, bytes);
+  const old = await open(path, 'r+').catch(() => undefined);
+  try {
+    await rename(beside, path);
+    await syncFolder(dirname(path));
+    if (old !== undefined) await scrub(old);
+  } finally {
+    await old?.close();
+  }
+}
+
+async function scrub(handle: FileHandle): Promise<void> {
+  const { size } = await handle.stat();
+  const zeros = Buffer.alloc(64 * 1024);
+  for (let at = 0; at < size; at += zeros.length) await handle.write(zeros, 0, Math.min(zeros.length, size - at), at);
+  await handle.datasync();
 }
 
 /** Creates the file as a whole, mode 600; false when it was there already. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Facts } from '#domain/kernel/decider.js';
 
 /** What makes a key unique: the same key of another actor, method or path is another request. */
@@ -42,4 +43,10 @@ export interface IdempotencyOptions {
   readonly waitMs?: number;
   /** Longest time that one claim is kept alive by this process; 15 minutes by default. */
   readonly longestRunMs?: number;
+}
+
+/** The scope as stored: hex SHA-256, so that paths and keys of any length fit the index. */
+export function scopeName(scope: IdempotencyScope): string {
+  const parts = [scope.tenantId, scope.actorId, scope.method, scope.path, scope.key];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }

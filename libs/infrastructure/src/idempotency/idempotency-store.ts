@@ -1,9 +1,16 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Facts } from '#domain/kernel/decider.js';
 import type { KeyStore, Subject } from '#infra/content/content-store.js';
 import { contextOf, decrypt, encrypt } from '#infra/crypto/aes.js';
 import type { Database } from '#infra/database/database.js';
-import type { Claim, IdempotencyOptions, IdempotencyScope, Run, StoredResponse } from './claims.js';
+import {
+  scopeName,
+  type Claim,
+  type IdempotencyOptions,
+  type IdempotencyScope,
+  type Run,
+  type StoredResponse,
+} from './claims.js';
 import { Wakeups } from './wakeups.js';
 
 const channel = 'nexusrag_idempotency';
@@ -70,13 +77,13 @@ export class IdempotencyStore {
   async complete(run: Run, response: StoredResponse): Promise<boolean> {
     if (response.status >= 500) return this.giveUp(run);
     if (response.status >= 400) return this.release(run);
-    const { scope } = this.held.get(run.claimId) ?? {};
+    const scope = this.letGo(run);
     if (scope === undefined) return false;
     const key = await this.keys.keyFor(responseSubject(scope.tenantId));
     const name = scopeName(scope);
     const text = JSON.stringify({ headers: response.headers, body: response.body ?? null });
     const sealed = encrypt(key.key, Buffer.from(text), responseContext(scope.tenantId, name, key.id));
-    return this.end(run, name, () =>
+    return this.end(name, () =>
       this.database.execute(
         `update idempotency.claim set status = $4, key_id = $5, response = $6,
            expires_at = clock_timestamp() + $7 * interval '1 ms'
@@ -88,10 +95,10 @@ export class IdempotencyStore {
 
   /** Frees the key: nothing took effect. False when the claim was lost. */
   async release(run: Run): Promise<boolean> {
-    const { scope } = this.held.get(run.claimId) ?? {};
+    const scope = this.letGo(run);
     if (scope === undefined) return false;
     const name = scopeName(scope);
-    return this.end(run, name, () =>
+    return this.end(name, () =>
       this.database.execute(
         'delete from idempotency.claim where tenant_id = $1 and scope = $2 and claim_id = $3 and status is null',
         [scope.tenantId, name, run.claimId],
@@ -101,10 +108,10 @@ export class IdempotencyStore {
 
   /** Ends the lease but keeps the facts: whether the run took effect is not known. False when the claim was lost. */
   async giveUp(run: Run): Promise<boolean> {
-    const { scope } = this.held.get(run.claimId) ?? {};
+    const scope = this.letGo(run);
     if (scope === undefined) return false;
     const name = scopeName(scope);
-    return this.end(run, name, () =>
+    return this.end(name, () =>
       this.database.execute(
         `update idempotency.claim set lease_until = clock_timestamp()
          where tenant_id = $1 and scope = $2 and claim_id = $3 and status is null`,
@@ -209,9 +216,15 @@ export class IdempotencyStore {
     return run;
   }
 
-  private async end(run: Run, name: string, write: () => Promise<number>): Promise<boolean> {
-    const ended = (await write()) === 1;
+  // No longer renewed from here on: when the write that ends the run fails, the lease passes and a twin takes over.
+  private letGo(run: Run): IdempotencyScope | undefined {
+    const scope = this.held.get(run.claimId)?.scope;
     this.held.delete(run.claimId);
+    return scope;
+  }
+
+  private async end(name: string, write: () => Promise<number>): Promise<boolean> {
+    const ended = (await write()) === 1;
     if (ended) await this.wakeups.wake(name);
     return ended;
   }
@@ -238,11 +251,6 @@ export class IdempotencyStore {
 /** The subject whose key seals the tenant's stored responses. */
 export function responseSubject(tenantId: string): Subject {
   return { tenantId, kind: 'idempotency', id: tenantId };
-}
-
-function scopeName(scope: IdempotencyScope): string {
-  const parts = [scope.tenantId, scope.actorId, scope.method, scope.path, scope.key];
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
 function responseContext(tenantId: string, name: string, keyId: string): Buffer {
