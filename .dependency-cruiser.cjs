@@ -65,12 +65,13 @@ module.exports = {
     },
     {
       name: 'api-capability-sees-its-own-domain',
-      comment: 'The HTTP side of a capability uses its own domain, and of another only events, ports and read model.',
+      comment:
+        'The HTTP side of a capability uses its own domain; of another it may load the state or the row and name its errors, no more.',
       severity: 'error',
       from: { path: '^apps/api/src/capabilities/([^/]+)/' },
       to: {
         path: '^libs/domain/src/capabilities/[^/]+/',
-        pathNot: ['^libs/domain/src/capabilities/$1/', '[.](events|ports|projection)[.]ts$'],
+        pathNot: ['^libs/domain/src/capabilities/$1/', '[.](events|ports|projection|decider)[.]ts$'],
       },
     },
     {
