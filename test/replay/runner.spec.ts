@@ -1,7 +1,16 @@
+import type { NewEvent } from '#infra/event-log/event-log.js';
+import type { Recorded } from '#domain/kernel/events.js';
+import { BatchApplier } from '#infra/projections/applier.js';
+import { GenerationStore, LeaseLost } from '#infra/projections/generations.js';
+import { ProgressHub } from '#infra/projections/progress.js';
+import { QuarantineStore } from '#infra/projections/quarantine.js';
+import { ReaderHeartbeat } from '#infra/projections/readers.js';
+import { ProjectionWaiter } from '#infra/projections/waiter.js';
 import { ProjectionRunner } from '#infra/projections/runner.js';
 import {
   accountRows,
   accounts,
+  accountsV2,
   append,
   closed,
   eventually,
@@ -12,6 +21,12 @@ import {
   registryOf,
 } from './support.js';
 import type { Bench } from './support.js';
+
+function recorded(event: NewEvent): Recorded {
+  const { metadata } = event;
+  const place = { stream: 'accounts-t1.late', revision: 0, position: '1' };
+  return { ...event, ...place, tenantId: metadata.tenantId, occurredAt: metadata.occurredAt };
+}
 
 describe('the projection runner', () => {
   let bench: Bench;
@@ -69,5 +84,132 @@ describe('the projection runner', () => {
     );
     await second.caughtUp();
     expect(await accountRows(bench.database)).toMatchObject([{ balance: '3', moves: 2 }]);
+  });
+
+  it('feeds everything exactly once while two runners take the leases from each other', async () => {
+    const { database, log } = bench;
+    await start({ leaseMs: 300, batchSize: 3 });
+    await start({ leaseMs: 300, batchSize: 3 });
+    await append(log, opened('a'), opened('b'));
+    for (let round = 0; round < 40; round += 1) {
+      await append(log, moved('a', 1), moved('b', 2));
+      // As if the owner had been silent for too long.
+      if (round % 5 === 0) {
+        await database.query(`update projections.generations set expires_at = now() - interval '1 second'`);
+        await database.notify('projection_lease', '');
+      }
+    }
+    await eventually(
+      () => accountRows(database),
+      (rows) => rows.length === 2 && rows.every((row) => row.moves >= 40),
+    );
+    expect(await accountRows(database)).toMatchObject([
+      { id: 'a', balance: '40', moves: 40 },
+      { id: 'b', balance: '80', moves: 40 },
+    ]);
+    expect(await database.query('select 1 from read.journal_v1')).toHaveLength(82);
+  });
+
+  it('takes over from an owner that vanished in the middle of a batch', async () => {
+    const { database, log } = bench;
+    const dead = new GenerationStore(database);
+    await dead.ensure(accounts);
+    await append(log, opened('a'), moved('a', 1));
+    const [lost] = await dead.acquire([accounts], ['active'], { owner: 'dead', ms: 500 });
+    if (lost === undefined) throw new Error('the lease was not free');
+    const crash = database.transaction(async () => {
+      await dead.move([lost], ['00000000000000000002'], 500);
+      throw new Error('crash');
+    });
+    await expect(crash).rejects.toThrow('crash');
+    await start({ leaseMs: 500 });
+    const rows = await eventually(
+      () => accountRows(database),
+      (found) => found[0]?.moves === 1,
+    );
+    expect(rows).toMatchObject([{ id: 'a', balance: '1' }]);
+  });
+
+  it('lets no owner write that lost its lease while it was paused', async () => {
+    const { database } = bench;
+    const store = new GenerationStore(database);
+    await store.ensure(accounts);
+    const [paused] = await store.acquire([accounts], ['active'], { owner: 'paused', ms: 0 });
+    const [next] = await eventually(
+      () => store.acquire([accounts], ['active'], { owner: 'next', ms: 60_000 }),
+      (feds) => feds.length === 1,
+    );
+    if (paused === undefined || next === undefined) throw new Error('no lease');
+    const applier = new BatchApplier(database, store, new QuarantineStore(database), new ProgressHub(), 60_000);
+    const late = [recorded(opened('late'))];
+    await expect(applier.apply([paused], late, { after: '', to: '1' })).rejects.toBeInstanceOf(LeaseLost);
+    expect(await accountRows(database)).toEqual([]);
+    await applier.apply([next], late, { after: '', to: '1' });
+    expect(await accountRows(database)).toMatchObject([{ id: 'late' }]);
+  });
+
+  it('feeds an older version for as long as a process reads it', async () => {
+    const { database, log } = bench;
+    const first = await start();
+    await append(log, opened('a'));
+    await first.caughtUp();
+    await first.stop();
+    const registry = registryOf(accounts, accountsV2);
+    const runner = new ProjectionRunner({ database, log, registry });
+    runners.push(runner);
+    await runner.start();
+    expect(runner.feeding).toEqual(['accounts v2 generation 1']);
+    const reader = new ReaderHeartbeat({
+      database,
+      processId: 'old api',
+      versions: [{ table: 'accounts', version: 1 }],
+    });
+    await reader.start();
+    await append(log, moved('a', 3), opened('b'));
+    await eventually(
+      () => accountRows(database),
+      (rows) => rows.length === 2 && rows[0]?.balance === '3',
+    );
+    await runner.caughtUp();
+    expect(await database.query('select id, holder from read.accounts_v2 order by id')).toEqual([
+      { id: 'a', holder: 'owner of a' },
+      { id: 'b', holder: 'owner of b' },
+    ]);
+    await reader.stop();
+    await database.notify('projection_lease', '');
+    await eventually(
+      () => runner.feeding,
+      (feeding) => feeding.length === 1,
+    );
+  });
+
+  it('shows a row within the wait for its position', async () => {
+    const { database, log } = bench;
+    const runner = await start();
+    const waiter = new ProjectionWaiter({ database, progress: runner.progress });
+    await waiter.start();
+    const { position } = await append(log, opened('a'));
+    const target = { table: 'accounts', version: 1 };
+    expect(await waiter.waitFor(target, position, 20_000)).toEqual({ reached: true, lagEvents: 0 });
+    expect(await accountRows(database)).toHaveLength(1);
+    const beyond = String(Number(position) + 5).padStart(20, '0');
+    expect(await waiter.waitFor(target, beyond, 30)).toEqual({ reached: false, lagEvents: 5 });
+    await waiter.stop();
+  });
+
+  it('hears of another process by notification or by polling', async () => {
+    const { database, log } = bench;
+    const deaf = new ProjectionWaiter({ database });
+    const listening = new ProjectionWaiter({ database });
+    await listening.start();
+    await start();
+    const { position } = await append(log, opened('a'));
+    const target = { table: 'accounts', version: 1 };
+    const waits = [deaf, listening].map((waiter) => waiter.waitFor(target, position, 20_000));
+    expect(await Promise.all(waits)).toEqual([
+      { reached: true, lagEvents: 0 },
+      { reached: true, lagEvents: 0 },
+    ]);
+    await listening.stop();
   });
 });

@@ -19,6 +19,12 @@ export class ProjectionFault extends Error {
   }
 }
 
+/** A batch holds every event after `after` (exclusive) up to `to` (inclusive) that anyone folds. */
+export interface BatchRange {
+  readonly after: string;
+  readonly to: string;
+}
+
 /** Applies a batch of events to generations in one transaction: checkpoints first, then rows. */
 export class BatchApplier {
   constructor(
@@ -33,7 +39,9 @@ export class BatchApplier {
    * Brings every generation that is behind `to` there. Throws `LeaseLost` when a checkpoint or lease moved, a
    * `ProjectionFault` when one projection's fold or write failed; in both cases nothing was written.
    */
-  async apply(feds: readonly Fed[], events: readonly Recorded[], to: string): Promise<void> {
+  async apply(feds: readonly Fed[], events: readonly Recorded[], { after, to }: BatchRange): Promise<void> {
+    const gap = feds.find((fed) => fed.position < after);
+    if (gap !== undefined) throw new Error(`${gap.name} has not seen what is before ${after}`);
     const behind = feds.filter((fed) => fed.position < to);
     if (behind.length === 0) return;
     await this.database.transaction(async () => {

@@ -89,13 +89,28 @@ export class Feeder {
 
   private async take({ events, scannedTo, caughtUp }: Batch, signal: AbortSignal): Promise<void> {
     if (scannedTo !== null && scannedTo > this.position) {
+      this.sendStragglers();
       const pack = [...this.pack];
-      const kept = await this.parts.settler.settle(pack, this.recorded(events), scannedTo, signal);
+      const kept = await this.parts.settler.settle(
+        pack,
+        this.recorded(events),
+        { after: this.position, to: scannedTo },
+        signal,
+      );
       for (const fed of pack) if (!kept.includes(fed)) this.drop(fed);
       if (signal.aborted) return;
       this.position = scannedTo;
+      this.sendStragglers();
     }
     if (caughtUp) await this.markReady([...this.pack]);
+  }
+
+  /** Whoever was adopted while a batch was under way has not seen that batch. */
+  private sendStragglers(): void {
+    for (const fed of [...this.pack].filter((member) => member.position < this.position)) {
+      this.pack.delete(fed);
+      this.chase([fed]);
+    }
   }
 
   private chase(feds: readonly Fed[]): void {
@@ -139,7 +154,12 @@ export class Feeder {
     try {
       const page = await this.parts.log.readAll({ after: from || null, limit: this.parts.batchSize });
       if (page.scannedTo === null) return true;
-      const kept = await this.parts.settler.settle(mine, this.recorded(page.events), page.scannedTo, signal);
+      const kept = await this.parts.settler.settle(
+        mine,
+        this.recorded(page.events),
+        { after: from, to: page.scannedTo },
+        signal,
+      );
       for (const fed of mine) if (!kept.includes(fed)) this.drop(fed);
       return page.atHead;
     } catch (error) {

@@ -25,10 +25,11 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Events of a projection with the position up to which the log was looked at. */
+/** Events of a projection with the position after which and up to which the log was looked at. */
 export interface ReadPage {
   readonly stored: readonly StoredEvent[];
   readonly events: readonly Recorded[];
+  readonly after: string;
   readonly scannedTo: string;
 }
 
@@ -54,12 +55,14 @@ export class ProjectionReader {
       while (next !== undefined) {
         const page = await next;
         signal?.throwIfAborted();
+        const from = at;
         at = page.scannedTo ?? at;
         next = page.atHead || at >= to ? undefined : this.page(at, limit);
         next?.catch(() => undefined);
         const stored = at > to ? page.events.filter((event) => event.position <= to) : page.events;
         // At the head everything up to `to` was looked at, also where the last events are of other types.
-        yield { stored, events: this.known(stored, options.skipUnknown ?? false), scannedTo: next ? at : to };
+        const events = this.known(stored, options.skipUnknown ?? false);
+        yield { stored, events, after: from, scannedTo: next === undefined ? to : at };
       }
     } finally {
       await next?.catch(() => undefined);

@@ -26,7 +26,7 @@ export class PoisonIsolator {
   async settle(fed: Fed, events: readonly Recorded[], to: string): Promise<boolean> {
     const relevant = fed.relevant(events);
     try {
-      await this.parts.applier.apply([fed], relevant, to);
+      await this.parts.applier.apply([fed], relevant, { after: fed.position, to });
       return true;
     } catch (error) {
       if (!(error instanceof ProjectionFault) || isTransient(error.cause)) throw error;
@@ -44,7 +44,7 @@ export class PoisonIsolator {
     let fault = first;
     for (let attempt = 1; attempt < ATTEMPTS; attempt += 1) {
       try {
-        await this.parts.applier.apply([fed], events, to);
+        await this.parts.applier.apply([fed], events, { after: fed.position, to });
         return true;
       } catch (error) {
         if (!(error instanceof ProjectionFault) || isTransient(error.cause)) throw error;

@@ -142,12 +142,12 @@ export class Rebuild {
     for (let from = 0; from < live.length; from += INSERT_ROWS) {
       await this.fenced(fed, () => fed.table.upsert(live.slice(from, from + INSERT_ROWS)));
     }
-    await this.parts.applier.apply([fed], [], position);
+    await this.parts.applier.apply([fed], [], { after: '', to: position });
   }
 
   private async inBatches(fed: Fed, to: string, phase: RebuildPhase): Promise<void> {
     for await (const page of this.reader.read(this.range(fed.position, to))) {
-      await this.parts.applier.apply([fed], page.events, page.scannedTo);
+      await this.parts.applier.apply([fed], page.events, { after: page.after, to: page.scannedTo });
       this.events += page.events.length;
       this.tell(phase, fed);
     }

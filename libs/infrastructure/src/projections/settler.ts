@@ -1,6 +1,6 @@
 import type { Recorded } from '#domain/kernel/events.js';
 import { isTransient } from '#infra/database/database.js';
-import { ProjectionFault, type BatchApplier } from './applier.js';
+import { ProjectionFault, type BatchApplier, type BatchRange } from './applier.js';
 import { backoff } from './backoff.js';
 import type { Fed } from './fed.js';
 import { LeaseLost, type GenerationStore } from './generations.js';
@@ -15,21 +15,21 @@ export class Settler {
     private readonly onProblem: (error: unknown) => void,
   ) {}
 
-  /** Gives the generations that are still ours and have passed `to`. Stops early, with those, when the signal aborts. */
+  /** Gives the generations that are still ours and have passed the range. Stops early, with those, when the signal aborts. */
   async settle(
     feds: readonly Fed[],
     events: readonly Recorded[],
-    to: string,
+    range: BatchRange,
     signal: AbortSignal,
   ): Promise<readonly Fed[]> {
     let mine = feds;
     for (let attempt = 1; mine.length > 0 && !signal.aborted; attempt += 1) {
       try {
-        await this.applier.apply(mine, events, to);
+        await this.applier.apply(mine, events, range);
         return mine;
       } catch (error) {
         if (isPoison(error)) {
-          mine = await this.apart(mine, events, to, signal);
+          mine = await this.apart(mine, events, range.to, signal);
           return mine;
         }
         this.onProblem(error);

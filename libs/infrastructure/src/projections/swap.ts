@@ -41,7 +41,7 @@ export class Swapper {
   async level(fed: Fed, to: string, skipUnknown = false): Promise<void> {
     const reader = new ProjectionReader(this.parts.log, this.parts.registry, fed.projection);
     for await (const page of reader.read({ after: fed.position, to, skipUnknown })) {
-      await this.parts.applier.apply([fed], page.events, page.scannedTo);
+      await this.parts.applier.apply([fed], page.events, { after: page.after, to: page.scannedTo });
     }
   }
 
