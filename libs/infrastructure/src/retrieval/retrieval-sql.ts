@@ -31,6 +31,8 @@ export interface CandidateRequest {
   readonly predicates: readonly VisibilityPredicate[];
   readonly limit: number;
   readonly bm25: { readonly k1: number; readonly b: number };
+  /** Occurrences to read at most: where they are more, the commonest words of the query are left out of BM25. */
+  readonly hitBudget: number;
   /** Above this number of visible chunks the approximate index answers; undefined: there is none. */
   readonly approximateAbove: number | undefined;
 }
@@ -63,17 +65,19 @@ export function candidatesStatement(request: CandidateRequest): { text: string; 
         from query q
         join retrieval.posting p on p.scope_no = ${scope} and p.term = q.term
         join visible v on v.version_no = p.version_no),
-    frequency as materialized (
-      select q.term, q.weight * ln(1 + (t.chunks - f.found + 0.5) / (f.found + 0.5)) as idf
+    weighed as (
+      select f.term, f.found, f.weight * ln(1 + (t.chunks - f.found + 0.5) / (f.found + 0.5)) as idf
         from (select q.term, q.weight, coalesce(sum(cardinality(m.hits)), 0)::float8 as found
                 from query q left join matched m on m.term = q.term group by q.term, q.weight) f
-        join query q on q.term = f.term
        cross join totals t),
+    frequency as materialized (
+      select term, idf, sum(found) over rarest <= ${p(request.hitBudget)}::float8 or row_number() over rarest <= 2 as read
+        from weighed window rarest as (order by idf desc, term)),
     scored as materialized (
       select m.version_no, (h.hit >> 32)::int as ordinal,
              sum(f.idf * ((h.hit >> 16) & 65535) * (${k1} + 1) /
                  (((h.hit >> 16) & 65535) + ${k1} * (1 - ${b} + ${b} * (h.hit & 65535) / t.length))) as bm25
-        from matched m join frequency f on f.term = m.term cross join totals t cross join lateral unnest(m.hits) h(hit)
+        from matched m join frequency f on f.term = m.term and f.read cross join totals t cross join lateral unnest(m.hits) h(hit)
        group by 1, 2),
     lexical as (select version_no, ordinal from scored order by bm25 desc, version_no, ordinal limit ${limit}),
     ${nearest(request, vector, scope, limit)},

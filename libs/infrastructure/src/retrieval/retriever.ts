@@ -25,6 +25,8 @@ export interface RetrievalTuning {
   readonly feedbackWeight: number;
   /** Visible chunks up to which the search is exact; above, an HNSW index answers if there is one. */
   readonly exactUpTo: number;
+  /** Occurrences of query words that are read; beyond it the commonest words, but never the rarest two, are left out. */
+  readonly hitBudget: number;
 }
 
 /** Measured on Cranfield (1,400 abstracts, 225 queries) and on 100,000 chunks; see `test/bench/retrieval.bench.ts`. */
@@ -35,7 +37,8 @@ export const defaultTuning: RetrievalTuning = {
   candidates: 100,
   feedbackSeeds: 5,
   feedbackWeight: 0.5,
-  exactUpTo: 20_000,
+  exactUpTo: 30_000,
+  hitBudget: 60_000,
 };
 
 export interface RetrieverOptions {
@@ -108,6 +111,7 @@ export class Retriever implements PassageSearch {
       terms: this.queryTerms(query),
       predicates: predicatesOf(query, options),
       limit: Math.max(this.tuning.candidates, 4 * k),
+      hitBudget: this.tuning.hitBudget,
       bm25: { k1: this.tuning.k1, b: this.tuning.b },
       approximateAbove: (await this.indexes.has(space, scopeNo)) ? this.tuning.exactUpTo : undefined,
     });

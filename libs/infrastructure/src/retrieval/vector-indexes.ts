@@ -20,7 +20,7 @@ export class VectorIndexes {
     private readonly database: Database,
     options: VectorIndexOptions = {},
   ) {
-    this.buildFrom = options.buildFrom ?? 20_000;
+    this.buildFrom = options.buildFrom ?? 30_000;
     this.trustMs = options.trustMs ?? 30_000;
     this.now = options.now ?? Date.now;
   }
