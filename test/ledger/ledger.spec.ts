@@ -178,8 +178,8 @@ describe('the ledger', () => {
     expect(parseCheckpoint(parseNote((await world.heads.load('domain'))?.note ?? '').text).size).toBe(29);
     if (old !== undefined) await world.heads.save('domain', old);
     await tamper(world, `update log.event set data = '{}' where position = 28`);
-    expect(await refusalOf((await world.restarted()).sealNow())).not.toBeUndefined();
     await again.stop();
+    expect(await refusalOf((await world.restarted()).sealNow())).toBe('log-changed');
   });
 
   it('writes nothing when the database fails under it, and goes on afterwards', async () => {
@@ -224,7 +224,8 @@ describe('the ledger', () => {
       { size: 10, root: Buffer.alloc(32) },
     );
     const trust = { vkey: world.sealer.vkey, previousCheckpoint: previous };
-    await world.test.database.execute('drop schema ledger cascade');
+    await world.test.database.execute('drop table ledger.leaf, ledger.tile, ledger.checkpoint');
+    await world.test.database.execute('drop schema log cascade');
     expect(verifyProofFile(stream, trust)).toMatchObject({ verdict: 'ok', events: 12, size: 25, pinned: true });
     expect(verifyProofFile(stream, { ...trust, previousCheckpoint: other }).verdict).toBe('inconsistent-history');
   });
