@@ -121,34 +121,41 @@ export class AppendQueue<R> {
     for (const [at, item] of batch.entries()) settle(item, outcomes[at]);
   }
 
-  /** The longest run of waiting appends that fits; what must not share a call with an earlier one waits for the next. */
+  /** As many waiting appends as fit, in order; what must not share a call with an earlier one waits for the next. */
   private take(): Waiting<R>[] {
     const batch: Waiting<R>[] = [];
     const left: Waiting<R>[] = [];
-    const streams = new Map<string, boolean>();
-    const ids = new Set<string>();
-    let bytes = 0;
+    const call = new Call();
     let at = 0;
-    for (; at < this.waiting.length && batch.length < this.limits.flushAppends; at += 1) {
-      const item = this.waiting[at] as Waiting<R>;
-      const { stream, expected, events } = item.append;
-      if (batch.length > 0 && bytes + item.append.bytes > this.limits.flushBytes) break;
-      const chains = streams.get(stream);
-      // Only appends that expect nothing chain: their verdicts do not hang on each other.
-      const fits = (chains ?? true) && (chains === undefined || expected === 'any');
-      streams.set(stream, fits && expected === 'any');
-      if (!fits || events.some(({ id }) => ids.has(id))) {
-        streams.set(stream, false);
-        left.push(item);
-        continue;
-      }
-      for (const { id } of events) ids.add(id);
-      bytes += item.append.bytes;
-      batch.push(item);
+    for (const item of this.waiting) {
+      if (batch.length >= this.limits.flushAppends) break;
+      if (batch.length > 0 && call.bytes + item.append.bytes > this.limits.flushBytes) break;
+      (call.takes(item.append) ? batch : left).push(item);
+      at += 1;
     }
     this.waiting = left.concat(this.waiting.slice(at));
-    this.waitingBytes -= bytes;
+    this.waitingBytes -= call.bytes;
     return batch;
+  }
+}
+
+/** Which appends may share one call. */
+class Call {
+  bytes = 0;
+  private readonly ids = new Set<string>();
+  /** For each stream of the call, or passed over for it: whether more appends may join. */
+  private readonly open = new Map<string, boolean>();
+
+  takes({ stream, expected, events, bytes }: PreparedAppend): boolean {
+    const known = this.open.get(stream);
+    // Only appends that expect nothing chain: their verdicts do not hang on each other.
+    const chains = expected === 'any' && known !== false;
+    const fits = (known === undefined || chains) && !events.some(({ id }) => this.ids.has(id));
+    this.open.set(stream, fits && chains);
+    if (!fits) return false;
+    for (const { id } of events) this.ids.add(id);
+    this.bytes += bytes;
+    return true;
   }
 }
 

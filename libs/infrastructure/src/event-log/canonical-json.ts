@@ -38,14 +38,7 @@ function problemOf(value: unknown, depth: number): string | undefined {
 
 function problemInside(value: object, depth: number): string | undefined {
   if (depth > MAX_DEPTH) return 'nested too deeply';
-  if (Array.isArray(value)) {
-    // By index: iteration methods would skip the holes of a sparse array.
-    for (let at = 0; at < value.length; at += 1) {
-      const problem = problemOf(value[at], depth + 1);
-      if (problem !== undefined) return `[${at}]: ${problem}`;
-    }
-    return undefined;
-  }
+  if (Array.isArray(value)) return problemInArray(value, depth);
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) return 'an object that is not plain';
   if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return 'an object with toJSON';
@@ -53,6 +46,15 @@ function problemInside(value: object, depth: number): string | undefined {
     if (!key.isWellFormed()) return 'a key with a lone surrogate';
     const problem = problemOf((value as Record<string, unknown>)[key], depth + 1);
     if (problem !== undefined) return `${key}: ${problem}`;
+  }
+  return undefined;
+}
+
+function problemInArray(value: readonly unknown[], depth: number): string | undefined {
+  // By index: iteration methods would skip the holes of a sparse array.
+  for (let at = 0; at < value.length; at += 1) {
+    const problem = problemOf(value[at], depth + 1);
+    if (problem !== undefined) return `[${at}]: ${problem}`;
   }
   return undefined;
 }

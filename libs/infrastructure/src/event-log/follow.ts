@@ -52,21 +52,10 @@ export async function* follow(
   let after = options.after;
   let poll = FIRST_POLL_MS;
   let lastYield = -Infinity;
-  let failures = 0;
-  while (!signal.aborted) {
+  for (;;) {
     const seen = nudges.version;
-    let page: Page;
-    try {
-      page = await log.readAll({ after, ...query });
-      failures = 0;
-    } catch (error) {
-      if (signal.aborted) return;
-      if (!isTransient(error)) throw error;
-      failures += 1;
-      await pause(backoff(failures), signal);
-      continue;
-    }
-    if (signal.aborted) return;
+    const page = await persist(() => log.readAll({ after, ...query }), signal, isTransient);
+    if (page === undefined) return;
     const moved = page.scannedTo !== after;
     after = page.scannedTo;
     if (moved || performance.now() - lastYield >= HEARTBEAT_MS) {
@@ -78,10 +67,25 @@ export async function* follow(
   }
 }
 
-function backoff(failures: number): number {
-  return Math.min(2_000, 25 * 2 ** Math.min(failures, 8)) * (0.5 + Math.random() / 2);
+/** Reads until it succeeds, or the signal aborts: then undefined. Throws what is not transient. */
+async function persist(
+  read: () => Promise<Page>,
+  signal: AbortSignal,
+  isTransient: (error: unknown) => boolean,
+): Promise<Page | undefined> {
+  for (let failures = 1; !signal.aborted; failures += 1) {
+    try {
+      const page = await read();
+      return signal.aborted ? undefined : page;
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      if (!isTransient(error)) throw error;
+      await delay(backoff(failures), undefined, { signal }).catch(() => undefined);
+    }
+  }
+  return undefined;
 }
 
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal }).catch(() => undefined);
+function backoff(failures: number): number {
+  return Math.min(2_000, 25 * 2 ** Math.min(failures, 8)) * (0.5 + Math.random() / 2);
 }

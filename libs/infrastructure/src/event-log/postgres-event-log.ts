@@ -37,6 +37,12 @@ const selectEvents = `select ${eventColumns('s.name')} from log.event e join log
 /** First position that is left, less one: what retention cut off the access log is a prefix. */
 const cutTo = `coalesce((select min(position) from log.event where log_id = $1), 1) - 1`;
 
+/** A row of a filtered read; the event's columns are null when nothing matched. */
+type FilteredRow = { readonly [K in keyof EventRow]: EventRow[K] | null } & {
+  readonly head: string;
+  readonly until: string;
+};
+
 /** The event log on Postgres or PGlite: gapless positions in commit order, appends in groups. */
 export class PostgresEventLog implements EventLog {
   readonly capabilities = { gapless: true };
@@ -82,15 +88,14 @@ export class PostgresEventLog implements EventLog {
 
   async *readStream(stream: string, options: ReadStreamOptions = {}): AsyncGenerator<StoredEvent, void, undefined> {
     const backwards = options.direction === 'backwards';
-    let left = options.limit ?? Infinity;
-    let next: number | null = options.from ?? (backwards ? Number.MAX_SAFE_INTEGER : 0);
-    while (left > 0 && next !== null && next >= 0) {
+    let next = options.from ?? (backwards ? Number.MAX_SAFE_INTEGER : 0);
+    for (let left = options.limit ?? Infinity; left > 0; left -= STREAM_PAGE) {
       const size = Math.min(left, STREAM_PAGE);
-      const events: StoredEvent[] = await this.readStreamPage(stream, next, size, backwards);
+      const events = await this.readStreamPage(stream, next, size, backwards);
       yield* events;
-      left -= events.length;
       const last = events.at(-1);
-      next = last === undefined || events.length < size ? null : last.revision + (backwards ? -1 : 1);
+      if (last === undefined || events.length < size) return;
+      next = last.revision + (backwards ? -1 : 1);
     }
   }
 
@@ -178,7 +183,7 @@ export class PostgresEventLog implements EventLog {
 
   /** Head and events come from one snapshot; the head row stands alone when nothing matched. */
   private async readFiltered(after: Position | null, limit: number, filter: Filter): Promise<Page> {
-    const rows = await this.query<Partial<EventRow> & { head: string; until: string }>(
+    const rows = await this.query<FilteredRow>(
       `select w.head, w.until, x.*
          from (select h.position as head,
                       least(h.position, greatest($2::bigint, ${cutTo}) + ${FILTER_WINDOW}) as until
@@ -190,14 +195,10 @@ export class PostgresEventLog implements EventLog {
             order by e.position limit $3) x on true`,
       [this.number, ordinalOf(after), limit, filter.types ?? null, filter.categories ?? null],
     );
-    const events = storedEvents(
-      rows.filter((row): row is EventRow & { head: string; until: string } => row.position !== null),
-    );
-    const { head = '0', until = '0' } = rows[0] ?? {};
-    const full = events.length === limit;
-    const scanned = full ? events.at(-1)?.position : positionOf(until);
-    const scannedTo = scanned === undefined || until === '0' || (after !== null && scanned < after) ? after : scanned;
-    return { events, scannedTo, atHead: (scannedTo ?? positionOf(0)) >= positionOf(head) };
+    const [place] = rows;
+    if (place === undefined) throw new Error('the event log is not migrated');
+    const events = storedEvents(rows.filter((row): row is FilteredRow & EventRow => row.position !== null));
+    return filteredPage(events, limit, after, place);
   }
 
   private async query<R>(text: string, params: readonly unknown[]): Promise<R[]> {
@@ -214,6 +215,13 @@ export class PostgresEventLog implements EventLog {
     const none = (): Promise<void> => Promise.resolve();
     return this.database.listen(`log_${this.number}`, () => this.nudges.nudge()).catch(() => none);
   }
+}
+
+function filteredPage(events: StoredEvent[], limit: number, after: Position | null, place: FilteredRow): Page {
+  const last = events.length === limit ? events.at(-1) : undefined;
+  const reached = last?.position ?? positionOf(place.until);
+  const scannedTo = reached <= (after ?? positionOf(0)) ? after : reached;
+  return { events, scannedTo, atHead: reached >= positionOf(place.head) };
 }
 
 function isUnavailable(error: unknown): boolean {
