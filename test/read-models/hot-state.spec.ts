@@ -111,7 +111,7 @@ describe('hot state', () => {
     const table = new ReadModels(open.database).for(badges).acrossTenants();
     const history = fc.tuple(fc.array(change, { maxLength: 12 }), fc.array(change, { maxLength: 12 }));
     const play = async (changes: readonly ValueOf<typeof change>[]): Promise<void> => {
-      for (const { type, tenant, ...data } of changes) await append(log, { type, data } as BadgeEvent, tenant);
+      for (const { type, tenant, ...data } of changes) await append(log, { type, data }, tenant);
     };
     await fc.assert(
       fc.asyncProperty(history, async ([before, after]) => {

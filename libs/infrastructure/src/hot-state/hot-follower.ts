@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Recorded } from '#domain/kernel/events.js';
 import { handledTypes, type AnyRow } from '#domain/kernel/projection.js';
-import type { Database } from '../database/database.js';
-import type { Batch, EventLog, StoredEvent } from '../event-log/event-log.js';
-import { GenerationStore } from '../projections/generations.js';
-import { viewSqlOf } from '../read-models/columns.js';
+import type { Database } from '#infra/database/database.js';
+import type { Batch, EventLog, StoredEvent } from '#infra/event-log/event-log.js';
+import { GenerationStore } from '#infra/projections/generations.js';
+import { viewSqlOf } from '#infra/read-models/columns.js';
 import type { HotRows } from './hot-rows.js';
 
 export interface HotStateOptions {
@@ -141,8 +141,7 @@ export class HotFollower {
     }
     const to = batch.scannedTo ?? '';
     for (const table of this.tables) {
-      for (const error of table.apply(events, to))
-        this.options.onError?.(error, `hot ${String(table.projection.table)}`);
+      for (const error of table.apply(events, to)) this.options.onError?.(error, `hot ${table.projection.table}`);
     }
     // Far behind, memory is no fresher than a table; only at the head is it current.
     if (batch.caughtUp) this.freshAtMs = performance.now();

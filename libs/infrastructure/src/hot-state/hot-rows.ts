@@ -1,8 +1,8 @@
 import type { Recorded } from '#domain/kernel/events.js';
 import { handledTypes, type AnyProjection, type AnyRow } from '#domain/kernel/projection.js';
 import type { Json } from '#domain/kernel/schema.js';
-import { foldInto, FoldError, keyed, type Rows } from '../projections/batch.js';
-import { columnsOf, rowKey, type Column } from '../projections/row.js';
+import { foldInto, FoldError, keyed, type Rows } from '#infra/projections/batch.js';
+import { columnsOf, rowKey, type Column } from '#infra/projections/row.js';
 
 /** A row that changed; `after` is undefined where it was deleted, `before` where it is new. */
 export interface HotChange<R> {
@@ -45,7 +45,7 @@ export class HotRows {
 
   findBy(column: string, value: Json): readonly AnyRow[] {
     const index = this.indexes.get(column);
-    if (index === undefined) throw new TypeError(`${String(this.projection.table)} is not indexed by ${column}`);
+    if (index === undefined) throw new TypeError(`${this.projection.table} is not indexed by ${column}`);
     return [...(index.get(value)?.values() ?? [])];
   }
 

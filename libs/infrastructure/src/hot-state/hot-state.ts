@@ -1,7 +1,7 @@
 import type { DomainEvent } from '#domain/kernel/events.js';
 import type { AnyProjection, Columns, Projection, RowOf } from '#domain/kernel/projection.js';
-import { ReadModels, type ReadModel } from '../read-models/read-models.js';
-import type { Where } from '../read-models/conditions.js';
+import { ReadModels, type ReadModel } from '#infra/read-models/read-models.js';
+import type { Where } from '#infra/read-models/conditions.js';
 import { HotFollower, type HotStateOptions } from './hot-follower.js';
 import { HotRows, type HotChange } from './hot-rows.js';
 
@@ -139,7 +139,7 @@ export class HotState<R> {
     try {
       return await ask();
     } catch (error) {
-      throw new HotStateUnavailable(String(this.rows.projection.table), { cause: error });
+      throw new HotStateUnavailable(this.rows.projection.table, { cause: error });
     }
   }
 }

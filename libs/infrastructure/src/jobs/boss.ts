@@ -1,9 +1,9 @@
 import { PgBoss } from 'pg-boss';
 import type { AnyJob } from '#domain/kernel/job.js';
-import type { Database } from '../database/database.js';
+import type { Database } from '#infra/database/database.js';
 
-/** Seconds without a heartbeat after which a running job counts as lost; pg-boss allows no less than 10. */
-export const HEARTBEAT_SECONDS = 10;
+/** What pg-boss is told, and it allows no less; we look for lost jobs ourselves, and sooner. */
+const HEARTBEAT_SECONDS = 10;
 /** Seconds for which finished jobs are kept, so that a replayed effect still finds its id taken. */
 const KEEP_FINISHED_SECONDS = 7 * 24 * 3_600;
 const ONE_HOUR = 3_600;

@@ -37,17 +37,25 @@ function parseField(text: string, index: number, line: string): ReadonlySet<numb
   const [low, high] = bounds[index] ?? [0, 0];
   const values = new Set<number>();
   for (const part of text.split(',')) {
-    const match = /^(?:\*|(\d+)(?:-(\d+))?)(?:\/(\d+))?$/.exec(part);
-    const from = Number(match?.[1] ?? low);
-    const open = match?.[1] === undefined || (match[3] !== undefined && match[2] === undefined);
-    const to = Number(match?.[2] ?? (open ? high : from));
-    const step = Number(match?.[3] ?? 1);
-    if (match === null || from < low || to > high || from > to || step < 1) {
+    const { from, to, step } = parsePart(part, low, high);
+    if (!(from >= low && to <= high && from <= to && step >= 1)) {
       throw new RangeError(`cron "${line}": "${part}" is not a value of ${low} to ${high}`);
     }
     for (let value = from; value <= to; value += step) values.add(value);
   }
   return values;
+}
+
+/** One of `*`, `n`, `n-m`, each with an optional step; NaN where it is none of them. */
+function parsePart(part: string, low: number, high: number): { from: number; to: number; step: number } {
+  const match = /^(?:\*|(\d+)(?:-(\d+))?)(?:\/(\d+))?$/.exec(part);
+  if (match === null) return { from: Number.NaN, to: Number.NaN, step: Number.NaN };
+  const [, first, last, every] = match;
+  const step = Number(every ?? 1);
+  if (first === undefined) return { from: low, to: high, step };
+  // `5/10` means from 5 to the end.
+  const end = every === undefined ? first : high;
+  return { from: Number(first), to: Number(last ?? end), step };
 }
 
 /** The minutes that end at `now`, oldest first, in which a line fires; `back` is how many minutes to look at. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { PgBoss } from 'pg-boss';
 import type { AnyJob } from '#domain/kernel/job.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
-import type { Database } from '../database/database.js';
+import type { Database } from '#infra/database/database.js';
 import { openBoss, syncQueues } from './boss.js';
 import { dueMinutes, parseCron, type Cron } from './cron.js';
 import { scheduleId } from './job-ids.js';
@@ -38,7 +38,7 @@ export class UnknownJob extends Error {
 }
 
 const CHANNEL = 'jobs';
-const BEAT_MS = 3_000;
+const BEAT_MS = 2_000;
 const PURGE_MS = 3_600_000;
 /** Minutes that a start or a late tick looks back for schedules. */
 const LOOK_BACK = 5;
@@ -163,7 +163,7 @@ export class JobQueue {
     });
   }
 
-  /** Jobs by queue and state, for metrics. */
+  /** Unfinished jobs by queue and state, for metrics. */
   counts(): Promise<readonly JobCount[]> {
     return this.store.counts();
   }
@@ -182,8 +182,10 @@ export class JobQueue {
   }
 
   private async beat(): Promise<void> {
+    // Alone, nobody else could think that a job is lost.
+    if (this.soleOwner) return;
     await this.workers?.beat();
-    if (!this.soleOwner) await this.freeLost(false);
+    await this.freeLost(false);
   }
 
   private async freeLost(everyone: boolean): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '#domain/kernel/schema.js';
-import type { Database } from '../database/database.js';
+import type { Database } from '#infra/database/database.js';
 
 /** Where a job stands. `dead`: all attempts failed; it waits for an operator's retry. */
 export type JobState = 'queued' | 'retrying' | 'active' | 'completed' | 'cancelled' | 'dead';
@@ -51,6 +51,8 @@ const stateNames: Readonly<Record<JobState, string>> = {
   cancelled: 'cancelled',
   dead: 'failed',
 };
+/** Seconds without a heartbeat, four of which are due in them, after which a running job counts as lost. */
+const LOST_AFTER_SECONDS = 8;
 /** Attempts that a job gets beyond its own when processes die under it. */
 const LOST_ATTEMPTS = 5;
 const PURGE_BATCH = 5_000;
@@ -64,6 +66,9 @@ const viewSql = `select id::text, name, ${stateSql} as state, coalesce(data, '{}
   ${instant('start_after')} as "startAfter", ${instant('started_on')} as "startedAt",
   ${instant('completed_on')} as "completedAt", created_on::text as at from pgboss.job`;
 
+/** Lets a search by id alone use the primary key (name, id). */
+const anyQueue = 'name in (select name from pgboss.queue)';
+
 interface ViewRow extends JobView {
   readonly at: string;
 }
@@ -72,11 +77,15 @@ interface ViewRow extends JobView {
 export class JobStore {
   constructor(private readonly database: Database) {}
 
-  /** Speeds up the search for lost jobs; idempotent. */
+  /** Speeds up the search for lost and dead jobs; idempotent. */
   async prepare(): Promise<void> {
-    await this.database.execute(
-      `create index if not exists job_common_active on pgboss.job_common (name) where state = 'active'`,
-    );
+    await this.database.transaction(async () => {
+      // "If not exists" alone fails when two processes start at once.
+      await this.database.query(`select pg_advisory_xact_lock(hashtext('nexusrag.jobs'))`);
+      await this.database.execute(
+        `create index if not exists job_common_open on pgboss.job_common (name, state) where state in ('active', 'failed')`,
+      );
+    });
   }
 
   async list(options: JobListOptions): Promise<JobPage> {
@@ -96,7 +105,7 @@ export class JobStore {
   }
 
   async get(id: string): Promise<JobView | undefined> {
-    const [row] = await this.database.query<ViewRow>(`${viewSql} where id = $1::uuid limit 1`, [id]);
+    const [row] = await this.database.query<ViewRow>(`${viewSql} where ${anyQueue} and id = $1::uuid limit 1`, [id]);
     return row === undefined ? undefined : viewOf(row);
   }
 
@@ -111,12 +120,13 @@ export class JobStore {
     return row?.name;
   }
 
+  /** Only what is not finished, by two partial indexes: finished jobs are many. */
   async counts(): Promise<readonly JobCount[]> {
+    const counted = `select name, ${stateSql} as state, count(*)::int as count, coalesce(extract(epoch from now() -
+      min(start_after) filter (where state < 'active' and start_after <= now())), 0)::float8 as "oldestDueSeconds" from pgboss.job`;
     return this.database.query<JobCount>(
-      `select name, ${stateSql} as state, count(*)::int as count,
-        coalesce(extract(epoch from now() - min(start_after) filter (where state < 'active' and start_after <= now())), 0)
-          ::float8 as "oldestDueSeconds"
-        from pgboss.job group by name, state order by name, state`,
+      `${counted} where state < 'active' and not blocked group by name, state
+        union all ${counted} where state in ('active', 'failed') group by name, state order by name, state`,
     );
   }
 
@@ -137,13 +147,13 @@ export class JobStore {
   async freeLost(mine: readonly string[], everyone: boolean): Promise<readonly { id: string; name: string }[]> {
     const lost = everyone
       ? 'true'
-      : `(j.heartbeat_on + j.heartbeat_seconds * interval '1s' < now() or j.started_on + j.expire_seconds * interval '1s' < now())`;
+      : `(j.heartbeat_on + interval '${LOST_AFTER_SECONDS}s' < now() or j.started_on + j.expire_seconds * interval '1s' < now())`;
     const rows = await this.database.query<{ id: string; name: string; again: boolean }>(
       `with lost as (
         select j.name, j.id, greatest(j.retry_limit, least(j.retry_limit + 1, q.retry_limit + ${LOST_ATTEMPTS})) as attempts,
           j.retry_count
         from pgboss.job j join pgboss.queue q on q.name = j.name
-        where j.state = 'active' and not j.id = any($1::uuid[]) and ${lost} for update of j skip locked
+        where j.state = 'active' and j.state in ('active', 'failed') and not j.id = any($1::uuid[]) and ${lost} for update of j skip locked
       ), freed as (
         update pgboss.job j set state = 'retry', start_after = now(), heartbeat_on = null, retry_limit = l.attempts
         from lost l where j.name = l.name and j.id = l.id and l.retry_count < l.attempts returning j.name, pg_notify('jobs', j.name)
@@ -158,7 +168,7 @@ export class JobStore {
   async handBack(ids: readonly string[]): Promise<void> {
     await this.database.execute(
       `with back as (update pgboss.job set state = case when retry_count > 0 then 'retry' else 'created' end::pgboss.job_state,
-        start_after = now(), started_on = null, heartbeat_on = null where id = any($1::uuid[]) and state = 'active' returning name)
+        start_after = now(), started_on = null, heartbeat_on = null where ${anyQueue} and id = any($1::uuid[]) and state = 'active' returning name)
         select pg_notify('jobs', name) from (select distinct name from back) b`,
       [ids],
     );

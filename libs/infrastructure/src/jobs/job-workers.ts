@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { PgBoss } from 'pg-boss';
 import type { AnyJob, JobAttempt } from '#domain/kernel/job.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
-import { isTransient } from '../database/database.js';
+import { isTransient } from '#infra/database/database.js';
 import type { JobStore } from './job-store.js';
 
 export interface WorkerOptions {

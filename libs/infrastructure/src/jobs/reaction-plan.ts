@@ -1,7 +1,7 @@
 import type { Recorded } from '#domain/kernel/events.js';
 import type { AnyReaction, Effect } from '#domain/kernel/reaction.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
-import type { StoredEvent } from '../event-log/event-log.js';
+import type { StoredEvent } from '#infra/event-log/event-log.js';
 import { COMMANDS, type CommandEffect } from './command-job.js';
 import { effectId } from './job-ids.js';
 import type { NewJob } from './job-queue.js';

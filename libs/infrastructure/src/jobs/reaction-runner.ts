@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { isTransient, type Database } from '../database/database.js';
+import { isTransient, type Database } from '#infra/database/database.js';
 import type { AnyReaction } from '#domain/kernel/reaction.js';
-import type { Batch, EventLog } from '../event-log/event-log.js';
+import type { Batch, EventLog } from '#infra/event-log/event-log.js';
 import type { JobQueue } from './job-queue.js';
 import { planReaction, type Plan, type ToRecorded } from './reaction-plan.js';
 import { REACTIONS_CHANNEL, ReactionLeaseLost, ReactionStore, type ReactionStatus } from './reaction-store.js';

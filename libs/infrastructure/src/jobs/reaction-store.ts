@@ -1,4 +1,4 @@
-import type { Database } from '../database/database.js';
+import type { Database } from '#infra/database/database.js';
 
 /** Says that a reaction was resumed or that the lease became free. */
 export const REACTIONS_CHANNEL = 'reactions';

@@ -1,6 +1,6 @@
 import type { AnyProjection } from '#domain/kernel/projection.js';
-import { columnsOf, type Column } from '../projections/row.js';
-import { viewName } from '../projections/read-table.js';
+import { columnsOf, type Column } from '#infra/projections/row.js';
+import { viewName } from '#infra/projections/read-table.js';
 
 export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 

@@ -22,7 +22,7 @@ export function conditionsSql(sql: ViewSql, where: Readonly<Record<string, unkno
     if (condition === undefined) return [];
     const type = sql.columns.get(name)?.type;
     if (type === undefined) throw new TypeError(`${sql.view} has no column ${name}`);
-    return conditionSql(`t.${quoted(name)}`, type, condition as Condition<Json>, params);
+    return conditionSql(`t.${quoted(name)}`, type, condition, params);
   });
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { CatalogueError, defineErrors } from '#domain/kernel/errors.js';
 import type { Json } from '#domain/kernel/schema.js';
-import { stableJson } from '../projections/row.js';
+import { stableJson } from '#infra/projections/row.js';
 
 export const readModelErrors = defineErrors('read-models', {
   invalidCursor: ['bad_request', 'INVALID_CURSOR', 'The cursor does not belong to this list'],

@@ -1,6 +1,6 @@
 import { EntitySchema, type ColumnType, type DataSource, type EntitySchemaColumnOptions } from 'typeorm';
 import type { AnyProjection } from '#domain/kernel/projection.js';
-import { columnsOf, type Column } from '../projections/row.js';
+import { columnsOf, type Column } from '#infra/projections/row.js';
 
 /** A row as TypeORM types it; its where clauses cannot follow the recursive JSON type. */
 export type EntityRow = Readonly<Record<string, unknown>>;
@@ -11,7 +11,7 @@ const made = new WeakMap<AnyProjection, EntitySchema<EntityRow>>();
 export function entityOf(projection: AnyProjection): EntitySchema<EntityRow> {
   const known = made.get(projection);
   if (known !== undefined) return known;
-  const name = `${String(projection.table)}_v${Number(projection.version)}`;
+  const name = `${projection.table}_v${projection.version}`;
   const columns = Object.fromEntries(columnsOf(projection).map((column) => [column.name, columnOptions(column)]));
   const entity = new EntitySchema<EntityRow>({ name, tableName: name, schema: 'read', synchronize: false, columns });
   made.set(projection, entity);

@@ -3,7 +3,7 @@ import { CatalogueError } from '#domain/kernel/errors.js';
 import type { DomainEvent } from '#domain/kernel/events.js';
 import type { AnyProjection, Columns, Projection, RowOf } from '#domain/kernel/projection.js';
 import type { Json } from '#domain/kernel/schema.js';
-import type { Database } from '../database/database.js';
+import type { Database } from '#infra/database/database.js';
 import { quoted, viewSqlOf, type ViewSql } from './columns.js';
 import { conditionsSql, Params, type Where } from './conditions.js';
 import { entityOf, registerEntities, type EntityRow } from './entity.js';
@@ -16,6 +16,8 @@ export interface PageOptions<R> {
   /** Columns that are never null; the id decides between equals. By default the id, ascending. */
   readonly orderBy?: readonly (readonly [column: keyof R & string, direction: Direction])[];
   readonly limit: number;
+  /** Rows to leave out first, for clients that page by number; a cursor is steadier. */
+  readonly offset?: number;
   /** `next` of the page before. Another list's cursor is refused with INVALID_CURSOR. */
   readonly cursor?: string | undefined;
 }
@@ -48,7 +50,7 @@ export class ReadModels {
 
   for<E extends DomainEvent, C extends Columns>(projection: Projection<E, C>): ReadModel<RowOf<C>> {
     const known = this.made.get(projection);
-    if (known !== undefined) return known as unknown as ReadModel<RowOf<C>>;
+    if (known !== undefined) return known;
     const model = new ReadModel<RowOf<C>>(this.database, projection);
     this.made.set(projection, model as unknown as ReadModel<never>);
     return model;
@@ -108,7 +110,13 @@ export class ReadModel<R> {
     const params = new Params();
     const conditions = this.conditions(tenantId, where, params);
     if (cursor !== undefined) conditions.push(this.after(order, readCursor(cursor, hash, order.length), params));
-    const rows = await this.fetch(conditions, order, limit + 1, params, cursor !== undefined);
+    const rows = await this.fetch(
+      conditions,
+      order,
+      { limit: limit + 1, offset: options.offset ?? 0 },
+      params,
+      cursor !== undefined,
+    );
     const last = rows.length > limit ? rows[limit - 1] : undefined;
     const values = last === undefined ? undefined : order.map(([name]) => (last as Record<string, Json>)[name] ?? null);
     return { rows: rows.slice(0, limit), next: values === undefined ? null : writeCursor(hash, values) };
@@ -117,13 +125,13 @@ export class ReadModel<R> {
   private async fetch(
     conditions: readonly string[],
     order: readonly (readonly [string, Direction])[],
-    limit: number,
+    part: { readonly limit: number; readonly offset: number },
     params: Params,
     withCursor: boolean,
   ): Promise<R[]> {
     const sorted = order.map(([name, direction]) => `t.${quoted(name)} ${direction}`).join(', ');
     const text = `select ${this.sql.selected} from ${this.sql.view} t where ${conditions.join(' and ')}
-      order by ${sorted} limit ${params.add(limit, 'int')}`;
+      order by ${sorted} limit ${params.add(part.limit, 'int')} offset ${params.add(part.offset, 'bigint')}`;
     try {
       return await this.database.query<R>(text, params.values);
     } catch (error) {
@@ -136,7 +144,7 @@ export class ReadModel<R> {
 
   private conditions(tenantId: string | undefined, where: Where<R>, params: Params): string[] {
     const own = tenantId === undefined ? 'true' : `t.tenant_id = ${params.add(tenantId, 'text')}`;
-    return [own, ...conditionsSql(this.sql, where as Readonly<Record<string, unknown>>, params)];
+    return [own, ...conditionsSql(this.sql, where, params)];
   }
 
   private totalOrder(
