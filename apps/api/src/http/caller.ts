@@ -13,7 +13,12 @@ import { endpointOf, userAgentOf } from './context.js';
 import { httpErrors } from './errors.js';
 import type { Principal } from './principal.js';
 
-const ACTOR_TYPE = { api_key: 'api_key', sso_session: 'sso_session', dev_bypass: 'system' } as const;
+const ACTOR_TYPE = {
+  api_key: 'api_key',
+  sso_session: 'sso_session',
+  dev_bypass: 'system',
+  operator: 'system',
+} as const;
 
 /** The tenant of what nobody in particular does. */
 const SYSTEM_TENANT = '_system';
@@ -75,8 +80,10 @@ export class CallerContext {
     return userAgentOf(this.#request);
   }
 
-  /** The caller's W3C trace context, if it is well-formed. */
+  /** The trace context to hand on: this request's own span, else the caller's if it is well-formed. */
   get traceparent(): string | null {
+    const { span } = this.#request.edge;
+    if (span !== undefined) return span.traceparent;
     const header = this.#request.headers['traceparent'];
     return typeof header === 'string' && /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(header) ? header : null;
   }
@@ -107,6 +114,11 @@ export class CallerContext {
   header(name: string): string | undefined {
     const value = this.#request.headers[name];
     return typeof value === 'string' ? value : value?.[0];
+  }
+
+  /** Answers with another status than the endpoint's own 200, e.g. 202 when work was queued. */
+  setStatus(status: number): void {
+    this.#reply.status(status);
   }
 
   setHeader(name: string, value: string): void {

@@ -15,7 +15,7 @@ export interface Principal {
   readonly role: Role;
   /** The id of the key or of the session: the actor of events, limits and idempotency. */
   readonly apiKeyId: string;
-  readonly authMethod: 'api_key' | 'sso_session' | 'dev_bypass';
+  readonly authMethod: 'api_key' | 'sso_session' | 'dev_bypass' | 'operator';
 }
 
 /** What an authenticator may look at. */

@@ -1,9 +1,10 @@
 import { defineCapability, type Capability } from '../kernel/capability.js';
 import type { EventDefinition } from '../kernel/events.js';
 import { apiKeyErrors, apiKeys } from './api-keys/api-keys.decider.js';
+import { authErrors } from './api-keys/auth-errors.decider.js';
 import { apiKeyEvents } from './api-keys/api-keys.events.js';
 import { apiKeyRows } from './api-keys/api-keys.projection.js';
-import { auditProjection } from './audit/audit.projection.js';
+import { auditErrors, auditProjection } from './audit/audit.projection.js';
 import { corpora, corpusErrors } from './corpora/corpora.decider.js';
 import { corpusEvents } from './corpora/corpora.events.js';
 import { corpusRows } from './corpora/corpora.projection.js';
@@ -31,7 +32,7 @@ const recorded: readonly Capability[] = [
   defineCapability({
     name: 'api-keys',
     events: apiKeyEvents,
-    errors: apiKeyErrors,
+    errors: { ...apiKeyErrors, ...authErrors },
     deciders: [apiKeys],
     projections: [apiKeyRows],
   }),
@@ -70,5 +71,5 @@ export const auditRows = auditProjection(eventDefinitions);
 /** Every capability of the platform; the machinery runs these and names none. */
 export const capabilities: readonly Capability[] = [
   ...recorded,
-  defineCapability({ name: 'audit', events: {}, projections: [auditRows] }),
+  defineCapability({ name: 'audit', events: {}, errors: auditErrors, projections: [auditRows] }),
 ];

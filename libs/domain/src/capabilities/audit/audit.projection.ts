@@ -1,6 +1,12 @@
+import { defineErrors } from '../../kernel/errors.js';
 import type { AuditMapping, DomainEvent, EventDefinition, Recorded } from '../../kernel/events.js';
 import { defineProjection } from '../../kernel/projection.js';
 import type { Json } from '../../kernel/schema.js';
+
+export const auditErrors = defineErrors('audit', {
+  notFound: ['not_found', 'NOT_FOUND', 'No such audit event'],
+  notSealed: ['conflict', 'LEDGER_NOT_SEALED', 'This is not under a signed checkpoint yet'],
+});
 
 /** The audit log: one row for every event, by the mapping that its type declares. */
 export function auditProjection(definitions: ReadonlyMap<string, EventDefinition>) {

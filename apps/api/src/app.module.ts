@@ -1,0 +1,101 @@
+import { Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { CqrsModule } from '@nestjs/cqrs';
+import { ExtractiveAnswerer } from '#infra/adapters/llm/extractive-answerer.js';
+import { CommandPath } from '#infra/commands/command-path.js';
+import type { Ledger } from '#infra/platform/ledger.js';
+import type { Platform } from '#infra/platform/platform.js';
+import type { ProjectionWaiter } from '#infra/projections/waiter.js';
+import { ReadModels } from '#infra/read-models/read-models.js';
+import { Commands, RunCommandHandler } from './commands/commands.js';
+import { ReadYourWrites } from './commands/read-your-writes.js';
+import { AuditController } from './capabilities/audit/audit.controller.js';
+import { AuditQueries } from './capabilities/audit/audit.queries.js';
+import { CorporaController } from './capabilities/corpora/corpora.controller.js';
+import { CorpusQueries } from './capabilities/corpora/corpora.queries.js';
+import { DocumentsController } from './capabilities/documents/documents.controller.js';
+import { DocumentIntake } from './capabilities/documents/documents.handler.js';
+import { DocumentQueries } from './capabilities/documents/documents.queries.js';
+import { RunPresence } from './capabilities/runs/run-presence.handler.js';
+import { RunsController } from './capabilities/runs/runs.controller.js';
+import { RunExecutor } from './capabilities/runs/runs.handler.js';
+import { RunPlayback, sessionHistory } from './capabilities/runs/runs.queries.js';
+
+/** What the capabilities' controllers are given. */
+export interface AppDeps {
+  readonly platform: Platform;
+  readonly waiter: ProjectionWaiter;
+  readonly ledger: Ledger;
+}
+
+const controllers = [AuditController, CorporaController, DocumentsController, RunsController];
+
+/** Every capability of the API; a new one adds its controller and what that needs. */
+@Module({})
+export class AppModule {
+  static with(deps: AppDeps): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [CqrsModule.forRoot()],
+      controllers,
+      providers: [...shared(deps), ...queries(deps), ...runs(deps)],
+      exports: [RunExecutor],
+    };
+  }
+}
+
+function shared({ platform, waiter }: AppDeps): Provider[] {
+  const versions = new Map(platform.registry.projections.map(({ table, version }) => [table, version]));
+  const reads = new ReadYourWrites({
+    waitFor: (table, position, timeoutMs) =>
+      waiter.waitFor({ table, version: versions.get(table) ?? 1 }, position, timeoutMs),
+  });
+  return [
+    { provide: CommandPath, useValue: platform.path },
+    { provide: ReadModels, useValue: platform.readModels },
+    { provide: ReadYourWrites, useValue: reads },
+    RunCommandHandler,
+    Commands,
+  ];
+}
+
+function queries({ platform, ledger }: AppDeps): Provider[] {
+  return [
+    CorpusQueries,
+    DocumentQueries,
+    {
+      provide: AuditQueries,
+      inject: [ReadModels, ReadYourWrites],
+      useFactory: (models: ReadModels, reads: ReadYourWrites) => new AuditQueries(models, reads, ledger),
+    },
+    {
+      provide: DocumentIntake,
+      inject: [Commands],
+      useFactory: (commands: Commands) => new DocumentIntake(commands, platform.content),
+    },
+  ];
+}
+
+function runs({ platform }: AppDeps): Provider[] {
+  const { config, content, database, path, shared, streams } = platform;
+  const presence = new RunPresence(shared);
+  const executor = new RunExecutor({
+    path,
+    content,
+    streams,
+    presence,
+    search: platform.search,
+    answerer: new ExtractiveAnswerer(),
+    history: ({ tenantId, sessionId }) => sessionHistory(database, content, tenantId, sessionId),
+    settings: {
+      heartbeatMs: config.run.RUN_SSE_HEARTBEAT_S * 1_000,
+      graceMs: config.run.RUN_RESUME_GRACE_S * 1_000,
+      maxConcurrency: config.run.RUN_MAX_CONCURRENCY,
+      debugEvents: config.run.DEBUG_EVENTS,
+    },
+    onError: (error) => platform.options.onProblem(error, 'runs'),
+  });
+  return [
+    { provide: RunExecutor, useValue: executor },
+    { provide: RunPlayback, useValue: new RunPlayback(streams, presence, executor, path, content) },
+  ];
+}

@@ -1,0 +1,72 @@
+import { Body, Controller, Param, Query } from '@nestjs/common';
+import { corpora, corpusErrors } from '#domain/capabilities/corpora/corpora.decider.js';
+import { corpusRows } from '#domain/capabilities/corpora/corpora.projection.js';
+import { providerConfigErrors } from '#domain/capabilities/corpora/provider-config.decider.js';
+import { Commands } from '#api/commands/commands.js';
+import { Caller, CallerContext } from '#api/http/caller.js';
+import { Endpoint } from '#api/http/endpoint.js';
+import { Page, PageQuery } from '#api/http/paging.js';
+import { idFor } from '#infra/commands/ids.js';
+import { CorpusView, CreateCorpusRequest, PatchCorpusRequest } from './corpora.contract.js';
+import { CorpusQueries } from './corpora.queries.js';
+
+@Controller('corpora')
+export class CorporaController {
+  constructor(
+    private readonly commands: Commands,
+    private readonly queries: CorpusQueries,
+  ) {}
+
+  @Endpoint('GET /', { does: 'List the corpora of the tenant', role: 'reader', returns: [CorpusView] })
+  list(@Query() query: PageQuery, @Caller() caller: CallerContext): Promise<Page<CorpusView>> {
+    return this.queries.list(query, caller);
+  }
+
+  @Endpoint('POST /', {
+    does: 'Create a corpus',
+    role: 'editor',
+    status: 201,
+    audit: 'corpora.created',
+    returns: CorpusView,
+    waitsFor: [corpusRows.table],
+    refuses: [corpusErrors.exists, providerConfigErrors.invalid],
+  })
+  async create(@Body() body: CreateCorpusRequest, @Caller() caller: CallerContext): Promise<CorpusView> {
+    const data = { corpusId: body.id, name: body.name, providerConfig: body.provider_config_json };
+    const streamId = idFor('corpora', caller.tenantId, body.id);
+    const { state } = await this.commands.run(corpora, streamId, { type: 'CreateCorpus', data }, caller);
+    return this.queries.written(state, caller);
+  }
+
+  @Endpoint('GET /:corpusId', {
+    does: 'Get a corpus',
+    role: 'reader',
+    returns: CorpusView,
+    refuses: [corpusErrors.notFound],
+  })
+  get(@Param('corpusId') corpusId: string, @Caller() caller: CallerContext): Promise<CorpusView> {
+    return this.queries.get(corpusId, caller);
+  }
+
+  @Endpoint('PATCH /:corpusId', {
+    does: 'Change the name or the retrieval provider of a corpus',
+    role: 'editor',
+    audit: 'corpora.updated',
+    returns: CorpusView,
+    waitsFor: [corpusRows.table],
+    refuses: [corpusErrors.notFound, providerConfigErrors.invalid],
+  })
+  async patch(
+    @Param('corpusId') corpusId: string,
+    @Body() body: PatchCorpusRequest,
+    @Caller() caller: CallerContext,
+  ): Promise<CorpusView> {
+    const data = {
+      ...(body.name === undefined ? {} : { name: body.name }),
+      ...(body.provider_config_json === undefined ? {} : { providerConfig: body.provider_config_json }),
+    };
+    const streamId = idFor('corpora', caller.tenantId, corpusId);
+    const { state } = await this.commands.run(corpora, streamId, { type: 'UpdateCorpus', data }, caller);
+    return this.queries.written(state, caller);
+  }
+}

@@ -1,0 +1,143 @@
+import { Body, Controller, Param, Query } from '@nestjs/common';
+import { corpusErrors } from '#domain/capabilities/corpora/corpora.decider.js';
+import { documentErrors } from '#domain/capabilities/documents/documents.decider.js';
+import { documentRows } from '#domain/capabilities/documents/documents.projection.js';
+import { chunkErrors } from '#domain/kernel/text/chunker.js';
+import { Caller, CallerContext } from '#api/http/caller.js';
+import { Endpoint } from '#api/http/endpoint.js';
+import { Page } from '#api/http/paging.js';
+import { Upload, type UploadedFile } from '#api/http/upload.js';
+import { checkText, sourceOf } from './document-source.adapter.js';
+import {
+  DocumentAccepted,
+  DocumentListQuery,
+  DocumentTextRequest,
+  DocumentUploadRequest,
+  DocumentView,
+  ReindexRequest,
+} from './documents.contract.js';
+import { DocumentIntake, type Accepted } from './documents.handler.js';
+import { DocumentQueries } from './documents.queries.js';
+
+const MAX_UPLOAD_BYTES = 32 * 1024 * 1024;
+const waitsFor = [documentRows.table];
+const intakeRefuses = [
+  corpusErrors.notFound,
+  documentErrors.otherCorpus,
+  documentErrors.invalid,
+  chunkErrors.settingsInvalid,
+] as const;
+
+@Controller('documents')
+export class DocumentsController {
+  constructor(
+    private readonly intake: DocumentIntake,
+    private readonly queries: DocumentQueries,
+  ) {}
+
+  @Endpoint('POST /', {
+    does: 'Upload a document; 202 when it was queued, 200 when it was known',
+    role: 'editor',
+    audit: 'documents.ingest.enqueued',
+    returns: DocumentAccepted,
+    waitsFor,
+    refusesTenantId: true,
+    upload: { maxBytes: MAX_UPLOAD_BYTES },
+    refuses: [...intakeRefuses, documentErrors.unsupportedType],
+  })
+  async upload(
+    @Body() body: DocumentUploadRequest,
+    @Upload() file: UploadedFile,
+    @Caller() caller: CallerContext,
+  ): Promise<DocumentAccepted> {
+    const source = sourceOf(file);
+    const { corpus_id: corpusId, document_id: documentId, overwrite } = body;
+    const filename = file.filename === '' ? 'upload' : file.filename;
+    const rest = { ingestSource: 'upload_file', metadata: {}, chunkSize: undefined, chunkOverlap: undefined } as const;
+    return answer(
+      await this.intake.submit({ ...source, ...rest, corpusId, documentId, filename, overwrite }, caller),
+      caller,
+    );
+  }
+
+  @Endpoint('POST /text', {
+    does: 'Ingest raw text; 202 when it was queued, 200 when it was known',
+    role: 'editor',
+    audit: 'documents.ingest.enqueued',
+    returns: DocumentAccepted,
+    waitsFor,
+    refusesTenantId: true,
+    refuses: intakeRefuses,
+  })
+  async text(@Body() body: DocumentTextRequest, @Caller() caller: CallerContext): Promise<DocumentAccepted> {
+    const accepted = await this.intake.submit(
+      {
+        corpusId: body.corpus_id,
+        documentId: body.document_id,
+        text: checkText(body.text),
+        filename: body.filename,
+        contentType: 'text/plain',
+        ingestSource: 'raw_text',
+        metadata: body.metadata_json,
+        chunkSize: body.chunk_size_chars,
+        chunkOverlap: body.chunk_overlap_chars,
+        overwrite: body.overwrite,
+      },
+      caller,
+    );
+    return answer(accepted, caller);
+  }
+
+  @Endpoint('GET /', { does: 'List documents, oldest first', role: 'reader', returns: [DocumentView] })
+  list(@Query() query: DocumentListQuery, @Caller() caller: CallerContext): Promise<Page<DocumentView>> {
+    return this.queries.list(query, caller);
+  }
+
+  @Endpoint('GET /:documentId', {
+    does: 'Get a document with its state',
+    role: 'reader',
+    returns: DocumentView,
+    refuses: [documentErrors.notFound],
+  })
+  get(@Param('documentId') documentId: string, @Caller() caller: CallerContext): Promise<DocumentView> {
+    return this.queries.get(documentId, caller);
+  }
+
+  @Endpoint('POST /:documentId/reindex', {
+    does: 'Cut, embed and index a document anew; its old chunks answer until then',
+    role: 'editor',
+    status: 202,
+    audit: 'documents.reindex.enqueued',
+    returns: DocumentAccepted,
+    waitsFor,
+    refuses: [
+      documentErrors.notFound,
+      documentErrors.inProgress,
+      documentErrors.sourceMissing,
+      chunkErrors.settingsInvalid,
+    ],
+  })
+  reindex(
+    @Param('documentId') documentId: string,
+    @Body() body: ReindexRequest,
+    @Caller() caller: CallerContext,
+  ): Promise<DocumentAccepted> {
+    return this.intake.reindex(documentId, body.chunk_size_chars, body.chunk_overlap_chars, caller);
+  }
+
+  @Endpoint('DELETE /:documentId', {
+    does: 'Delete a document with its text, its chunks and its key',
+    role: 'editor',
+    audit: 'documents.deleted',
+    waitsFor,
+    refuses: [documentErrors.notFound, documentErrors.inProgress],
+  })
+  remove(@Param('documentId') documentId: string, @Caller() caller: CallerContext): Promise<void> {
+    return this.intake.remove(documentId, caller);
+  }
+}
+
+function answer(accepted: Accepted, caller: CallerContext): DocumentAccepted {
+  if (accepted.queued) caller.setStatus(202);
+  return accepted.answer;
+}

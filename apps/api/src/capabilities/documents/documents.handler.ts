@@ -1,0 +1,139 @@
+import { Injectable } from '@nestjs/common';
+import { corpora, corpusErrors } from '#domain/capabilities/corpora/corpora.decider.js';
+import {
+  documentErrors,
+  documents,
+  isInProgress,
+  type DocumentState,
+  type SubmitDocument,
+} from '#domain/capabilities/documents/documents.decider.js';
+import { CatalogueError, isRefusal } from '#domain/kernel/errors.js';
+import type { JsonObject } from '#domain/kernel/schema.js';
+import { chunkSettings, type ChunkSettings } from '#domain/kernel/text/chunker.js';
+import { Commands } from '#api/commands/commands.js';
+import type { CallerContext } from '#api/http/caller.js';
+import { derivedId, idFor, newId } from '#infra/commands/ids.js';
+import type { ContentStore } from '#infra/content/content-store.js';
+import type { DocumentAccepted } from './documents.contract.js';
+import { documentUid } from './documents.queries.js';
+
+/** A document as it was handed in, by whichever way. */
+export interface Submission {
+  readonly corpusId: string;
+  readonly documentId: string | undefined;
+  readonly text: string;
+  readonly filename: string;
+  readonly contentType: string;
+  readonly ingestSource: 'upload_file' | 'raw_text';
+  readonly metadata: JsonObject;
+  readonly chunkSize: number | undefined;
+  readonly chunkOverlap: number | undefined;
+  readonly overwrite: boolean;
+}
+
+export interface Accepted {
+  readonly answer: DocumentAccepted;
+  /** False when the submission changed nothing. */
+  readonly queued: boolean;
+}
+
+/** Takes documents in: the text goes to the content store before the event that names it. */
+@Injectable()
+export class DocumentIntake {
+  constructor(
+    private readonly commands: Commands,
+    private readonly content: ContentStore,
+  ) {}
+
+  async submit(submission: Submission, caller: CallerContext): Promise<Accepted> {
+    const { tenantId } = caller;
+    const labels = labelsOf(submission.metadata);
+    const chunking = settingsOf(submission.chunkSize, submission.chunkOverlap);
+    const corpus = await this.commands.load(corpora, idFor('corpora', tenantId, submission.corpusId), caller);
+    if (corpus.status === 'absent') throw new CatalogueError(corpusErrors.notFound);
+    const documentId = submission.documentId ?? newId();
+    const uid = documentUid(tenantId, documentId);
+    const known = await this.commands.load(documents, uid, caller);
+    // A submission that will change nothing stores nothing either; the decider has the last word on all others.
+    const idle = known.status !== 'absent' && (isInProgress(known) || !submission.overwrite);
+    if (idle && known.corpusId === submission.corpusId) return { answer: acceptedOf(known, caller), queued: false };
+    const { text, filename, contentType, ingestSource, metadata, overwrite, corpusId } = submission;
+    const bytes = new TextEncoder().encode(JSON.stringify({ text, metadata }));
+    const subject = { tenantId, kind: 'document', id: uid };
+    const id = derivedId(caller.facts.commandId, 'content');
+    const [content] = await this.content.putMany([{ subject, kind: 'document', bytes, id }]);
+    if (content === undefined) throw new Error('the content store gave no reference');
+    const data: SubmitDocument['data'] = {
+      documentId,
+      corpusId,
+      filename,
+      contentType,
+      ingestSource,
+      content,
+      charCount: text.length,
+      metadataKeys: Object.keys(metadata).sort(),
+      labels,
+      chunking,
+      overwrite,
+    };
+    const outcome = await this.commands.run(documents, uid, { type: 'SubmitDocument', data }, caller);
+    if (outcome.events.length === 0) await this.content.delete(tenantId, content.id);
+    return { answer: acceptedOf(outcome.state, caller), queued: outcome.events.length > 0 };
+  }
+
+  async reindex(
+    documentId: string,
+    size: number | undefined,
+    overlap: number | undefined,
+    caller: CallerContext,
+  ): Promise<DocumentAccepted> {
+    const { tenantId } = caller;
+    const uid = documentUid(tenantId, documentId);
+    const state = await this.commands.load(documents, uid, caller);
+    if (state.status === 'absent') throw new CatalogueError(documentErrors.notFound);
+    const chunking = size === undefined && overlap === undefined ? state.chunking : settingsOf(size, overlap);
+    if (!isInProgress(state) && (await this.content.get(tenantId, state.content.id)) === undefined) {
+      throw new CatalogueError(documentErrors.sourceMissing);
+    }
+    const outcome = await this.commands.run(documents, uid, { type: 'ReindexDocument', data: { chunking } }, caller);
+    return acceptedOf(outcome.state, caller);
+  }
+
+  async remove(documentId: string, caller: CallerContext): Promise<void> {
+    await this.commands.run(
+      documents,
+      documentUid(caller.tenantId, documentId),
+      { type: 'DeleteDocument', data: {} },
+      caller,
+    );
+  }
+}
+
+function settingsOf(size: number | undefined, overlap: number | undefined): ChunkSettings {
+  const settings = chunkSettings(size, overlap);
+  if (isRefusal(settings)) throw CatalogueError.of(settings);
+  return settings;
+}
+
+function labelsOf(metadata: JsonObject): JsonObject {
+  const labels = metadata['labels'];
+  if (labels === undefined) return {};
+  if (typeof labels !== 'object' || labels === null || Array.isArray(labels)) {
+    throw new CatalogueError(documentErrors.invalid, { reason: 'metadata_json.labels must be an object' });
+  }
+  return Object.fromEntries(
+    Object.entries(labels).map(([key, value]) => [key, typeof value === 'string' ? value : JSON.stringify(value)]),
+  );
+}
+
+function acceptedOf(state: DocumentState, caller: CallerContext): DocumentAccepted {
+  if (state.status === 'absent') throw new CatalogueError(documentErrors.notFound);
+  const { documentId, status, jobId } = state;
+  const prefix = caller.versioned ? '/v1' : '';
+  return {
+    document_id: documentId,
+    status,
+    job_id: jobId,
+    status_url: `${prefix}/documents/${encodeURIComponent(documentId)}`,
+  };
+}

@@ -1,0 +1,70 @@
+import { Injectable } from '@nestjs/common';
+import { documentErrors } from '#domain/capabilities/documents/documents.decider.js';
+import { documentRows } from '#domain/capabilities/documents/documents.projection.js';
+import { CatalogueError } from '#domain/kernel/errors.js';
+import type { RowOf } from '#domain/kernel/projection.js';
+import { ReadYourWrites } from '#api/commands/read-your-writes.js';
+import type { CallerContext } from '#api/http/caller.js';
+import { Page } from '#api/http/paging.js';
+import { idFor } from '#infra/commands/ids.js';
+import { ReadModels } from '#infra/read-models/read-models.js';
+import type { DocumentListQuery, DocumentView } from './documents.contract.js';
+
+type Row = RowOf<typeof documentRows.columns>;
+
+/** The stream of a document, and the id of its row. */
+export function documentUid(tenantId: string, documentId: string): string {
+  return idFor('documents', tenantId, documentId);
+}
+
+/** What is known of documents, for one tenant at a time. */
+@Injectable()
+export class DocumentQueries {
+  constructor(
+    private readonly models: ReadModels,
+    private readonly reads: ReadYourWrites,
+  ) {}
+
+  async list(query: DocumentListQuery, caller: CallerContext): Promise<Page<DocumentView>> {
+    await this.reads.before(documentRows.table, caller);
+    const { rows, next } = await this.models.for(documentRows).page(caller.tenantId, {
+      ...(query.corpus_id === undefined ? {} : { where: { corpus_id: query.corpus_id } }),
+      orderBy: [['created_at', 'asc']],
+      limit: query.limit,
+      cursor: query.cursor,
+    });
+    return new Page(
+      rows.map((row) => viewOf(row, null)),
+      next,
+    );
+  }
+
+  async get(documentId: string, caller: CallerContext): Promise<DocumentView> {
+    await this.reads.before(documentRows.table, caller);
+    const row = await this.models.for(documentRows).find(caller.tenantId, documentUid(caller.tenantId, documentId));
+    if (row === undefined) throw new CatalogueError(documentErrors.notFound);
+    return viewOf(row, row.status === 'succeeded' ? row.num_chunks : null);
+  }
+}
+
+function viewOf(row: Row, numChunks: number | null): DocumentView {
+  return {
+    id: row.document_id,
+    tenant_id: row.tenant_id,
+    corpus_id: row.corpus_id,
+    filename: row.filename,
+    content_type: row.content_type,
+    source: row.ingest_source,
+    ingest_source: row.ingest_source,
+    status: row.status,
+    failure_reason: row.failure_reason,
+    created_at: row.created_at,
+    updated_at: row.updated_at,
+    queued_at: row.queued_at,
+    processing_started_at: row.processing_started_at,
+    completed_at: row.completed_at,
+    last_reindexed_at: row.last_reindexed_at,
+    last_job_id: row.last_job_id,
+    num_chunks: numChunks,
+  };
+}

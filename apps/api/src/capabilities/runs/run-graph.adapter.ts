@@ -1,0 +1,95 @@
+import { Annotation, END, START, StateGraph, type LangGraphRunnableConfig } from '@langchain/langgraph';
+import type { Answer, Answerer, Turn } from '#infra/adapters/llm/answerer.js';
+import type { Passage, PassageSearch } from '#infra/retrieval/passage.js';
+
+/** What one run is about. */
+export interface RunInput {
+  readonly tenantId: string;
+  readonly runId: string;
+  readonly sessionId: string;
+  readonly corpusId: string;
+  readonly message: string;
+  readonly topK: number;
+}
+
+/** What the graph reaches outside. `save` keeps the answer before anyone is told of it. */
+export interface RunWorld {
+  readonly history: (input: RunInput) => Promise<readonly Turn[]>;
+  readonly search: PassageSearch;
+  readonly answerer: Answerer;
+  readonly save: (input: RunInput, answer: Answer, passages: readonly Passage[]) => Promise<void>;
+}
+
+/** What happens on the way, in order. */
+export type RunProgress =
+  | { readonly kind: 'retrieved'; readonly passages: readonly Passage[] }
+  | { readonly kind: 'delta'; readonly delta: string }
+  | { readonly kind: 'saved'; readonly answer: Answer };
+
+const RunState = Annotation.Root({
+  input: Annotation<RunInput>(),
+  history: Annotation<readonly Turn[]>(),
+  passages: Annotation<readonly Passage[]>(),
+  answer: Annotation<Answer | undefined>(),
+});
+type State = typeof RunState.State;
+type Node = (state: State, config: LangGraphRunnableConfig) => Promise<Partial<State>>;
+
+function tell(config: LangGraphRunnableConfig, progress: RunProgress): void {
+  config.writer?.(progress);
+}
+
+/** The four steps of a run: load_history, retrieve, generate, save_checkpoint. */
+export function runGraph(world: RunWorld) {
+  const loadHistory: Node = async ({ input }) => ({ history: await world.history(input) });
+
+  const retrieve: Node = async ({ input }, config) => {
+    const { tenantId, corpusId, message: query, topK: k } = input;
+    const passages = await world.search.retrieve({ tenantId, corpusId, query, k, ...signalOf(config) });
+    tell(config, { kind: 'retrieved', passages });
+    return { passages };
+  };
+
+  const generate: Node = async ({ input, history, passages }, config) => {
+    const signal = config.signal ?? new AbortController().signal;
+    for await (const part of world.answerer.answer({ question: input.message, history, passages, signal })) {
+      signal.throwIfAborted();
+      if ('final' in part) return { answer: part.final };
+      tell(config, { kind: 'delta', delta: part.delta });
+    }
+    throw new Error('the answerer ended without an answer');
+  };
+
+  const saveCheckpoint: Node = async ({ input, answer, passages }, config) => {
+    if (answer === undefined) throw new Error('there is no answer to save');
+    await world.save(input, answer, passages);
+    tell(config, { kind: 'saved', answer });
+    return {};
+  };
+
+  return new StateGraph(RunState)
+    .addNode('load_history', loadHistory)
+    .addNode('retrieve', retrieve)
+    .addNode('generate', generate)
+    .addNode('save_checkpoint', saveCheckpoint)
+    .addEdge(START, 'load_history')
+    .addEdge('load_history', 'retrieve')
+    .addEdge('retrieve', 'generate')
+    .addEdge('generate', 'save_checkpoint')
+    .addEdge('save_checkpoint', END)
+    .compile();
+}
+
+function signalOf(config: LangGraphRunnableConfig): { signal?: AbortSignal } {
+  return config.signal === undefined ? {} : { signal: config.signal };
+}
+
+/** Runs the graph and gives its progress as it happens. */
+export async function* progressOf(
+  graph: ReturnType<typeof runGraph>,
+  input: RunInput,
+  signal: AbortSignal,
+): AsyncIterable<RunProgress> {
+  const stream = await graph.stream({ input }, { streamMode: 'custom', signal });
+  for await (const progress of stream) yield progress as RunProgress;
+}

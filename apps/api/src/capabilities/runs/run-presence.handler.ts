@@ -1,0 +1,52 @@
+import type { SharedState } from '#infra/shared-state/shared-state.js';
+import type { StreamKey } from '#infra/recorded-streams/recorded-streams.js';
+
+const MARK_MS = 2_000;
+const MARK_TTL_MS = 6_000;
+
+const markOf = (key: StreamKey): string => `run-watch:${key.tenantId}:${key.streamId}`;
+
+/** Knows whether anyone watches a run, in this process or another. */
+export class RunPresence {
+  private readonly watchers = new Map<string, number>();
+
+  constructor(private readonly shared: SharedState) {}
+
+  /** Says that a client watches; call the result when it has left. */
+  join(key: StreamKey): () => void {
+    const name = markOf(key);
+    const mark = (): void => {
+      this.shared.set(name, '1', MARK_TTL_MS).catch(() => undefined);
+    };
+    this.watchers.set(name, (this.watchers.get(name) ?? 0) + 1);
+    mark();
+    const timer = setInterval(mark, MARK_MS);
+    return () => {
+      clearInterval(timer);
+      const left = (this.watchers.get(name) ?? 1) - 1;
+      if (left > 0) this.watchers.set(name, left);
+      else this.watchers.delete(name);
+    };
+  }
+
+  /** Calls `onAbandoned` once nobody has watched for `graceMs`; the result stops looking. */
+  watchOver(key: StreamKey, graceMs: number, onAbandoned: () => void): () => void {
+    const name = markOf(key);
+    let seenAt = Date.now();
+    let asking = false;
+    const look = async (): Promise<void> => {
+      if (asking) return;
+      asking = true;
+      try {
+        // When the shared state does not answer, the client gets the benefit of the doubt.
+        const elsewhere = await this.shared.get(name).catch(() => '1');
+        if (this.watchers.has(name) || (elsewhere !== undefined && graceMs > 0)) seenAt = Date.now();
+      } finally {
+        asking = false;
+      }
+      if (Date.now() - seenAt > graceMs) onAbandoned();
+    };
+    const timer = setInterval(() => void look(), Math.min(1_000, Math.max(50, graceMs / 4)));
+    return () => clearInterval(timer);
+  }
+}

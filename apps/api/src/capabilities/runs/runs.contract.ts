@@ -1,0 +1,24 @@
+import { Field } from '#api/http/fields.js';
+
+/** The body of `POST /v1/run`. */
+export class RunRequest {
+  @Field.string({ does: 'The conversation; it belongs to the tenant', min: 1, max: 256, example: 's1' })
+  session_id!: string;
+
+  @Field.string({ does: 'Where to look for passages', min: 1, max: 256, example: 'c1' })
+  corpus_id!: string;
+
+  @Field.string({ does: 'The question', min: 1, max: 32_000, example: 'What are the release gates for Agent 2.0?' })
+  message!: string;
+
+  @Field.integer({
+    does: "How many passages to use; the corpus's own number when absent",
+    min: 1,
+    max: 50,
+    optional: true,
+  })
+  top_k?: number;
+
+  @Field.boolean({ does: 'Whether the answer is spoken too', default: false })
+  audio!: boolean;
+}

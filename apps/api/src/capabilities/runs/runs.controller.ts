@@ -1,0 +1,64 @@
+import { Body, Controller } from '@nestjs/common';
+import { runErrors } from '#domain/capabilities/runs/runs.decider.js';
+import { CatalogueError } from '#domain/kernel/errors.js';
+import { Caller, CallerContext } from '#api/http/caller.js';
+import { Endpoint } from '#api/http/endpoint.js';
+import { httpErrors } from '#api/http/errors.js';
+import { Stream } from '#api/http/events-param.js';
+import { StreamOpener } from '#api/http/sse.js';
+import { newId } from '#infra/commands/ids.js';
+import { parseResumePoint, runFrame } from './run-frames.contract.js';
+import { RunRequest } from './runs.contract.js';
+import { RunPlayback } from './runs.queries.js';
+import { RunExecutor } from './runs.handler.js';
+
+@Controller()
+export class RunsController {
+  constructor(
+    private readonly executor: RunExecutor,
+    private readonly playback: RunPlayback,
+  ) {}
+
+  @Endpoint('POST /run', {
+    does: 'Answer a question from the passages of a corpus, as a stream of events',
+    role: 'reader',
+    rate: 'run',
+    audit: 'run.invoked',
+    stream: true,
+    idempotent: false,
+    refuses: [runErrors.busy, httpErrors.idempotencyConflict],
+  })
+  async run(@Body() body: RunRequest, @Caller() caller: CallerContext, @Stream() opener: StreamOpener): Promise<void> {
+    const lastEventId = caller.header('last-event-id');
+    if (lastEventId !== undefined) return this.resume(lastEventId, body, caller, opener);
+    const key = caller.header('idempotency-key')?.trim();
+    const runId = key === undefined || key === '' ? newId() : this.playback.runIdOf(caller.principal, key);
+    const asked = {
+      sessionId: body.session_id,
+      corpusId: body.corpus_id,
+      message: body.message,
+      topK: body.top_k ?? null,
+      audio: body.audio,
+    };
+    const started = await this.executor.start(runId, asked, caller.facts, caller.context);
+    if (!started && !(await this.playback.isRepeat(caller.tenantId, runId, asked))) {
+      throw new CatalogueError(httpErrors.idempotencyConflict);
+    }
+    await this.playback.play({ tenantId: caller.tenantId, streamId: runId }, 0, opener.open());
+  }
+
+  private async resume(id: string, body: RunRequest, caller: CallerContext, opener: StreamOpener): Promise<void> {
+    const point = parseResumePoint(id);
+    const key = point === undefined ? undefined : { tenantId: caller.tenantId, streamId: point.runId };
+    if (key !== undefined && point !== undefined && (await this.playback.exists(key))) {
+      await this.playback.play(key, point.seq, opener.open());
+      return;
+    }
+    const stream = opener.open();
+    const frames = { runId: newId(), requestId: caller.requestId, sessionId: body.session_id };
+    const message = 'This stream cannot be resumed; send the request again without Last-Event-ID';
+    await stream.send(runFrame(frames, 'resume.unsupported', { message })(1));
+    await stream.send(runFrame(frames, 'done', {})(2));
+    stream.end();
+  }
+}

@@ -1,0 +1,99 @@
+import { runs } from '#domain/capabilities/runs/runs.decider.js';
+import { runRows } from '#domain/capabilities/runs/runs.projection.js';
+import type { Principal } from '#api/http/principal.js';
+import type { SseStream } from '#api/http/sse.js';
+import type { Turn } from '#infra/adapters/llm/answerer.js';
+import type { CommandPath } from '#infra/commands/command-path.js';
+import { idFor } from '#infra/commands/ids.js';
+import type { ContentStore } from '#infra/content/content-store.js';
+import type { Database } from '#infra/database/database.js';
+import type { RecordedStreams, StreamKey } from '#infra/recorded-streams/recorded-streams.js';
+import { OWNER_SILENT_MS, type RunAsked, type RunExecutor } from './runs.handler.js';
+import type { RunPresence } from './run-presence.handler.js';
+
+const HISTORY_TURNS = 10;
+const RESCUE_MS = 2_000;
+
+/** Plays recorded runs to clients: while they run, after they ended, in any process. */
+export class RunPlayback {
+  constructor(
+    private readonly streams: RecordedStreams,
+    private readonly presence: RunPresence,
+    private readonly executor: RunExecutor,
+    private readonly path: CommandPath,
+    private readonly content: ContentStore,
+  ) {}
+
+  /** The run that an Idempotency-Key of this caller stands for. */
+  runIdOf(principal: Principal, key: string): string {
+    return idFor('runs', principal.tenantId, `${principal.apiKeyId}\n${key}`);
+  }
+
+  async exists(key: StreamKey): Promise<boolean> {
+    return (await this.streams.info(key)) !== undefined;
+  }
+
+  /** Whether the run was asked with the same question, session, corpus and number of passages. */
+  async isRepeat(tenantId: string, runId: string, asked: RunAsked): Promise<boolean> {
+    const state = await this.path.load(runs, tenantId, runId);
+    if (state.status === 'absent') return true;
+    const { sessionId, corpusId, topK, message } = state.asked;
+    const stored = await textOf(this.content, tenantId, message.id);
+    return (
+      sessionId === asked.sessionId && corpusId === asked.corpusId && topK === asked.topK && stored === asked.message
+    );
+  }
+
+  /** Sends the frames after `seq` and follows the run to its end, or until the client leaves. */
+  async play(key: StreamKey, seq: number, stream: SseStream): Promise<void> {
+    const leave = this.presence.join(key);
+    const look = setInterval(() => void this.rescueIfDead(key), RESCUE_MS);
+    try {
+      for await (const frame of this.streams.follow(key, seq, stream.signal)) {
+        if (!(await stream.send(frame.text))) break;
+      }
+    } finally {
+      clearInterval(look);
+      leave();
+      stream.end();
+    }
+  }
+
+  private async rescueIfDead(key: StreamKey): Promise<void> {
+    const info = await this.streams.info(key).catch(() => undefined);
+    if (info === undefined || info.ended || info.silentMs < OWNER_SILENT_MS) return;
+    await this.executor.rescue(key).catch(() => undefined);
+  }
+}
+
+interface HistoryRow {
+  readonly message_content_id: string;
+  readonly answer_content_id: string;
+}
+
+/** The last completed turns of a session, oldest first. What was erased is left out. */
+export async function sessionHistory(
+  database: Database,
+  content: ContentStore,
+  tenantId: string,
+  sessionId: string,
+): Promise<readonly Turn[]> {
+  const rows = await database.query<HistoryRow>(
+    `select message_content_id, answer_content_id from read.${runRows.table}_v${runRows.version}
+      where tenant_id = $1 and session_id = $2 and status = 'succeeded' order by position desc limit $3`,
+    [tenantId, sessionId, HISTORY_TURNS],
+  );
+  const turns: Turn[] = [];
+  for (const row of rows.reverse()) {
+    const question = await textOf(content, tenantId, row.message_content_id);
+    const answer = await textOf(content, tenantId, row.answer_content_id);
+    if (question === undefined || answer === undefined) continue;
+    turns.push({ role: 'user', content: question }, { role: 'assistant', content: answer });
+  }
+  return turns;
+}
+
+async function textOf(content: ContentStore, tenantId: string, id: string): Promise<string | undefined> {
+  const bytes = await content.get(tenantId, id);
+  return bytes === undefined ? undefined : (JSON.parse(new TextDecoder().decode(bytes)) as { text: string }).text;
+}

@@ -1,0 +1,58 @@
+import { Injectable } from '@nestjs/common';
+import { Command, CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { AnyDecider, Decider, DomainCommand, Facts } from '#domain/kernel/decider.js';
+import type { DomainEvent } from '#domain/kernel/events.js';
+import type { CallerContext } from '#api/http/caller.js';
+import { CommandPath, type CommandContext, type CommandOutcome } from '#infra/commands/command-path.js';
+import { ReadYourWrites } from './read-your-writes.js';
+
+/** The one command on the bus: a decider's command with its stream, its facts and its surroundings. */
+export class RunCommand extends Command<CommandOutcome<DomainEvent, unknown>> {
+  constructor(
+    readonly decider: AnyDecider,
+    readonly streamId: string,
+    readonly command: DomainCommand,
+    readonly facts: Facts,
+    readonly context: CommandContext,
+  ) {
+    super();
+  }
+}
+
+/** Runs every command of every capability. */
+@CommandHandler(RunCommand)
+export class RunCommandHandler implements ICommandHandler<RunCommand> {
+  constructor(private readonly path: CommandPath) {}
+
+  execute({ decider, streamId, command, facts, context }: RunCommand): Promise<CommandOutcome<DomainEvent, unknown>> {
+    return this.path.run(decider, streamId, command, facts, context);
+  }
+}
+
+/** How controllers run commands: on the bus, then wait for the read models that the caller will look at. */
+@Injectable()
+export class Commands {
+  constructor(
+    private readonly bus: CommandBus,
+    private readonly path: CommandPath,
+    private readonly reads: ReadYourWrites,
+  ) {}
+
+  /** Throws CatalogueError for a refusal. */
+  async run<C extends DomainCommand, E extends DomainEvent, S>(
+    decider: Decider<C, E, S>,
+    streamId: string,
+    command: C,
+    caller: CallerContext,
+  ): Promise<CommandOutcome<E, S>> {
+    const run = new RunCommand(decider, streamId, command, caller.facts, caller.context);
+    const outcome = (await this.bus.execute(run)) as CommandOutcome<E, S>;
+    await this.reads.after(outcome.position, caller);
+    return outcome;
+  }
+
+  /** The state of a stream of the caller's tenant. */
+  load<E extends DomainEvent, S>(decider: Decider<never, E, S>, streamId: string, caller: CallerContext): Promise<S> {
+    return this.path.load(decider, caller.tenantId, streamId);
+  }
+}
