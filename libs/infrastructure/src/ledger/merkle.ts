@@ -131,9 +131,9 @@ export function verifyInclusion(
   let [place, last, node] = [index, size - 1, hash];
   for (const step of path) {
     if (step.length !== HASH_BYTES || last === 0) return false;
-    if (place % 2 === 1 || place === last) {
+    if (joinsLeft(place, last)) {
       node = nodeHash(step, node);
-      while (place % 2 === 0 && place !== 0) [place, last] = [half(place), half(last)];
+      [place, last] = skipAlone(place, last);
     } else {
       node = nodeHash(node, step);
     }
@@ -166,16 +166,26 @@ function climb(from: TreeHead, to: TreeHead, steps: readonly Uint8Array[]): bool
   let [older, newer] = [first, first];
   for (const step of rest) {
     if (last === 0) return false;
-    if (place % 2 === 1 || place === last) {
+    if (joinsLeft(place, last)) {
       older = nodeHash(step, older);
       newer = nodeHash(step, newer);
-      while (place % 2 === 0 && place !== 0) [place, last] = [half(place), half(last)];
+      [place, last] = skipAlone(place, last);
     } else {
       newer = nodeHash(newer, step);
     }
     [place, last] = [half(place), half(last)];
   }
   return last === 0 && sameBytes(older, from.root) && sameBytes(newer, to.root);
+}
+
+/** True when the next step of a path is the left sibling. */
+function joinsLeft(place: number, last: number): boolean {
+  return place % 2 === 1 || place === last;
+}
+
+/** Climbs past the levels at which the last node has no sibling. */
+function skipAlone(place: number, last: number): [number, number] {
+  return place % 2 === 1 || place === 0 ? [place, last] : skipAlone(half(place), half(last));
 }
 
 function half(value: number): number {

@@ -107,10 +107,7 @@ async function readTree(parts: TreeParts, sealed: Sealed, signed: TreeHead, refu
     const page = await parts.store.leaves(frontier.size, Math.min(PAGE, sealed.size - frontier.size));
     if (page.length === 0) throw refuse('shorter', `leaf ${frontier.size} is missing`, null);
     for (const leaf of page) {
-      const hash = leafHash(leaf.leaf);
-      if (leaf.index !== frontier.size || !sameBytes(hash, leaf.hash)) {
-        throw refuse('contradiction', `leaf ${frontier.size} is not as it was sealed`, leaf.position);
-      }
+      const hash = hashAt(leaf, frontier.size, refuse);
       if (leaf.index >= signed.size) await holdToLog(parts, leaf, last?.position ?? null, refuse);
       frontier.append(hash);
       edge.append(hash);
@@ -121,6 +118,12 @@ async function readTree(parts: TreeParts, sealed: Sealed, signed: TreeHead, refu
     edge.takeFull();
   }
   return { sealed, frontier, edge, last, anchor };
+}
+
+function hashAt(leaf: StoredLeaf, index: number, refuse: Refuse): Uint8Array {
+  const hash = leafHash(leaf.leaf);
+  if (leaf.index === index && sameBytes(hash, leaf.hash)) return hash;
+  throw refuse('contradiction', `leaf ${index} is not as it was sealed`, leaf.position);
 }
 
 async function holdToLog(parts: TreeParts, leaf: StoredLeaf, after: Position | null, refuse: Refuse): Promise<void> {
