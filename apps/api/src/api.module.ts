@@ -8,6 +8,7 @@ import type { Config } from '#infra/config/config.js';
 import type { Logger } from '#infra/telemetry/logger.js';
 import { observeGauge } from '#infra/telemetry/metrics.js';
 import type { Metrics } from '#infra/telemetry/metrics.js';
+import type { Tracing } from '#infra/telemetry/tracing.js';
 
 import { HealthController } from './health/health.controller.js';
 import { Health } from './health/health.js';
@@ -26,6 +27,8 @@ export interface ApiDeps {
   readonly metricsToken: Config['telemetry']['METRICS_TOKEN'];
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Absent: no spans are made. */
+  readonly tracing?: Tracing;
   readonly authenticator: Authenticator;
   /** Absent: Idempotency-Key is ignored. */
   readonly idempotency?: IdempotencyPort;
@@ -59,6 +62,7 @@ export async function createApi(deps: ApiDeps): Promise<NestFastifyApplication> 
   const adapter = new EdgeAdapter({
     logger,
     metrics,
+    tracing: deps.tracing,
     authenticator: deps.authenticator,
     idempotency: deps.idempotency,
     maxBodyBytes: http.MAX_BODY_BYTES,
@@ -73,7 +77,7 @@ export async function createApi(deps: ApiDeps): Promise<NestFastifyApplication> 
     bodyParser: false,
     abortOnError: false,
   });
-  await app.register(multipart as never, { throwFileSizeLimit: true });
+  await app.register(multipart, { throwFileSizeLimit: true });
   app.setGlobalPrefix('v1');
   app.useGlobalFilters(new EdgeFilter());
   document.use(() => openApiDocument(app, deps.version));

@@ -3,7 +3,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 
 import { StreamOpener } from './sse.js';
-import { StreamRegistry } from './stream-registry.js';
+import type { StreamRegistry } from './stream-registry.js';
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -42,27 +42,38 @@ export interface ConfigSource {
   readonly secretsFolder: string;
 }
 
-/** The text of a variable: NAME, else for secrets the file NAME_FILE names, else the mounted secret; a blank text counts as absent. */
+const given = (text: string | undefined): string | undefined => {
+  const trimmed = text?.trim();
+  return trimmed === '' ? undefined : trimmed;
+};
+
+/** The text of a variable; a blank text counts as absent. */
 function textOf(
   name: string,
   field: ConfigField<unknown>,
   source: ConfigSource,
   problems: string[],
 ): string | undefined {
-  const direct = source.env[name]?.trim();
-  const file = source.env[`${name}_FILE`]?.trim();
-  if (!field.secret) return direct === '' ? undefined : direct;
-  if (direct !== undefined && direct !== '') {
-    if (file !== undefined && file !== '') problems.push(`${name} and ${name}_FILE are both set; keep one`);
+  const direct = given(source.env[name]);
+  return field.secret ? secretOf(name, direct, source, problems) : direct;
+}
+
+/** A secret: NAME, else the file that NAME_FILE names, else the mounted secret. */
+function secretOf(
+  name: string,
+  direct: string | undefined,
+  source: ConfigSource,
+  problems: string[],
+): string | undefined {
+  const file = given(source.env[`${name}_FILE`]);
+  if (direct !== undefined) {
+    if (file !== undefined) problems.push(`${name} and ${name}_FILE are both set; keep one`);
     return direct;
   }
-  if (file !== undefined && file !== '') {
-    const text = source.readFile(file)?.trim();
-    if (text === undefined || text === '') problems.push(`${name}_FILE names a file that is missing or empty`);
-    return text === '' ? undefined : text;
-  }
-  const mounted = source.readFile(`${source.secretsFolder}/${name.toLowerCase()}`)?.trim();
-  return mounted === '' ? undefined : mounted;
+  if (file === undefined) return given(source.readFile(`${source.secretsFolder}/${name.toLowerCase()}`));
+  const text = given(source.readFile(file));
+  if (text === undefined) problems.push(`${name}_FILE names a file that is missing or empty`);
+  return text;
 }
 
 function readArea(area: ConfigArea, source: ConfigSource, problems: string[]): Record<string, unknown> {
