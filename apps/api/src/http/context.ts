@@ -1,5 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
+import type { Span } from '#infra/telemetry/tracing.js';
+
 import type { IdempotencyClaim } from './idempotency-port.js';
 import type { CompiledEndpoint } from './policy.js';
 import type { Principal } from './principal.js';
@@ -15,6 +17,7 @@ export interface Edge {
   principal: Principal | undefined;
   claim: IdempotencyClaim | undefined;
   upload: UploadedFile | undefined;
+  span: Span | undefined;
   answered: boolean;
 }
 
@@ -35,6 +38,7 @@ export function edgeOf(request: FastifyRequest): Edge {
     principal: undefined,
     claim: undefined,
     upload: undefined,
+    span: undefined,
     answered: false,
   };
   return request.edge;

@@ -3,11 +3,13 @@ import type { Socket } from 'node:net';
 
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { StreamableFile } from '@nestjs/common';
+import { LogController } from 'fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyHttpOptions } from 'fastify';
 
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { Metrics } from '#infra/telemetry/metrics.js';
 import type { Logger } from '#infra/telemetry/logger.js';
+import type { Tracing } from '#infra/telemetry/tracing.js';
 
 import { endpointOf, isAnswered } from './context.js';
 import { errorText, JSON_TYPE, successText } from './envelope.js';
@@ -33,6 +35,7 @@ declare module 'fastify' {
 export interface EdgeOptions extends PipelineDeps {
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly tracing: Tracing | undefined;
   readonly maxBodyBytes: number;
   readonly requestTimeoutMs: number;
   readonly trustedProxies: readonly string[];
@@ -57,7 +60,9 @@ function answerSocket(error: NodeJS.ErrnoException, socket: Socket): void {
 function fastifyOptions(options: EdgeOptions): FastifyHttpOptions<Server> & { skipMiddie: true; multipart: false } {
   return {
     loggerInstance: options.logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
+    // No child logger a request: the log scope brings the request id.
+    childLoggerFactory: (logger) => logger,
     bodyLimit: options.maxBodyBytes,
     requestTimeout: options.requestTimeoutMs,
     // Node looks for late requests only this often.

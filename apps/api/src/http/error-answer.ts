@@ -19,8 +19,10 @@ function setErrorHeaders(reply: FastifyReply, answer: Answer): void {
 function report(request: FastifyRequest, answer: Answer, error: unknown): void {
   const { code } = answer.row;
   request.server.metrics.refusals.inc({ code });
-  if (answer.unexpected) request.log.error({ err: error, code }, 'a request failed unexpectedly');
-  else if (answer.status >= 500) request.log.warn({ err: error, code }, 'a request could not be served');
+  if (answer.unexpected)
+    request.log.error({ err: error, code, request_id: request.id }, 'a request failed unexpectedly');
+  else if (answer.status >= 500)
+    request.log.warn({ err: error, code, request_id: request.id }, 'a request could not be served');
 }
 
 /** The one place where a thrown value becomes an answer, whoever threw it. */

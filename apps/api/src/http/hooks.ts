@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import { withLogScope } from '#infra/telemetry/log-scope.js';
 import type { Metrics } from '#infra/telemetry/metrics.js';
+import type { Span, Tracing } from '#infra/telemetry/tracing.js';
 
 import { edgeOf, endpointOf, isAnswered } from './context.js';
 import { httpErrors } from './errors.js';
@@ -11,6 +12,7 @@ import type { CompiledEndpoint, StepRun } from './policy.js';
 
 export interface HookOptions {
   readonly metrics: Metrics;
+  readonly tracing: Tracing | undefined;
   readonly legacyRoutes: 'serve' | 'gone';
 }
 
@@ -67,12 +69,23 @@ function refuseLegacy(
   return true;
 }
 
+function startSpan(tracing: Tracing, request: FastifyRequest): Span {
+  const { traceparent } = request.headers;
+  const route = endpointOf(request)?.url ?? 'unmatched';
+  return tracing.start(`${request.method} ${route}`, {
+    traceparent: typeof traceparent === 'string' ? traceparent : null,
+    kind: 'server',
+    attributes: { 'http.request.method': request.method, 'http.route': route, 'request.id': request.id },
+  });
+}
+
 function onRequest(options: HookOptions): (request: FastifyRequest, reply: FastifyReply, done: Done) => void {
   return (request, reply, done) => {
     const edge = edgeOf(request);
     reply.header('x-request-id', edge.requestId);
     if (edge.legacy) setLegacyHeaders(reply);
     options.metrics.requestsInFlight.inc();
+    if (options.tracing !== undefined) edge.span = startSpan(options.tracing, request);
     withLogScope({ request_id: edge.requestId }, () => {
       const endpoint = endpointOf(request);
       if (endpoint === undefined) done();
@@ -84,11 +97,12 @@ function onRequest(options: HookOptions): (request: FastifyRequest, reply: Fasti
 function onResponse(options: HookOptions): (request: FastifyRequest, reply: FastifyReply, done: Done) => void {
   return (request, reply, done) => {
     const { metrics } = options;
-    const { principal, startedAt } = edgeOf(request);
+    const { principal, startedAt, span } = edgeOf(request);
     const millis = performance.now() - startedAt;
     const endpoint = endpointOf(request);
     const route = endpoint?.url ?? 'unmatched';
     metrics.requestsInFlight.dec();
+    span?.end({ failed: reply.statusCode >= 500, attributes: { 'http.response.status_code': reply.statusCode } });
     if (endpoint?.policy.stream !== true)
       metrics.requestSeconds.observe(
         { method: request.method, route, status: String(reply.statusCode) },
