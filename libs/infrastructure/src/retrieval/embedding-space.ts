@@ -56,10 +56,25 @@ export class EmbeddingSpaces {
     this.scopes.set(key, scopeNo);
   }
 
+  /** Looks before it makes: the statements that make a table lock it, which would stop a build of its index. */
   private async createSpace(model: string, dimension: number): Promise<EmbeddingSpace> {
-    const type = dimension > 2000 ? 'halfvec' : 'vector';
+    return (await this.findSpace(model, dimension)) ?? this.makeSpace(model, dimension);
+  }
+
+  private async findSpace(model: string, dimension: number): Promise<EmbeddingSpace | undefined> {
+    const [row] = await this.database.query<{ space_no: number }>(
+      `select space_no from retrieval.space
+        where model = $1 and dimension = $2 and to_regclass('retrieval.space_' || space_no) is not null`,
+      [model, dimension],
+    );
+    return row === undefined ? undefined : spaceOf(row.space_no, dimension);
+  }
+
+  private async makeSpace(model: string, dimension: number): Promise<EmbeddingSpace> {
     return this.database.transaction(async () => {
       await this.database.query(`select pg_advisory_xact_lock(hashtext('nexusrag.retrieval.space'))`);
+      const found = await this.findSpace(model, dimension);
+      if (found !== undefined) return found;
       await this.database.execute(
         `insert into retrieval.space (model, dimension) select $1, $2
           where not exists (select 1 from retrieval.space where model = $1 and dimension = $2)`,
@@ -70,7 +85,8 @@ export class EmbeddingSpaces {
         [model, dimension],
       );
       if (row === undefined) throw new Error('The embedding space could not be made.');
-      const table = `retrieval.space_${row.space_no}`;
+      const space = spaceOf(row.space_no, dimension);
+      const { table, type } = space;
       await this.database.query(
         `create table if not exists ${table} (
            scope_no integer not null,
@@ -82,9 +98,15 @@ export class EmbeddingSpaces {
       // A vector that fits a page stays in its row: fetching it from the side table would double the cost of a scan.
       const bytes = dimension * (type === 'vector' ? 4 : 2);
       if (bytes < 7800) await this.database.query(`alter table ${table} alter column embedding set storage plain`);
-      return { spaceNo: row.space_no, table, type, dimension };
+      return space;
     });
   }
+}
+
+/** Beyond 2,000 dimensions only half precision can be indexed. */
+export function spaceOf(spaceNo: number, dimension: number): EmbeddingSpace {
+  const type = dimension > 2000 ? 'halfvec' : 'vector';
+  return { spaceNo, table: `retrieval.space_${spaceNo}`, type, dimension };
 }
 
 /** A vector as pgvector reads it. */

@@ -1,5 +1,5 @@
 import type { Database } from '#infra/database/database.js';
-import type { EmbeddingSpace } from './embedding-space.js';
+import { spaceOf, type EmbeddingSpace } from './embedding-space.js';
 
 export interface VectorIndexOptions {
   /** Chunks of a scope from which an index is worth its upkeep. */
@@ -39,7 +39,7 @@ export class VectorIndexes {
 
   /**
    * Builds the index of every scope that has become large and removes that of every scope that is small again. A job's
-   * work: minutes on a large scope, without blocking writers on a server. Returns the names of the new indexes.
+   * work: minutes on a large scope, without blocking writers on a server, and never in a transaction. Returns the names of the new indexes.
    */
   async ensure(): Promise<string[]> {
     const scopes = await this.database.query<{
@@ -53,8 +53,7 @@ export class VectorIndexes {
     );
     const built: string[] = [];
     for (const { space_no, dimension, scope_no, chunks } of scopes) {
-      const type = dimension > 2000 ? 'halfvec' : 'vector';
-      const space: EmbeddingSpace = { spaceNo: space_no, table: `retrieval.space_${space_no}`, type, dimension };
+      const space = spaceOf(space_no, dimension);
       const name = indexName(space, scope_no);
       const exists = await this.look(name);
       if (chunks >= this.buildFrom && !exists) {
@@ -65,15 +64,18 @@ export class VectorIndexes {
     return built;
   }
 
+  private get concurrently(): string {
+    return this.database.engine === 'postgres' ? 'concurrently' : '';
+  }
+
   private async build(space: EmbeddingSpace, scopeNo: number, name: string): Promise<void> {
-    const concurrently = this.database.engine === 'postgres' ? 'concurrently' : '';
     // An interrupted build leaves an invalid index behind.
     await this.drop(name);
     await this.database.session(async () => {
       await this.database.query(`set maintenance_work_mem = '256MB'`);
       try {
         await this.database.query(
-          `create index ${concurrently} ${name} on ${space.table}
+          `create index ${this.concurrently} ${name} on ${space.table}
            using hnsw (embedding ${space.type}_ip_ops) where scope_no = ${scopeNo}`,
         );
       } finally {
@@ -84,7 +86,7 @@ export class VectorIndexes {
   }
 
   private async drop(name: string): Promise<void> {
-    await this.database.query(`drop index if exists retrieval.${name}`);
+    await this.database.query(`drop index ${this.concurrently} if exists retrieval.${name}`);
     this.seen.delete(name);
   }
 
