@@ -22,7 +22,7 @@ class Shapeless {}
 class ShapelessController {
   @Endpoint('POST /', { does: 'Take anything', role: 'admin' })
   take(@Body() body: Shapeless): void {
-    body;
+    void body;
   }
 }
 
