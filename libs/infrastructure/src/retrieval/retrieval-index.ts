@@ -1,10 +1,10 @@
 import { v5 as uuidV5 } from 'uuid';
 import type { Chunk } from '#domain/kernel/text/chunker.js';
-import { terms } from '#domain/kernel/text/tokenizer.js';
 import type { Embedder } from '#infra/adapters/embedding/embedder.js';
 import type { Database } from '#infra/database/database.js';
 import { EmbeddingSpaces, vectorText, type EmbeddingSpace } from './embedding-space.js';
 import type { ChunkCipher, VersionRef } from './passage.js';
+import { postingsOf, type Postings } from './postings.js';
 import type { TermHasher } from './term-hasher.js';
 
 export interface RetrievalIndexOptions {
@@ -35,6 +35,8 @@ export interface StoredVersion {
 
 const namespace = '6d0c2f5e-6f0b-5c5e-9c44-6a52b5a6f1d3';
 const contextLength = 200;
+/** Keeps the parameters of one insert at a few megabytes. */
+const rowsAtOnce = 1000;
 
 /** The stable id of a chunk: uuid v5 of its document, version and ordinal. */
 export function chunkIdOf(documentId: string, versionId: string, ordinal: number): string {
@@ -68,13 +70,16 @@ export class RetrievalIndex {
     const bodies = await Promise.all(
       chunks.map(({ text }) => cipher.encrypt(version.tenantId, version.documentId, Buffer.from(text, 'utf8'))),
     );
-    const postings = this.postingsOf(version.tenantId, chunks, texts);
+    const postings = postingsOf(this.options.hasher, version.tenantId, chunks, texts);
     options.signal?.throwIfAborted();
     await this.database.transaction(async () => {
       await this.remove(version.tenantId, version.documentId, version.versionId, 'only');
       const versionNo = await this.insertVersion(version, scopeNo, space, chunks.length, postings);
-      await this.insertChunks(version, versionNo, chunks, bodies);
-      await this.insertVectors(space, scopeNo, versionNo, chunks, vectors);
+      for (let at = 0; at < chunks.length; at += rowsAtOnce) {
+        const part = <T>(list: readonly T[]): T[] => list.slice(at, at + rowsAtOnce);
+        await this.insertChunks(version, versionNo, part(chunks), part(bodies));
+        await this.insertVectors(space, scopeNo, versionNo, part(chunks), part(vectors));
+      }
       await this.insertPostings(scopeNo, versionNo, postings.hits);
     });
     return { chunks: chunks.length, terms: postings.total };
@@ -214,33 +219,6 @@ export class RetrievalIndex {
       [scopeNo, versionNo, [...hits.keys()].map(String), [...hits.values()].map((list) => `{${list.join(',')}}`)],
     );
   }
-
-  private postingsOf(tenantId: string, chunks: readonly Chunk[], texts: readonly string[]): Postings {
-    const hits = new Map<bigint, bigint[]>();
-    let total = 0;
-    chunks.forEach(({ ordinal }, at) => {
-      const words = terms(texts[at] ?? '');
-      total += words.length;
-      const counts = new Map<string, number>();
-      for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
-      for (const [word, count] of counts) {
-        const term = this.options.hasher.hash(tenantId, word);
-        const list = hits.get(term) ?? [];
-        list.push(packHit(ordinal, count, words.length));
-        hits.set(term, list);
-      }
-    });
-    return { total, hits };
-  }
-}
-
-interface Postings {
-  readonly total: number;
-  readonly hits: ReadonlyMap<bigint, readonly bigint[]>;
-}
-
-function packHit(ordinal: number, count: number, length: number): bigint {
-  return (BigInt(ordinal) << 32n) | (BigInt(Math.min(count, 65_535)) << 16n) | BigInt(Math.min(length, 65_535));
 }
 
 /** The first chunk holds the opening already. */

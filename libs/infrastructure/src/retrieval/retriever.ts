@@ -92,6 +92,11 @@ export class Retriever implements PassageSearch {
     this.indexes = options.indexes ?? new VectorIndexes(options.database);
   }
 
+  /** The same search for a caller who may see less than all. */
+  forCaller(mayRead: VisibilityPredicate): PassageSearch {
+    return { retrieve: (query) => this.retrieve(query, { mayRead }) };
+  }
+
   async retrieve(query: RetrievalQuery, options: RetrieveOptions = {}): Promise<Passage[]> {
     const { database, embedder } = this.options;
     const k = Math.max(1, Math.min(200, Math.trunc(query.k) || 1));
@@ -115,9 +120,14 @@ export class Retriever implements PassageSearch {
       bm25: { k1: this.tuning.k1, b: this.tuning.b },
       approximateAbove: (await this.indexes.has(space, scopeNo)) ? this.tuning.exactUpTo : undefined,
     });
-    const rows = await database.query<CandidateRow>(statement.text, statement.values);
-    query.signal?.throwIfAborted();
-    return this.passages(query.tenantId, space, rows, k);
+    const attempt = async (again: boolean): Promise<Passage[]> => {
+      const rows = await database.query<CandidateRow>(statement.text, statement.values);
+      query.signal?.throwIfAborted();
+      const found = await this.passages(query.tenantId, space, rows, k);
+      // A reindex between the two statements takes candidates away: the second look sees its new version.
+      return found.complete || again ? found.passages : attempt(true);
+    };
+    return attempt(false);
   }
 
   private async passages(
@@ -125,10 +135,10 @@ export class Retriever implements PassageSearch {
     space: EmbeddingSpace,
     rows: readonly CandidateRow[],
     k: number,
-  ): Promise<Passage[]> {
+  ): Promise<{ passages: Passage[]; complete: boolean }> {
     const totals = rows.find(({ ordinal }) => ordinal === -1);
     const fused = fuse(candidatesOf(rows), this.tuning.vectorWeight, totals?.bm25 ?? 0);
-    if (fused.length === 0) return [];
+    if (fused.length === 0) return { passages: [], complete: true };
     const { feedbackWeight, feedbackSeeds, vectorWeight } = this.tuning;
     const seeds = feedbackSize(totals?.cosine ?? 0, feedbackSeeds);
     const statement = passagesStatement(
@@ -140,7 +150,8 @@ export class Retriever implements PassageSearch {
       k,
     );
     const found = await this.options.database.query<PassageRow>(statement.text, statement.values);
-    return this.open(tenantId, found, fused, confidence(fused, vectorWeight));
+    const passages = await this.open(tenantId, found, fused, confidence(fused, vectorWeight));
+    return { passages, complete: found.length === Math.min(k, fused.length) };
   }
 
   private async open(
