@@ -37,6 +37,9 @@ export interface ReadPage {
 export class ProjectionReader {
   readonly unknownTypes = new Map<string, number>();
   private readonly types: readonly string[] | undefined;
+  private readonly wanted: ReadonlySet<string> | undefined;
+  /** The log filters only while few events match: a filter costs it more than the others cost us. */
+  private sparse = false;
 
   constructor(
     private readonly log: EventLog,
@@ -44,6 +47,7 @@ export class ProjectionReader {
     projection: AnyProjection,
   ) {
     this.types = handledTypes(projection);
+    this.wanted = this.types === undefined ? undefined : new Set(this.types);
   }
 
   /** Throws `UnknownEventInLog` unless those are skipped, and the signal's reason when it aborts. */
@@ -59,7 +63,8 @@ export class ProjectionReader {
         at = page.scannedTo ?? at;
         next = page.atHead || at >= to ? undefined : this.page(at, limit);
         next?.catch(() => undefined);
-        const stored = at > to ? page.events.filter((event) => event.position <= to) : page.events;
+        const stored = page.events.filter((event) => event.position <= to && this.wants(event.type));
+        this.sparse = stored.length * 8 < limit;
         // At the head everything up to `to` was looked at, also where the last events are of other types.
         const events = this.known(stored, options.skipUnknown ?? false);
         yield { stored, events, after: from, scannedTo: next === undefined ? to : at };
@@ -70,8 +75,12 @@ export class ProjectionReader {
   }
 
   private page(after: string, limit: number): Promise<Page> {
-    const filter = this.types === undefined ? {} : { filter: { types: this.types } };
+    const filter = this.types === undefined || !this.sparse ? {} : { filter: { types: this.types } };
     return this.log.readAll({ after: after === '' ? null : after, limit, ...filter });
+  }
+
+  private wants(type: string): boolean {
+    return this.wanted === undefined || this.wanted.has(type);
   }
 
   private known(stored: readonly StoredEvent[], skipUnknown: boolean): readonly Recorded[] {
