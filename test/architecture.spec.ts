@@ -166,14 +166,12 @@ describe('files', () => {
 
 describe('every capability with endpoints', () => {
   const folder = join(root, 'apps/api/src/capabilities');
-  const served = existsSync(folder) ? readdirSync(folder) : [];
+  const isServed = (name: string): boolean => existsSync(join(folder, name, `${name}.controller.ts`));
+  const served = existsSync(folder) ? readdirSync(folder).filter(isServed) : [];
 
-  it('has an api spec that covers 401, 403 and the 404 of another tenant', async () => {
-    for (const name of served) {
-      const text = await readFile(join(root, `test/api/${name}.api.spec.ts`), 'utf8').catch(() => '');
-      const missing = ['401', '403', '404', 'tenant'].filter((word) => !text.includes(word));
-      expect({ name, missing }).toEqual({ name, missing: [] });
-    }
+  it.each(served)('has an api spec that covers 401, 403 and the 404 of another tenant: %s', async (name) => {
+    const text = await readFile(join(root, `test/api/${name}.api.spec.ts`), 'utf8').catch(() => '');
+    expect(['401', '403', '404', 'tenant'].filter((word) => !text.includes(word))).toEqual([]);
   });
 });
 
