@@ -21,8 +21,8 @@ class Shapeless {}
 @Controller('shapeless')
 class ShapelessController {
   @Endpoint('POST /', { does: 'Take anything', role: 'admin' })
-  take(@Body() body: Shapeless): void {
-    void body;
+  take(@Body() body: Shapeless): unknown {
+    return body;
   }
 }
 

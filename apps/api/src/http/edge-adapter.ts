@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { StreamableFile } from '@nestjs/common';
 import { LogController } from 'fastify';
-import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyHttpOptions } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyHttpOptions } from 'fastify';
 
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { Metrics } from '#infra/telemetry/metrics.js';
@@ -79,7 +79,7 @@ function fastifyOptions(options: EdgeOptions): FastifyHttpOptions<Server> & { sk
     },
     routerOptions: { maxParamLength: 512 },
     clientErrorHandler: answerSocket,
-    frameworkErrors: (error, request, reply) => void sendError(request as FastifyRequest, reply as FastifyReply, error),
+    frameworkErrors: (error, request, reply) => void sendError(request, reply, error),
   };
 }
 
@@ -90,7 +90,7 @@ export class EdgeAdapter extends FastifyAdapter {
 
   constructor(options: EdgeOptions) {
     super(fastifyOptions(options));
-    const fastify = this.getInstance() as unknown as FastifyInstance;
+    const fastify = this.getInstance<FastifyInstance>();
     fastify.decorate('metrics', options.metrics);
     fastify.decorate('idempotency', options.idempotency);
     fastify.decorate('streams', this.streams);
@@ -109,18 +109,22 @@ export class EdgeAdapter extends FastifyAdapter {
   /** Wraps what a handler returned; a stream, or an answer that was given already, is left alone. */
   override reply(response: FastifyReply, body: unknown, statusCode?: number): FastifyReply {
     if (isAnswered(response)) return response;
-    const { request } = response;
-    const endpoint = endpointOf(request);
+    const endpoint = endpointOf(response.request);
     if (statusCode !== undefined && response.statusCode === 200) response.code(statusCode);
     if (endpoint === undefined || body instanceof StreamableFile || Buffer.isBuffer(body))
       return super.reply(response, body, statusCode);
     if (response.statusCode === 204) return this.#send(response, '');
-    if (endpoint.policy.bare === true && typeof body === 'string') return response.send(body);
-    response.header('content-type', JSON_TYPE);
-    return this.#send(
-      response,
-      endpoint.policy.bare === true ? JSON.stringify(body) : successText(request, response, body),
-    );
+    return endpoint.policy.bare === true ? this.#bare(response, body) : this.#enveloped(response, body);
+  }
+
+  #bare(reply: FastifyReply, body: unknown): FastifyReply {
+    if (typeof body === 'string') return reply.send(body);
+    return this.#send(reply.header('content-type', JSON_TYPE), JSON.stringify(body));
+  }
+
+  #enveloped(reply: FastifyReply, body: unknown): FastifyReply {
+    reply.header('content-type', JSON_TYPE);
+    return this.#send(reply, successText(reply.request, reply, body));
   }
 
   /** Stores the answer under its idempotency key before the client can see it. */
@@ -140,12 +144,12 @@ export class EdgeAdapter extends FastifyAdapter {
   }
 
   override setErrorHandler(): FastifyInstance {
-    const fastify = this.getInstance() as unknown as FastifyInstance;
+    const fastify = this.getInstance<FastifyInstance>();
     return fastify.setErrorHandler((error, request, reply) => sendError(request, reply, error));
   }
 
   override setNotFoundHandler(): FastifyInstance {
-    const fastify = this.getInstance() as unknown as FastifyInstance;
+    const fastify = this.getInstance<FastifyInstance>();
     return fastify.setNotFoundHandler((request, reply) => this.routes.answerUnmatched(request, reply));
   }
 }

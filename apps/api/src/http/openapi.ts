@@ -16,7 +16,7 @@ function modernise(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(modernise);
   if (typeof value !== 'object' || value === null) return value;
   const { nullable, ...rest } = value as Json;
-  const walked = Object.fromEntries(Object.entries(rest).map(([key, inner]) => [key, modernise(inner)])) as Json;
+  const walked: Json = Object.fromEntries(Object.entries(rest).map(([key, inner]) => [key, modernise(inner)]));
   if (nullable !== true) return walked;
   if (typeof walked['type'] === 'string') return { ...walked, type: [walked['type'], 'null'] };
   return { oneOf: [walked, { type: 'null' }] };

@@ -111,16 +111,26 @@ function hasPrototypeKey(value: unknown): boolean {
 
 const MAX_DEPTH = 64;
 
+const QUOTE = 34;
+const BACKSLASH = 92;
+const DEPTH_CHANGE: Readonly<Record<number, number>> = { 91: 1, 123: 1, 93: -1, 125: -1 };
+
+function endOfString(text: string, start: number): number {
+  for (let at = start + 1; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) return at;
+    if (code === BACKSLASH) at += 1;
+  }
+  return text.length;
+}
+
 /** Counts open brackets outside strings, before parsing, so that deep nesting can not exhaust the stack. */
 function tooDeep(text: string): boolean {
   let depth = 0;
-  let inString = false;
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
-    if (code === 34) inString = !inString;
-    else if (code === 92 && inString) at += 1;
-    else if (!inString && (code === 91 || code === 123)) depth += 1;
-    else if (!inString && (code === 93 || code === 125)) depth -= 1;
+    if (code === QUOTE) at = endOfString(text, at);
+    else depth += DEPTH_CHANGE[code] ?? 0;
     if (depth > MAX_DEPTH) return true;
   }
   return false;

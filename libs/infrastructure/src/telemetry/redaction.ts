@@ -33,6 +33,10 @@ export function redactText(text: string): string {
 
 const MAX_DEPTH = 6;
 
+function printsItself(value: object): value is { toJSON: () => unknown } {
+  return 'toJSON' in value && typeof value.toJSON === 'function';
+}
+
 function redactError(error: Error, depth: number): Record<string, unknown> {
   const { name, message, stack, cause } = error;
   const code = (error as { code?: unknown }).code;
@@ -52,7 +56,7 @@ export function redact(value: unknown, depth = 0): unknown {
   if (depth >= MAX_DEPTH) return '[deep]';
   if (value instanceof Error) return redactError(value, depth);
   if (Array.isArray(value)) return value.map((item) => redact(item, depth + 1));
-  if ('toJSON' in value && typeof value.toJSON === 'function') return redact(value.toJSON(), depth + 1);
+  if (printsItself(value)) return redact(value.toJSON(), depth + 1);
   const shown = Object.entries(value).map(([key, inner]) => [
     key,
     SECRET_KEYS.has(key.toLowerCase()) && inner !== undefined ? '***' : redact(inner, depth + 1),
