@@ -179,6 +179,8 @@ describe('retrieval', () => {
     const exact = await measure(library);
     expect(exact.ndcg10).toBe(1);
     expect(await measure(near)).toEqual(exact);
+    const few = { tenantId: 'large', corpusId: 'c', query: 'visited', k: 20, documentFilter: ['uid-d3', 'uid-d4'] };
+    expect(await near.retriever.retrieve(few)).toHaveLength(2);
   });
 
   it('keeps spans through overlapping windows', async () => {

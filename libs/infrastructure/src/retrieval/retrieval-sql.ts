@@ -112,8 +112,13 @@ function nearest(request: CandidateRequest, vector: string, scope: string, limit
         from visible v join ${space.table} e on e.version_no = v.version_no and e.scope_no = ${scope}`;
   const ordered = `order by distance, version_no, ordinal limit ${limit}`;
   if (approximateAbove === undefined) return `nearest as (${exact} ${ordered})`;
-  const above = `(select chunks from totals) > ${approximateAbove}`;
-  return `near_exact as (${exact} where not ${above} ${ordered}),
+  // The approximate search filters afterwards, so it serves only who sees most of the scope.
+  const above = `(select approximate from choice)`;
+  return `choice as materialized (
+      select t.chunks > ${approximateAbove}
+             and t.chunks * 2 >= (select sum(chunk_count) from retrieval.version where scope_no = ${scope}) as approximate
+        from totals t),
+    near_exact as (${exact} where not ${above} ${ordered}),
     setting as materialized (
       select set_config('hnsw.iterative_scan', 'strict_order', true) as scan,
              set_config('hnsw.ef_search', least(1000, ${limit} * 2)::text, true) as ef where ${above}),
