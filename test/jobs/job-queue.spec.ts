@@ -44,7 +44,7 @@ describe('the job queue', () => {
     expect(outcomes.filter((outcome) => outcome.status === 'rejected')).toHaveLength(100);
     const kept = Array.from({ length: 300 }, (_, n) => n).filter((n) => n % 3 !== 0);
     expect(await database.query('select n from notes order by n')).toEqual(kept.map((n) => ({ n })));
-    await until(async () => (await queue.counts()).length === 0);
+    await queue.idle();
     expect(await database.query(`select state::text, count(*)::int from pgboss.job group by state`)).toEqual([
       { state: 'completed', count: 200 },
     ]);

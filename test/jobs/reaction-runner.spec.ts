@@ -201,6 +201,20 @@ describe('the reaction runner', () => {
     await until(async () => (await runner.status())[0]?.error === 'no job is named weigh');
   });
 
+  it('writes nothing more once another process has taken over', async () => {
+    const queue = await startQueue([idleJob('weigh')]);
+    const runner = await startRunner(queue, [weigh], 60_000);
+    await arrive('mine');
+    await until(async () => (await parcels(queue)).length === 1);
+    await open.database.query(
+      `with taken as (update reactions.lease set owner = 'other', epoch = epoch + 1, expires_at = now() + interval '1 hour')
+        update reactions.checkpoints set epoch = epoch + 1`,
+    );
+    await arrive('theirs');
+    await until(() => runner.position === undefined);
+    expect(await parcels(queue)).toEqual(['mine']);
+  });
+
   it('is taken over from a process that died, with nothing lost or doubled', async () => {
     const queue = await startQueue([idleJob('weigh')]);
     await open.database.query(

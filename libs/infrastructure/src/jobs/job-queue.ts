@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { PgBoss } from 'pg-boss';
 import type { AnyJob } from '#domain/kernel/job.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
@@ -166,6 +167,18 @@ export class JobQueue {
   /** Unfinished jobs by queue and state, for metrics. */
   counts(): Promise<readonly JobCount[]> {
     return this.store.counts();
+  }
+
+  /** Resolves when no job runs, waits for a retry or may start now; later ones do not count. For tests and tools. */
+  async idle(signal?: AbortSignal): Promise<void> {
+    while (signal?.aborted !== true) {
+      const open = await this.counts();
+      if (
+        open.every(({ state, oldestDueSeconds }) => state === 'dead' || (state === 'queued' && oldestDueSeconds === 0))
+      )
+        return;
+      await delay(20);
+    }
   }
 
   private get soleOwner(): boolean {

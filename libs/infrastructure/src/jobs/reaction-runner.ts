@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { isTransient, type Database } from '#infra/database/database.js';
 import type { AnyReaction } from '#domain/kernel/reaction.js';
 import type { Batch, EventLog } from '#infra/event-log/event-log.js';
@@ -93,6 +94,12 @@ export class ReactionRunner {
   get position(): string | undefined {
     if (this.epoch === '' || this.followers.length === 0) return undefined;
     return this.followers.map((follower) => follower.seen).reduce((a, b) => (a < b ? a : b));
+  }
+
+  /** Resolves when every running reaction has passed the head that the log has now; at once where no lease is held. */
+  async caughtUp(): Promise<void> {
+    const head = (await this.options.log.head()) ?? '';
+    while (!this.stopping.signal.aborted && (this.position ?? head) < head) await delay(5);
   }
 
   private async loop(): Promise<void> {

@@ -117,9 +117,7 @@ export class ReadModel<R> {
       params,
       cursor !== undefined,
     );
-    const last = rows.length > limit ? rows[limit - 1] : undefined;
-    const values = last === undefined ? undefined : order.map(([name]) => (last as Record<string, Json>)[name] ?? null);
-    return { rows: rows.slice(0, limit), next: values === undefined ? null : writeCursor(hash, values) };
+    return { rows: rows.slice(0, limit), next: nextCursor(rows, limit, hash, order) };
   }
 
   private async fetch(
@@ -179,4 +177,18 @@ export class ReadModel<R> {
     });
     return `(${steps.join(' or ')})`;
   }
+}
+
+function nextCursor(
+  rows: readonly unknown[],
+  limit: number,
+  hash: string,
+  order: readonly (readonly [string, Direction])[],
+): string | null {
+  if (rows.length <= limit) return null;
+  const last = rows[limit - 1] as Readonly<Record<string, Json>>;
+  return writeCursor(
+    hash,
+    order.map(([name]) => last[name] ?? null),
+  );
 }
