@@ -15,18 +15,48 @@ export interface Tile {
 /** Reads the hashes of a tile as stored (width·32 bytes, at least those of the tree asked for). */
 export type TileReader = (level: number, index: number) => Promise<Uint8Array>;
 
-/** Reads tree nodes out of tiles; each tile is asked for once in the reader's life. */
+/** Tiles that a reader keeps; enough for a walk along a log, since its higher tiles are few. */
+const KEPT_TILES = 512;
+
+/** Reads tree nodes out of tiles; keeps the tiles read last, with the nodes inside them, for the next path. */
 export function nodesOfTiles(read: TileReader): NodeReader {
-  const kept = new Map<string, Promise<Uint8Array>>();
+  const kept = new Map<string, Promise<Uint8Array[][]>>();
   return async (level, index) => {
     const tileLevel = Math.floor(level / TILE_LEVELS);
-    const span = 2 ** (level % TILE_LEVELS);
-    const tileIndex = Math.floor((index * span) / TILE_WIDTH);
+    const inner = level % TILE_LEVELS;
+    const perTile = TILE_WIDTH / 2 ** inner;
+    const tileIndex = Math.floor(index / perTile);
     const key = `${tileLevel}/${tileIndex}`;
-    const tile = kept.get(key) ?? read(tileLevel, tileIndex);
+    const tile = kept.get(key) ?? read(tileLevel, tileIndex).then(levelsOf);
+    kept.delete(key);
     kept.set(key, tile);
-    return subtreeOf(await tile, (index * span) % TILE_WIDTH, span);
+    const [oldest] = kept.keys();
+    if (kept.size > KEPT_TILES && oldest !== undefined) kept.delete(oldest);
+    const node = (await tile)[inner]?.[index % perTile];
+    if (node === undefined) throw new RangeError('the tile is narrower than the tree');
+    return node;
   };
+}
+
+/** The complete subtrees inside a tile, level by level from its own hashes upwards. */
+function levelsOf(tile: Uint8Array): Uint8Array[][] {
+  const width = Math.floor(tile.length / HASH_BYTES);
+  let nodes = Array.from({ length: width }, (_, at) => tile.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES));
+  const levels = [nodes];
+  while (levels.length < TILE_LEVELS) {
+    nodes = pairsOf(nodes);
+    levels.push(nodes);
+  }
+  return levels;
+}
+
+function pairsOf(nodes: readonly Uint8Array[]): Uint8Array[] {
+  const pairs: Uint8Array[] = [];
+  for (let at = 0; at + 1 < nodes.length; at += 2) {
+    const [left, right] = [nodes[at], nodes[at + 1]];
+    if (left !== undefined && right !== undefined) pairs.push(nodeHash(left, right));
+  }
+  return pairs;
 }
 
 function subtreeOf(tile: Uint8Array, first: number, span: number): Uint8Array {
