@@ -55,12 +55,14 @@ export class Retrieval20261121000450 implements MigrationInterface {
      body bytea not null,
      primary key (version_no, ordinal))`,
     `create index chunk_id on retrieval.chunk (chunk_id)`,
-    // hits: one number a chunk: ordinal << 32 | occurrences << 16 | terms in the chunk.
+    // hits: one number a chunk: ordinal << 32 | occurrences << 16 | terms in the chunk. A block is 256 chunks, so that the
+    // hits fit into the index: a word's hits then lie together, where the table has them by document.
     `create table retrieval.posting (
      scope_no integer not null,
      term bigint not null,
      version_no bigint not null,
+     block integer not null,
      hits bigint[] not null,
-     primary key (scope_no, term, version_no))`,
+     primary key (scope_no, term, version_no, block) include (hits))`,
   ];
 }

@@ -191,4 +191,13 @@ describe('retrieval', () => {
     expect(found).toHaveLength(chunkText(text, { size: 400, overlap: 80 }).length);
     for (const { start, end, text: passage } of found) expect(text.slice(start, end)).toBe(passage);
   });
+
+  it('holds a document of many chunks that all have the same word', async () => {
+    const text = Array.from({ length: 1500 }, (_, at) => `turnip number ${at}`).join('\n\n');
+    await library.write('many', 'c', 'doc', text, { settings: { size: 20, overlap: 0 } });
+    await library.publish('many', 'c', 'doc');
+    const found = await find('many', 'turnip 1234', { k: 3 });
+    expect(found[0]?.text).toBe('turnip number 1234');
+    expect(await library.index.dropDocument('many', 'uid-doc')).toBe(1);
+  });
 });

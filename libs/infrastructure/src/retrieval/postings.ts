@@ -2,20 +2,31 @@ import type { Chunk } from '#domain/kernel/text/chunker.js';
 import { terms } from '#domain/kernel/text/tokenizer.js';
 import type { TermHasher } from './term-hasher.js';
 
-/** What BM25 needs of a version: per hashed term its hits, and the number of terms in all. */
-export interface Postings {
-  readonly total: number;
-  readonly hits: ReadonlyMap<bigint, readonly bigint[]>;
+/** The hits of one hashed term in 256 chunks that follow each other. */
+export interface Posting {
+  readonly term: bigint;
+  readonly block: number;
+  readonly hits: bigint[];
 }
 
-/** Counts the terms of each chunk's index text. */
+/** What BM25 needs of a version: its postings, its distinct terms, and the number of terms in all. */
+export interface Postings {
+  readonly total: number;
+  readonly terms: readonly bigint[];
+  readonly rows: readonly Posting[];
+}
+
+const blockBits = 8;
+
+/** Counts the terms of each chunk's index text; chunks in the order of their ordinals. */
 export function postingsOf(
   hasher: TermHasher,
   tenantId: string,
   chunks: readonly Pick<Chunk, 'ordinal'>[],
   texts: readonly string[],
 ): Postings {
-  const hits = new Map<bigint, bigint[]>();
+  const rows: Posting[] = [];
+  const open = new Map<bigint, Posting>();
   let total = 0;
   chunks.forEach(({ ordinal }, at) => {
     const words = terms(texts[at] ?? '');
@@ -24,12 +35,17 @@ export function postingsOf(
     for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
     for (const [word, count] of counts) {
       const term = hasher.hash(tenantId, word);
-      const list = hits.get(term) ?? [];
-      list.push(packHit(ordinal, count, words.length));
-      hits.set(term, list);
+      const block = ordinal >> blockBits;
+      let posting = open.get(term);
+      if (posting?.block !== block) {
+        posting = { term, block, hits: [] };
+        rows.push(posting);
+        open.set(term, posting);
+      }
+      posting.hits.push(packHit(ordinal, count, words.length));
     }
   });
-  return { total, hits };
+  return { total, terms: [...open.keys()], rows };
 }
 
 /** `ordinal << 32 | occurrences << 16 | terms of the chunk`, as the migration describes it. */

@@ -4,7 +4,7 @@ import type { Embedder } from '#infra/adapters/embedding/embedder.js';
 import type { Database } from '#infra/database/database.js';
 import { EmbeddingSpaces, vectorText, type EmbeddingSpace } from './embedding-space.js';
 import type { ChunkCipher, VersionRef } from './passage.js';
-import { postingsOf, type Postings } from './postings.js';
+import { postingsOf, type Posting, type Postings } from './postings.js';
 import type { TermHasher } from './term-hasher.js';
 
 export interface RetrievalIndexOptions {
@@ -80,7 +80,7 @@ export class RetrievalIndex {
         await this.insertChunks(version, versionNo, part(chunks), part(bodies));
         await this.insertVectors(space, scopeNo, versionNo, part(chunks), part(vectors));
       }
-      await this.insertPostings(scopeNo, versionNo, postings.hits);
+      await this.insertPostings(scopeNo, versionNo, postings.rows);
     });
     return { chunks: chunks.length, terms: postings.total };
   }
@@ -169,7 +169,7 @@ export class RetrievalIndex {
         space.spaceNo,
         chunkCount,
         postings.total,
-        [...postings.hits.keys()].map(String),
+        postings.terms.map(String),
       ],
     );
     if (row === undefined) throw new Error('An inserted version did not come back.');
@@ -212,11 +212,18 @@ export class RetrievalIndex {
     );
   }
 
-  private async insertPostings(scopeNo: number, versionNo: string, hits: Postings['hits']): Promise<void> {
+  private async insertPostings(scopeNo: number, versionNo: string, rows: readonly Posting[]): Promise<void> {
     await this.database.execute(
-      `insert into retrieval.posting (scope_no, term, version_no, hits)
-       select $1, p.term, $2, p.hits::bigint[] from unnest($3::bigint[], $4::text[]) p(term, hits)`,
-      [scopeNo, versionNo, [...hits.keys()].map(String), [...hits.values()].map((list) => `{${list.join(',')}}`)],
+      `insert into retrieval.posting (scope_no, term, version_no, block, hits)
+       select $1, p.term, $2, p.block, p.hits::bigint[]
+         from unnest($3::bigint[], $4::int[], $5::text[]) p(term, block, hits)`,
+      [
+        scopeNo,
+        versionNo,
+        rows.map(({ term }) => String(term)),
+        rows.map(({ block }) => block),
+        rows.map(({ hits }) => `{${hits.join(',')}}`),
+      ],
     );
   }
 }
