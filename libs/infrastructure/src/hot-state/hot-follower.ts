@@ -4,7 +4,7 @@ import { handledTypes, type AnyRow } from '#domain/kernel/projection.js';
 import type { Database } from '#infra/database/database.js';
 import type { Batch, EventLog, StoredEvent } from '#infra/event-log/event-log.js';
 import { GenerationStore } from '#infra/projections/generations.js';
-import { viewSqlOf } from '#infra/read-models/columns.js';
+import { ReadTable } from '#infra/projections/read-table.js';
 import type { HotRows } from './hot-rows.js';
 
 export interface HotStateOptions {
@@ -17,6 +17,9 @@ export interface HotStateOptions {
   readonly staleMs?: number;
   readonly onError?: (error: unknown, where: string) => void;
 }
+
+/** Rows that one statement of the snapshot reads. */
+const PAGE = 5_000;
 
 interface Waiter {
   readonly position: string;
@@ -100,14 +103,21 @@ export class HotFollower {
     this.moved(found.map(({ position }) => position).reduce((a, b) => (a < b ? a : b), found[0]?.position ?? ''));
   }
 
+  /** Not by the view: a swap in mid-snapshot would repoint it, and give rows that do not belong to the position. */
   private async snapshot({ projection }: HotRows): Promise<{ rows: AnyRow[]; position: string }> {
-    const { view, selected } = viewSqlOf(projection);
-    const [active] = await this.options.database.query<{ position: string }>(
-      `select position from projections.generations where table_name = $1 and version = $2 and state = 'active'`,
+    const { database } = this.options;
+    const [active] = await database.query<{ position: string; generation: number }>(
+      `select position, generation from projections.generations where table_name = $1 and version = $2 and state = 'active'`,
       [projection.table, projection.version],
     );
-    const rows = await this.options.database.query<AnyRow>(`select ${selected} from ${view} t`);
-    return { rows, position: active?.position ?? '' };
+    if (active === undefined) throw new Error(`${projection.table} version ${projection.version} has no active table`);
+    const table = new ReadTable(database, projection, active.generation);
+    const rows: AnyRow[] = [];
+    for (let page = await table.page(undefined, PAGE); page.length > 0; page = await table.page(rows.at(-1), PAGE)) {
+      rows.push(...page);
+      if (page.length < PAGE) break;
+    }
+    return { rows, position: active.position };
   }
 
   private async followForEver(): Promise<void> {
