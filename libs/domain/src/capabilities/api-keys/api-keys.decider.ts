@@ -48,6 +48,7 @@ export interface RotateApiKey {
 export type ApiKeyCommand = CreateApiKey | RevokeApiKey | RotateApiKey;
 
 export interface KeyState {
+  readonly keyHash: string;
   readonly role: Role;
   readonly name: string | null;
   readonly userId: string;
@@ -77,8 +78,8 @@ export const apiKeys = defineDecider<ApiKeyCommand, ApiKeyEvent, ApiKeysState>({
   evolve: (state, event) => {
     switch (event.type) {
       case 'ApiKeyCreated': {
-        const { keyId, role, name, userId, expiresAt } = event.data;
-        return { ...state, [keyId]: { role, name, userId, expiresAt, revoked: false } };
+        const { keyId, keyHash, role, name, userId, expiresAt } = event.data;
+        return { ...state, [keyId]: { keyHash, role, name, userId, expiresAt, revoked: false } };
       }
       case 'ApiKeyRevoked':
         return withRevoked(state, event.data.keyId);

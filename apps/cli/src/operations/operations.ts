@@ -1,0 +1,11 @@
+import { keysCreate, keysList, keysRevoke, keysRotate, personForget } from './keys.js';
+import type { Operation } from './operation.js';
+
+/** Every operation, by the name that the command line and the server share. */
+export const operations: Readonly<Record<string, Operation>> = {
+  'keys.create': keysCreate,
+  'keys.list': keysList,
+  'keys.revoke': keysRevoke,
+  'keys.rotate': keysRotate,
+  'persons.forget': personForget,
+};

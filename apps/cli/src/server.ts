@@ -1,0 +1,143 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { apiKeyRows } from '#domain/capabilities/api-keys/api-keys.projection.js';
+import { capabilities } from '#domain/capabilities/capabilities.js';
+import { documentRows } from '#domain/capabilities/documents/documents.projection.js';
+import { closeGracefully, createApi, listen } from '#api/api.module.js';
+import { AppModule } from '#api/app.module.js';
+import { ApiKeyAuthenticator } from '#api/capabilities/api-keys/api-keys.adapter.js';
+import { RunExecutor } from '#api/capabilities/runs/runs.handler.js';
+import type { Config } from '#infra/config/config.js';
+import { HotStates } from '#infra/hot-state/hot-state.js';
+import { openLedger, type Ledger } from '#infra/platform/ledger.js';
+import { Platform } from '#infra/platform/platform.js';
+import { ProjectionAdmin } from '#infra/projections/admin.js';
+import { ReaderHeartbeat } from '#infra/projections/readers.js';
+import { ProjectionWaiter } from '#infra/projections/waiter.js';
+import { createMetrics } from '#infra/telemetry/metrics.js';
+import type { Logger } from '#infra/telemetry/logger.js';
+import { Projector } from '#projector/projector.js';
+import { OperatorContext, OperatorController } from './operator.controller.js';
+
+export type Role = 'api' | 'projector';
+
+export interface ServerOptions {
+  readonly config: Config;
+  readonly roles: readonly Role[];
+  readonly logger: Logger;
+  readonly version: string;
+  readonly onStep?: (step: string) => Promise<void> | void;
+}
+
+/** A running process: its address when it has the api role. */
+export interface RunningServer {
+  readonly url: string | undefined;
+  readonly operatorToken: string;
+  readonly platform: Platform;
+  stop(): Promise<void>;
+}
+
+/** Starts the roles in one process, in the order in which they need each other. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { config, roles, logger } = options;
+  const onProblem = (error: unknown, where: string): void =>
+    logger.error({ err: error, where }, 'a background task failed');
+  const platform = await Platform.open({
+    config,
+    capabilities,
+    documentsView: `read.${documentRows.table}_v${documentRows.version}`,
+    log: { info: (message) => logger.info(message), warn: (message) => logger.warn(message) },
+    onProblem,
+    ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
+  });
+  const operatorToken = `nrgop_${randomBytes(32).toString('base64url')}`;
+  const stops: (() => Promise<unknown>)[] = [() => platform.close()];
+  const stop = async (): Promise<void> => {
+    for (const step of stops.splice(0).reverse()) {
+      await step().catch((error: unknown) => onProblem(error, 'stop'));
+    }
+  };
+  try {
+    let ledger: Ledger | undefined;
+    if (roles.includes('projector')) {
+      const projector = await Projector.open(platform);
+      await projector.start();
+      stops.push(() => projector.stop(config.http.SHUTDOWN_GRACE_MS));
+      ({ ledger } = projector);
+    }
+    ledger ??= await openLedger(config, platform.database, platform.log, (error) => onProblem(error, 'ledger'));
+    const url = roles.includes('api') ? await startApi(options, platform, ledger, operatorToken, stops) : undefined;
+    return { url, operatorToken, platform, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function startApi(
+  { config, logger, version }: ServerOptions,
+  platform: Platform,
+  ledger: Ledger,
+  operatorToken: string,
+  stops: (() => Promise<unknown>)[],
+): Promise<string> {
+  const { database, log, registry } = platform;
+  const projections = new ProjectionAdmin({ database, log, registry });
+  const heartbeat = new ReaderHeartbeat({ database, processId: platform.processId, versions: registry.projections });
+  await heartbeat.start();
+  stops.push(() => heartbeat.stop());
+  await readModelsReady(projections, logger);
+  const waiter = new ProjectionWaiter({ database, progress: platform.progress });
+  await waiter.start();
+  stops.push(() => waiter.stop());
+  const hot = new HotStates({ database, log, toRecorded: (stored) => registry.toRecorded(stored) });
+  const keys = hot.add(apiKeyRows, { indexBy: ['key_hash'] });
+  await hot.start();
+  stops.push(() => hot.stop());
+  const { AUTH_ENABLED: enabled, AUTH_DEV_BYPASS: devBypass } = config.auth;
+  const app = await createApi({
+    http: config.http,
+    metricsToken: config.telemetry.METRICS_TOKEN,
+    logger,
+    metrics: createMetrics(),
+    authenticator: new ApiKeyAuthenticator(keys, {
+      enabled,
+      devBypass,
+      header: config.auth.AUTH_API_KEY_HEADER.toLowerCase(),
+      operatorToken,
+      operatorTenantId: config.auth.OPERATOR_TENANT_ID,
+    }),
+    ...(config.idempotency.IDEMPOTENCY_ENABLED ? { idempotency: platform.idempotency } : {}),
+    readiness: [
+      { name: 'database', check: () => database.ping() },
+      { name: 'event_log', check: () => log.head().then(() => true) },
+      { name: 'shared_state', check: () => platform.shared.healthy() },
+    ],
+    imports: [AppModule.with({ platform, waiter, ledger }), operatorModule({ platform, projections, ledger })],
+    version,
+  });
+  stops.push(() => stopApi(app, config.http.SHUTDOWN_GRACE_MS));
+  return listen(app, config.http);
+}
+
+class OperatorModule {}
+
+function operatorModule(parts: OperatorContext['parts']) {
+  const provider = { provide: OperatorContext, useValue: new OperatorContext(parts) };
+  return { module: OperatorModule, controllers: [OperatorController], providers: [provider] };
+}
+
+async function stopApi(app: NestFastifyApplication, graceMs: number): Promise<void> {
+  const runs = app.get(RunExecutor, { strict: false }).stop(graceMs);
+  await closeGracefully(app, graceMs);
+  await runs;
+}
+
+/** A projector makes the tables; an api that starts with it, or before it, waits. */
+async function readModelsReady(projections: ProjectionAdmin, logger: Logger): Promise<void> {
+  for (let wait = 5; !(await projections.ready()); wait = Math.min(2_000, wait * 2)) {
+    if (wait > 500) logger.warn('waiting for a projector to bring the read models up to date');
+    await delay(wait);
+  }
+}
