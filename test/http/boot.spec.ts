@@ -3,7 +3,7 @@ import { Body, Controller, Get, Module } from '@nestjs/common';
 import { Endpoint } from '#api/http/endpoint.js';
 import { endpointTable, renderEndpointsPage } from '#api/http/openapi.js';
 
-import { start } from './fixture.js';
+import { BoxView, start } from './fixture.js';
 
 @Controller('open')
 class OpenController {
@@ -28,6 +28,20 @@ class ShapelessController {
 
 @Module({ controllers: [ShapelessController] })
 class ShapelessModule {}
+
+class LyingController {
+  // @ts-expect-error The handler returns something else than it declares.
+  @Endpoint('GET /', { does: 'Read a box', role: 'reader', returns: BoxView })
+  box(): { name: string } {
+    return { name: 'not a box' };
+  }
+}
+
+describe('an endpoint', () => {
+  it('does not compile when its handler returns something else than it declares', () => {
+    expect(new LyingController().box()).toEqual({ name: 'not a box' });
+  });
+});
 
 describe('the boot', () => {
   it('is refused when a route has no policy', async () => {

@@ -102,6 +102,7 @@ export class BoxesController {
   make(@Body() body: NewBox, @Caller() caller: CallerContext): Promise<BoxView> {
     ran.creations += 1;
     if (body.label === 'boom') throw new CatalogueError(boxErrors.full);
+    if (body.label === 'known') caller.setStatus(200);
     caller.setHeader('x-made', caller.facts.newId);
     return Promise.resolve({ id: caller.facts.newId, seen: { ...body } });
   }

@@ -116,9 +116,9 @@ export class CallerContext {
     return typeof value === 'string' ? value : value?.[0];
   }
 
-  /** Answers with another status than the endpoint's own 200, e.g. 202 when work was queued. */
+  /** Answers with another status of success than the endpoint declares, e.g. 200 instead of 202 when nothing was to do. */
   setStatus(status: number): void {
-    this.#reply.status(status);
+    this.#reply.code(status);
   }
 
   setHeader(name: string, value: string): void {

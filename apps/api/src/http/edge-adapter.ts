@@ -110,7 +110,6 @@ export class EdgeAdapter extends FastifyAdapter {
   override reply(response: FastifyReply, body: unknown, statusCode?: number): FastifyReply {
     if (isAnswered(response)) return response;
     const endpoint = endpointOf(response.request);
-    if (statusCode !== undefined && response.statusCode === 200) response.code(statusCode);
     if (endpoint === undefined || body instanceof StreamableFile || Buffer.isBuffer(body))
       return super.reply(response, body, statusCode);
     if (response.statusCode === 204) return this.#send(response, '');
