@@ -72,28 +72,29 @@ export class Client {
     method: string,
     path: string,
     body?: object,
-    headers: Record<string, string> = {},
+    more: Record<string, string> = {},
   ): Promise<Response> {
-    const { url, token, tenantId } = this.address;
-    const response = await fetch(new URL(path, url), {
-      method,
-      headers: {
-        authorization: `Bearer ${token}`,
-        ...(tenantId === undefined ? {} : { 'x-tenant-id': tenantId }),
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...headers,
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    if (response.ok) return response;
-    const { error } = (await response.json().catch(() => ({}))) as ErrorBody;
-    throw new ServerRefused(
-      error?.code ?? 'UNKNOWN',
-      error?.message ?? response.statusText,
-      response.status,
-      error?.details,
-    );
+    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+    const headers = { ...this.headers(body !== undefined), ...more };
+    const response = await fetch(new URL(path, this.address.url), { method, headers, ...sent });
+    if (!response.ok) throw await refusalOf(response);
+    return response;
   }
+
+  private headers(withBody: boolean): Record<string, string> {
+    const { token, tenantId } = this.address;
+    return {
+      authorization: `Bearer ${token}`,
+      ...(tenantId === undefined ? {} : { 'x-tenant-id': tenantId }),
+      ...(withBody ? { 'content-type': 'application/json' } : {}),
+    };
+  }
+}
+
+async function refusalOf(response: Response): Promise<ServerRefused> {
+  const { error } = (await response.json().catch(() => ({}))) as ErrorBody;
+  const { code = 'UNKNOWN', message = response.statusText, details } = error ?? {};
+  return new ServerRefused(code, message, response.status, details);
 }
 
 function parseFrame(text: string): SseEvent {

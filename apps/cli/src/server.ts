@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Module } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { apiKeyRows } from '#domain/capabilities/api-keys/api-keys.projection.js';
 import { capabilities } from '#domain/capabilities/capabilities.js';
@@ -121,6 +122,7 @@ async function startApi(
   return listen(app, config.http);
 }
 
+@Module({})
 class OperatorModule {}
 
 function operatorModule(parts: OperatorContext['parts']) {

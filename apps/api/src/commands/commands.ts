@@ -24,8 +24,9 @@ export class RunCommand extends Command<CommandOutcome<DomainEvent, unknown>> {
 export class RunCommandHandler implements ICommandHandler<RunCommand> {
   constructor(private readonly path: CommandPath) {}
 
-  execute({ decider, streamId, command, facts, context }: RunCommand): Promise<CommandOutcome<DomainEvent, unknown>> {
-    return this.path.run(decider, streamId, command, facts, context);
+  execute(run: RunCommand): Promise<CommandOutcome<DomainEvent, unknown>> {
+    const decider = run.decider as Decider<DomainCommand, DomainEvent, unknown>;
+    return this.path.run(decider, run.streamId, run.command, run.facts, run.context);
   }
 }
 

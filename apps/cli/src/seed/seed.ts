@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Client, ServerRefused } from '../client.js';
+import { type Client, ServerRefused } from '../client.js';
 import { demoCorpusId, demoDocuments } from './demo-documents.js';
 
 export interface SeedResult {

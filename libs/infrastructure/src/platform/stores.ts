@@ -44,7 +44,7 @@ export async function waitFor<T>(what: string, log: StartLog, open: () => Promis
 
 /** Opens everything that keeps state, migrated and ready. */
 export async function openStores(config: Config, log: StartLog): Promise<Stores> {
-  const { DATA_DIR: folder, DATABASE_URL: url, KEYS_DATABASE_URL: keysUrl, REDIS_URL: redisUrl } = config.data;
+  const { DATA_DIR: folder, DATABASE_URL: url, REDIS_URL: redisUrl } = config.data;
   const database = await waitFor('the database', log, () => openDatabase(config, url?.reveal(), folder));
   const migrated = await database.migrate();
   if (migrated > 0) log.info(`${migrated} migrations were run`);
@@ -54,18 +54,7 @@ export async function openStores(config: Config, log: StartLog): Promise<Stores>
   if (generated) {
     log.warn(`a master key was generated in ${file}: keep a copy elsewhere, without it no content can be read`);
   }
-  const keysDatabase =
-    keysUrl === undefined
-      ? undefined
-      : await waitFor('the key database', log, () => Database.open({ url: keysUrl.reveal() }, { poolSize: 4 }));
-  const keyHome = keysDatabase ?? (url === undefined ? undefined : database);
-  if (keysDatabase === undefined && url !== undefined) {
-    log.warn('KEYS_DATABASE_URL is not set: subject keys share the database, and its backups, with what they seal');
-  }
-  const keys =
-    keyHome === undefined
-      ? await openFileKeyStore(join(folder, 'keys'), masterKey)
-      : await openPostgresKeyStore(keyHome, masterKey);
+  const { keys, keysDatabase } = await openKeys(config, log, database, masterKey);
   const shared = redisUrl === undefined ? new MemorySharedState() : new RedisSharedState({ url: redisUrl.reveal() });
   return { database, keysDatabase, masterKey, keys, shared };
 }
@@ -74,4 +63,18 @@ function openDatabase(config: Config, url: string | undefined, folder: string): 
   if (url === undefined) return Database.open({ dataDir: join(folder, 'pg') });
   const { API_DB_POOL_SIZE: poolSize, API_DB_STATEMENT_TIMEOUT_MS: statementTimeoutMs } = config.data;
   return Database.open({ url }, { poolSize, statementTimeoutMs });
+}
+
+/** Subject keys have a database of their own, or a file of their own in embedded mode; without either they share the main one. */
+async function openKeys(config: Config, log: StartLog, database: Database, masterKey: MasterKey) {
+  const { DATA_DIR: folder, DATABASE_URL: url, KEYS_DATABASE_URL: keysUrl } = config.data;
+  if (keysUrl !== undefined) {
+    const open = (): Promise<Database> => Database.open({ url: keysUrl.reveal() }, { poolSize: 4 });
+    const keysDatabase = await waitFor('the key database', log, open);
+    return { keysDatabase, keys: await openPostgresKeyStore(keysDatabase, masterKey) };
+  }
+  if (url === undefined)
+    return { keysDatabase: undefined, keys: await openFileKeyStore(join(folder, 'keys'), masterKey) };
+  log.warn('KEYS_DATABASE_URL is not set: subject keys share the database, and its backups, with what they seal');
+  return { keysDatabase: undefined, keys: await openPostgresKeyStore(database, masterKey) };
 }

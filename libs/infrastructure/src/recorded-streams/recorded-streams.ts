@@ -1,19 +1,8 @@
-import { createHash } from 'node:crypto';
-import { EventEmitter, on } from 'node:events';
+import { EventEmitter } from 'node:events';
 import type { ContentStore } from '../content/content-store.js';
 import type { Database } from '../database/database.js';
-
-/** One stream of frames, e.g. of a run. `streamId` is a uuid. */
-export interface StreamKey {
-  readonly tenantId: string;
-  readonly streamId: string;
-}
-
-/** A frame as it was sent: `seq` counts from 1 without holes, `text` is its exact bytes as UTF-8. */
-export interface RecordedFrame {
-  readonly seq: number;
-  readonly text: string;
-}
+import { type News, Wake } from './stream-wake.js';
+import { type RecordedFrame, type StreamKey, StreamLost, StreamWriter } from './stream-writer.js';
 
 export interface StreamInfo {
   readonly lastSeq: number;
@@ -22,12 +11,6 @@ export interface StreamInfo {
   /** Milliseconds since the owner was last heard of. */
   readonly silentMs: number;
   readonly subjectId: string;
-}
-
-export interface StreamDigest {
-  readonly count: number;
-  /** Hex SHA-256 over the frames' bytes in order. */
-  readonly sha256: string;
 }
 
 const CHANNEL = 'recorded_streams';
@@ -40,18 +23,6 @@ interface Row {
   readonly owner: string;
   readonly silent_ms: number;
   readonly subject_id: string;
-}
-
-/** The owner's side: frames go to the store first, then to whoever follows. */
-export interface StreamWriter {
-  /** Numbers and queues a frame; resolves once it is durable. Frames that wait together are stored together. */
-  write(make: (seq: number) => string): Promise<void>;
-  /** Says that the owner lives. False when another process has ended the stream. */
-  beat(): Promise<boolean>;
-  /** The digest over all frames that were written so far. */
-  digest(): StreamDigest;
-  /** Marks the stream as complete; followers end after its last frame. */
-  end(): Promise<void>;
 }
 
 /** Records streams of frames, encrypted under their subject's key, and plays them back from any process. */
@@ -87,7 +58,7 @@ export class RecordedStreams {
     );
     return made === 0
       ? undefined
-      : new Writer(this.database, key, (frames, ended) => this.store(key, subject, frames, ended));
+      : new StreamWriter(this.database, key, (frames, ended) => this.store(key, subject, frames, ended));
   }
 
   /** Takes over a stream whose owner was silent for `silentMs`; undefined while it lives, when it ended, or is unknown. */
@@ -102,7 +73,7 @@ export class RecordedStreams {
     if (row === undefined) return undefined;
     const subject = { kind: row.subject_kind, id: row.subject_id };
     const earlier = await this.read(key, 0);
-    return new Writer(this.database, key, (frames, ended) => this.store(key, subject, frames, ended), earlier);
+    return new StreamWriter(this.database, key, (frames, ended) => this.store(key, subject, frames, ended), earlier);
   }
 
   async info(key: StreamKey): Promise<StreamInfo | undefined> {
@@ -150,20 +121,21 @@ export class RecordedStreams {
     let news: News | undefined;
     try {
       while (!signal.aborted) {
-        const fresh = news?.frames.filter((frame) => frame.seq > seq);
-        // What this process recorded itself comes by hand; anything else, and any hole, is read from the store.
-        const byHand = fresh !== undefined && (fresh.length === 0 || fresh[0]?.seq === seq + 1);
-        const info = byHand ? undefined : await this.info(key);
-        for (const frame of byHand ? fresh : await this.read(key, seq)) {
-          yield frame;
-          seq = frame.seq;
-        }
-        if (byHand ? news?.ended === true : info === undefined || (info.ended && seq >= info.lastSeq)) return;
+        const { frames, ended } = byHand(news, seq) ?? (await this.fromStore(key, seq));
+        yield* frames;
+        seq = frames.at(-1)?.seq ?? seq;
+        if (ended) return;
         news = await wake.next(POLL_MS);
       }
     } finally {
       wake.close();
     }
+  }
+
+  /** What the store has after `seq`; the end is read first, so that no frame can come after it. */
+  private async fromStore(key: StreamKey, seq: number): Promise<News> {
+    const info = await this.info(key);
+    return { frames: await this.read(key, seq), ended: info?.ended ?? true };
   }
 
   /** Removes streams that ended before `before`, with their frames; how many. */
@@ -225,111 +197,9 @@ export class RecordedStreams {
   }
 }
 
-/** Frames that this process has just recorded. */
-interface News {
-  readonly frames: readonly RecordedFrame[];
-  readonly ended: boolean;
-}
-
-/** Another process took the stream over, or ended it. */
-export class StreamLost extends Error {
-  constructor(streamId: string) {
-    super(`the stream ${streamId} has another owner now`);
-    this.name = 'StreamLost';
-  }
-}
-
-class Writer implements StreamWriter {
-  private readonly hash = createHash('sha256');
-  private seq = 0;
-  private stored = 0;
-  private waiting: RecordedFrame[] = [];
-  private flushing: Promise<void> | undefined;
-
-  constructor(
-    private readonly database: Database,
-    private readonly key: StreamKey,
-    private readonly store: (frames: readonly RecordedFrame[], ended: boolean) => Promise<void>,
-    earlier: readonly RecordedFrame[] = [],
-  ) {
-    for (const frame of earlier) this.take(frame);
-    this.stored = this.seq;
-  }
-
-  async write(make: (seq: number) => string): Promise<void> {
-    const frame = { seq: this.seq + 1, text: make(this.seq + 1) };
-    this.take(frame);
-    this.waiting.push(frame);
-    while (this.stored < frame.seq) await this.flush();
-  }
-
-  digest(): StreamDigest {
-    return { count: this.seq, sha256: this.hash.copy().digest('hex') };
-  }
-
-  async beat(): Promise<boolean> {
-    const mine = await this.database.execute(
-      `update streams.stream set beat_at = now() where tenant_id = $1 and stream_id = $2 and not ended`,
-      [this.key.tenantId, this.key.streamId],
-    );
-    return mine === 1;
-  }
-
-  async end(): Promise<void> {
-    while (this.stored < this.seq) await this.flush();
-    await this.store([], true);
-  }
-
-  private take(frame: RecordedFrame): void {
-    this.seq = frame.seq;
-    this.hash.update(frame.text);
-  }
-
-  private flush(): Promise<void> {
-    this.flushing ??= this.storeWaiting().finally(() => {
-      this.flushing = undefined;
-    });
-    return this.flushing;
-  }
-
-  private async storeWaiting(): Promise<void> {
-    const frames = this.waiting;
-    this.waiting = [];
-    if (frames.length === 0) return;
-    await this.store(frames, false);
-    this.stored = frames.at(-1)?.seq ?? this.stored;
-  }
-}
-
-function newsOf(result: IteratorResult<unknown>): { readonly news: News | undefined } {
-  return { news: result.done === true ? undefined : (result.value as readonly [News?])[0] };
-}
-
-/** Wakes a follower when frames were recorded, in this process or another; `next` also returns after `ms`. */
-class Wake {
-  private readonly abort = new AbortController();
-  private readonly wakes: AsyncIterator<unknown>;
-  private pending: Promise<{ readonly news: News | undefined }> | undefined;
-
-  constructor(emitter: EventEmitter, name: string, signal: AbortSignal) {
-    this.wakes = on(emitter, name, { signal: AbortSignal.any([signal, this.abort.signal]) });
-  }
-
-  /** The next news; undefined when another process has some, or after `ms`. */
-  async next(ms: number): Promise<News | undefined> {
-    const pending = (this.pending ??= this.wakes.next().then(newsOf, () => ({ news: undefined })));
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), ms);
-    });
-    const first = await Promise.race([pending, timeout]);
-    clearTimeout(timer);
-    // Only what is handed out is taken; news that come after the time is up wait for the next call.
-    if (first !== undefined) this.pending = undefined;
-    return first?.news;
-  }
-
-  close(): void {
-    this.abort.abort();
-  }
+/** Frames that this process recorded itself, unless there is a hole before them, which only the store can fill. */
+function byHand(news: News | undefined, seq: number): News | undefined {
+  const frames = news?.frames.filter((frame) => frame.seq > seq);
+  if (news === undefined || frames === undefined) return undefined;
+  return frames.length === 0 || frames[0]?.seq === seq + 1 ? { frames, ended: news.ended } : undefined;
 }

@@ -1,5 +1,5 @@
 import type { SharedState } from '#infra/shared-state/shared-state.js';
-import type { StreamKey } from '#infra/recorded-streams/recorded-streams.js';
+import type { StreamKey } from '#infra/recorded-streams/stream-writer.js';
 
 const MARK_MS = 2_000;
 const MARK_TTL_MS = 6_000;

@@ -8,10 +8,11 @@ import type { Answer } from '#infra/adapters/llm/answerer.js';
 import type { CommandContext, CommandPath } from '#infra/commands/command-path.js';
 import { derivedId, idFor } from '#infra/commands/ids.js';
 import type { ContentRef, ContentStore } from '#infra/content/content-store.js';
-import type { RecordedStreams, StreamKey, StreamWriter } from '#infra/recorded-streams/recorded-streams.js';
+import type { RecordedStreams } from '#infra/recorded-streams/recorded-streams.js';
+import type { StreamKey, StreamWriter } from '#infra/recorded-streams/stream-writer.js';
 import { heartbeatFrame, runFrame, type FrameContext } from './run-frames.contract.js';
 import { progressOf, runGraph, type RunInput, type RunWorld } from './run-graph.adapter.js';
-import { RunPresence } from './run-presence.handler.js';
+import type { RunPresence } from './run-presence.handler.js';
 
 export interface RunSettings {
   readonly heartbeatMs: number;

@@ -7,7 +7,8 @@ import type { CommandPath } from '#infra/commands/command-path.js';
 import { idFor } from '#infra/commands/ids.js';
 import type { ContentStore } from '#infra/content/content-store.js';
 import type { Database } from '#infra/database/database.js';
-import type { RecordedStreams, StreamKey } from '#infra/recorded-streams/recorded-streams.js';
+import type { RecordedStreams } from '#infra/recorded-streams/recorded-streams.js';
+import type { StreamKey } from '#infra/recorded-streams/stream-writer.js';
 import { OWNER_SILENT_MS, type RunAsked, type RunExecutor } from './runs.handler.js';
 import type { RunPresence } from './run-presence.handler.js';
 

@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto';
+import type { Database } from '../database/database.js';
+
+/** One stream of frames, e.g. of a run. `streamId` is a uuid. */
+export interface StreamKey {
+  readonly tenantId: string;
+  readonly streamId: string;
+}
+
+/** A frame as it was sent: `seq` counts from 1 without holes, `text` is its exact bytes as UTF-8. */
+export interface RecordedFrame {
+  readonly seq: number;
+  readonly text: string;
+}
+
+export interface StreamDigest {
+  readonly count: number;
+  /** Hex SHA-256 over the frames' bytes in order. */
+  readonly sha256: string;
+}
+
+/** Stores frames and, with `ended`, the end of their stream; rejects with StreamLost when another process owns it. */
+export type StoreFrames = (frames: readonly RecordedFrame[], ended: boolean) => Promise<void>;
+
+/** Another process took the stream over, or ended it. */
+export class StreamLost extends Error {
+  constructor(streamId: string) {
+    super(`the stream ${streamId} has another owner now`);
+    this.name = 'StreamLost';
+  }
+}
+
+/** The owner's side: frames go to the store first, then to whoever follows. */
+export class StreamWriter {
+  private readonly hash = createHash('sha256');
+  private seq = 0;
+  private stored = 0;
+  private waiting: RecordedFrame[] = [];
+  private flushing: Promise<void> | undefined;
+
+  constructor(
+    private readonly database: Database,
+    private readonly key: StreamKey,
+    private readonly store: StoreFrames,
+    earlier: readonly RecordedFrame[] = [],
+  ) {
+    for (const frame of earlier) this.take(frame);
+    this.stored = this.seq;
+  }
+
+  async write(make: (seq: number) => string): Promise<void> {
+    const frame = { seq: this.seq + 1, text: make(this.seq + 1) };
+    this.take(frame);
+    this.waiting.push(frame);
+    while (this.stored < frame.seq) await this.flush();
+  }
+
+  digest(): StreamDigest {
+    return { count: this.seq, sha256: this.hash.copy().digest('hex') };
+  }
+
+  async beat(): Promise<boolean> {
+    const mine = await this.database.execute(
+      `update streams.stream set beat_at = now() where tenant_id = $1 and stream_id = $2 and not ended`,
+      [this.key.tenantId, this.key.streamId],
+    );
+    return mine === 1;
+  }
+
+  async end(): Promise<void> {
+    while (this.stored < this.seq) await this.flush();
+    await this.store([], true);
+  }
+
+  private take(frame: RecordedFrame): void {
+    this.seq = frame.seq;
+    this.hash.update(frame.text);
+  }
+
+  private flush(): Promise<void> {
+    this.flushing ??= this.storeWaiting().finally(() => {
+      this.flushing = undefined;
+    });
+    return this.flushing;
+  }
+
+  private async storeWaiting(): Promise<void> {
+    const frames = this.waiting;
+    this.waiting = [];
+    if (frames.length === 0) return;
+    await this.store(frames, false);
+    this.stored = frames.at(-1)?.seq ?? this.stored;
+  }
+}
