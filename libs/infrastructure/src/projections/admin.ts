@@ -75,7 +75,7 @@ export class ProjectionAdmin {
     if (generation === undefined) throw new Error(`${table} has no earlier generation to go back to`);
     const projection = this.parts.registry.projection(table, options.version);
     await new Swapper(this.parts).serve(projection, generation);
-    return { table, version: projection.version as number, generation };
+    return { table, version: projection.version, generation };
   }
 
   /** Drops every generation of a version that is not served; gives their numbers. */
@@ -146,7 +146,7 @@ export class ProjectionAdmin {
 
   private generationsOf(table: string, version?: number): Promise<GenerationRow[]> {
     const projection = this.parts.registry.projection(table, version);
-    return this.parts.generations.of(table, projection.version as number);
+    return this.parts.generations.of(table, projection.version);
   }
 
   private async drop({ table_name, version, generation }: GenerationRow): Promise<void> {

@@ -199,11 +199,11 @@ async function* ahead(batches: AsyncIterable<Batch>): AsyncGenerator<Batch> {
   let next = iterator.next();
   try {
     for (;;) {
-      const { value, done } = await next;
-      if (done === true) return;
+      const result = await next;
+      if (result.done === true) return;
       next = iterator.next();
       next.catch(() => undefined);
-      yield value;
+      yield result.value;
     }
   } finally {
     next.catch(() => undefined);

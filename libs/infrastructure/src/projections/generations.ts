@@ -96,8 +96,8 @@ export class GenerationStore {
           set owner = $4, epoch = g.epoch + 1, expires_at = clock_timestamp() + $5 * interval '1 millisecond'
          from free w where ${sameRow} returning g.*`,
       [
-        projections.map((p) => p.table as string),
-        projections.map((p) => p.version as number),
+        projections.map((p) => p.table),
+        projections.map((p) => p.version),
         states,
         lease.owner,
         lease.ms,

@@ -57,26 +57,36 @@ export class ProjectionReader {
     let next = at < to ? this.page(at, limit) : undefined;
     try {
       while (next !== undefined) {
-        const page = await next;
+        const page: Page = await next;
         signal?.throwIfAborted();
         const from = at;
         at = page.scannedTo ?? at;
         next = page.atHead || at >= to ? undefined : this.page(at, limit);
-        next?.catch(() => undefined);
-        const stored = page.events.filter((event) => event.position <= to && this.wants(event.type));
-        this.sparse = stored.length * 8 < limit;
         // At the head everything up to `to` was looked at, also where the last events are of other types.
-        const events = this.known(stored, options.skipUnknown ?? false);
-        yield { stored, events, after: from, scannedTo: next === undefined ? to : at };
+        yield this.cut(page, limit, { after: from, scannedTo: next === undefined ? to : at }, options);
       }
     } finally {
       await next?.catch(() => undefined);
     }
   }
 
+  private cut(
+    page: Page,
+    limit: number,
+    range: Pick<ReadPage, 'after' | 'scannedTo'>,
+    options: Pick<ReadOptions, 'skipUnknown'>,
+  ): ReadPage {
+    const stored = page.events.filter((event) => event.position <= range.scannedTo && this.wants(event.type));
+    this.sparse = stored.length * 8 < limit;
+    return { stored, events: this.known(stored, options.skipUnknown ?? false), ...range };
+  }
+
   private page(after: string, limit: number): Promise<Page> {
     const filter = this.types === undefined || !this.sparse ? {} : { filter: { types: this.types } };
-    return this.log.readAll({ after: after === '' ? null : after, limit, ...filter });
+    const page = this.log.readAll({ after: after === '' ? null : after, limit, ...filter });
+    // Its failure is met where it is awaited; until then it must not count as unhandled.
+    page.catch(() => undefined);
+    return page;
   }
 
   private wants(type: string): boolean {

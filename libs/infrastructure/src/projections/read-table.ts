@@ -29,8 +29,8 @@ export class ReadTable {
     readonly generation: number,
   ) {
     this.columns = columnsOf(projection);
-    this.bare = bareName(projection.table as string, projection.version as number, generation);
-    this.physical = ReadTable.physicalName(projection.table as string, projection.version as number, generation);
+    this.bare = bareName(projection.table, projection.version, generation);
+    this.physical = ReadTable.physicalName(projection.table, projection.version, generation);
     this.selected = this.columns.map((column) => selectExpression(column)).join(', ');
     const names = this.columns.map(({ name }) => quoted(name));
     const values = this.columns.map(valueExpression).join(', ');
@@ -55,7 +55,7 @@ export class ReadTable {
   }
 
   async createIndexes(): Promise<void> {
-    const lists = this.projection.indexes as readonly (readonly string[])[];
+    const lists = this.projection.indexes;
     for (const [at, list] of lists.entries()) {
       const name = quoted(`${this.bare}_${at + 1}`);
       await this.database.query(
@@ -71,7 +71,7 @@ export class ReadTable {
   /** Points the version's view here. Same columns, same view identity: a reader in mid-query never fails. */
   async pointView(): Promise<void> {
     const names = this.columns.map(({ name }) => quoted(name)).join(', ');
-    const view = viewName(this.projection.table as string, this.projection.version as number);
+    const view = viewName(this.projection.table, this.projection.version);
     await this.database.query(`create or replace view ${view} as select ${names} from ${this.physical}`);
   }
 

@@ -236,6 +236,6 @@ export class Rebuild {
   }
 
   private get name(): [table: string, version: number] {
-    return [this.projection.table as string, this.projection.version as number];
+    return [this.projection.table, this.projection.version];
   }
 }

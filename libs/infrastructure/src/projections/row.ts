@@ -35,7 +35,7 @@ export function normaliseRow(columns: readonly Column[], row: Readonly<Record<st
 function normaliseValue(type: BaseColumn, value: Json): Json {
   if (type === 'timestamptz') return typeof value === 'string' && value.length === 24 ? value : toIso(value);
   if (type === 'bigint') return BigInt(value as string | number).toString();
-  if (type === 'uuid') return String(value).toLowerCase();
+  if (type === 'uuid' && typeof value === 'string') return value.toLowerCase();
   return value;
 }
 
@@ -71,7 +71,13 @@ export function rowKey(tenantId: string, id: string): string {
 
 /** Names the definition: a same-version rebuild of an equal definition must give equal rows. */
 export function definitionHash(projection: AnyProjection): string {
-  const { columns, form, indexes, key, on, onAny } = projection;
+  const { form, key } = projection;
+  const [columns, indexes, on, onAny]: unknown[] = [
+    projection.columns,
+    projection.indexes,
+    projection.on,
+    projection.onAny,
+  ];
   const handlers = Object.entries(on as Readonly<Record<string, unknown>>).map(([type, fold]) => [type, String(fold)]);
   const text = JSON.stringify([columns, form, indexes, String(key), handlers, String(onAny)]);
   return createHash('sha256').update(text).digest('hex');
