@@ -1,4 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import pg from 'pg';
 import { Database } from '#infra/database/database.js';
 import { migrations } from '#migrations/migrations.js';
@@ -31,11 +34,25 @@ async function openEmbedded(): Promise<TestDatabase> {
   return { database, url: undefined, drop: () => database.close() };
 }
 
+function migrationsHash(): string {
+  const hash = createHash('sha256');
+  for (const migration of migrations) hash.update(migration.toString());
+  return hash.digest('hex').slice(0, 12);
+}
+
+/** A dump of a migrated folder, made once per content of the migrations and kept among the temporary files. */
 async function makeEmbeddedTemplate(): Promise<Blob | undefined> {
+  const path = join(tmpdir(), `nexusrag-template-${migrationsHash()}.tar`);
+  const known = await readFile(path).catch(() => undefined);
+  if (known !== undefined) return new Blob([known]);
   const database = await Database.open({ memory: true });
   await database.migrate();
   const dump = await database.dump();
   await database.close();
+  if (dump === undefined) return undefined;
+  const draft = `${path}.${randomUUID()}`;
+  await writeFile(draft, Buffer.from(await dump.arrayBuffer()));
+  await rename(draft, path);
   return dump;
 }
 
@@ -57,9 +74,7 @@ async function onServer<T>(work: (client: pg.Client) => Promise<T>): Promise<T> 
 
 /** One migrated template for each content of the migrations, so that a fresh database costs a file copy. */
 async function templateName(): Promise<string> {
-  const hash = createHash('sha256');
-  for (const migration of migrations) hash.update(migration.toString());
-  const name = `nexusrag_template_${hash.digest('hex').slice(0, 12)}`;
+  const name = `nexusrag_template_${migrationsHash()}`;
   await onServer(async (client) => {
     await client.query(`select pg_advisory_lock(hashtext($1))`, [name]);
     const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [name]);

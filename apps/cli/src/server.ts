@@ -16,6 +16,7 @@ import { Platform } from '#infra/platform/platform.js';
 import { ProjectionAdmin } from '#infra/projections/admin.js';
 import { ReaderHeartbeat } from '#infra/projections/readers.js';
 import { ProjectionWaiter } from '#infra/projections/waiter.js';
+import { createTracing } from '#infra/telemetry/tracing.js';
 import { createMetrics } from '#infra/telemetry/metrics.js';
 import type { Logger } from '#infra/telemetry/logger.js';
 import { Projector } from '#projector/projector.js';
@@ -96,12 +97,16 @@ async function startApi(
   const keys = hot.add(apiKeyRows, { indexBy: ['key_hash'] });
   await hot.start();
   stops.push(() => hot.stop());
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_SERVICE_NAME: serviceName } = config.telemetry;
+  const tracing = createTracing({ endpoint, serviceName, logger });
+  if (tracing !== undefined) stops.push(() => tracing.close());
   const { AUTH_ENABLED: enabled, AUTH_DEV_BYPASS: devBypass } = config.auth;
   const app = await createApi({
     http: config.http,
     metricsToken: config.telemetry.METRICS_TOKEN,
     logger,
     metrics: createMetrics(),
+    ...(tracing === undefined ? {} : { tracing }),
     authenticator: new ApiKeyAuthenticator(keys, {
       enabled,
       devBypass,
