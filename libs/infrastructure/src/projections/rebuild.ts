@@ -53,6 +53,7 @@ const INSERT_ROWS = 5_000;
 /** One rebuild: a new generation beside the served one, filled, compared, and swapped in. */
 export class Rebuild {
   private events = 0;
+  private head = '';
   private readonly reader: ProjectionReader;
   private readonly swapper: Swapper;
   private readonly started = performance.now();
@@ -118,7 +119,7 @@ export class Rebuild {
   }
 
   private async fill(fed: Fed): Promise<void> {
-    const head = (await this.parts.log.head()) ?? '';
+    const head = await this.readHead();
     if (fed.position === '') {
       // What a crash left there has no checkpoint.
       await fed.table.truncate();
@@ -155,7 +156,7 @@ export class Rebuild {
 
   private async catchUp(fed: Fed): Promise<void> {
     for (let round = 0; round < 5; round += 1) {
-      const head = (await this.parts.log.head()) ?? '';
+      const head = await this.readHead();
       if (fed.position >= head) return;
       await this.inBatches(fed, head, 'catching-up');
     }
@@ -226,13 +227,18 @@ export class Rebuild {
     await this.parts.generations.renew([fed], this.parts.owner, this.parts.leaseMs).catch(() => undefined);
   }
 
+  private async readHead(): Promise<string> {
+    this.head = (await this.parts.log.head()) ?? '';
+    return this.head;
+  }
+
   private range(after: string, to: string) {
     const { signal, skipUnknown = false } = this.options;
     return { after, to, signal, skipUnknown };
   }
 
   private tell(phase: RebuildPhase, fed: Fed, position = fed.position): void {
-    this.options.onProgress?.({ phase, position, head: position });
+    this.options.onProgress?.({ phase, position, head: this.head });
   }
 
   private get name(): [table: string, version: number] {

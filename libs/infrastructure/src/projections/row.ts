@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { AnyProjection, AnyRow, BaseColumn } from '#domain/kernel/projection.js';
+import type { AnyProjection, AnyRow, BaseColumn, Projection } from '#domain/kernel/projection.js';
 import type { Json } from '#domain/kernel/schema.js';
 
 export interface Column {
@@ -71,13 +71,7 @@ export function rowKey(tenantId: string, id: string): string {
 
 /** Names the definition: a same-version rebuild of an equal definition must give equal rows. */
 export function definitionHash(projection: AnyProjection): string {
-  const { form, key } = projection;
-  const [columns, indexes, on, onAny]: unknown[] = [
-    projection.columns,
-    projection.indexes,
-    projection.on,
-    projection.onAny,
-  ];
+  const { columns, form, indexes, key, on, onAny } = projection as Readonly<Record<keyof Projection, unknown>>;
   const handlers = Object.entries(on as Readonly<Record<string, unknown>>).map(([type, fold]) => [type, String(fold)]);
   const text = JSON.stringify([columns, form, indexes, String(key), handlers, String(onAny)]);
   return createHash('sha256').update(text).digest('hex');
