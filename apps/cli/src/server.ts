@@ -9,6 +9,7 @@ import { closeGracefully, createApi, listen } from '#api/api.module.js';
 import { AppModule } from '#api/app.module.js';
 import { ApiKeyAuthenticator } from '#api/capabilities/api-keys/api-keys.adapter.js';
 import { RunExecutor } from '#api/capabilities/runs/runs.handler.js';
+import type { Answerer } from '#infra/adapters/llm/answerer.js';
 import type { Config } from '#infra/config/config.js';
 import { HotStates } from '#infra/hot-state/hot-state.js';
 import { openLedger, type Ledger } from '#infra/platform/ledger.js';
@@ -20,6 +21,7 @@ import { createTracing } from '#infra/telemetry/tracing.js';
 import { createMetrics } from '#infra/telemetry/metrics.js';
 import type { Logger } from '#infra/telemetry/logger.js';
 import { Projector } from '#projector/projector.js';
+import { replayForgotten } from './operations/persons.js';
 import { OperatorContext, OperatorController } from './operator.controller.js';
 
 export type Role = 'api' | 'projector';
@@ -30,6 +32,8 @@ export interface ServerOptions {
   readonly logger: Logger;
   readonly version: string;
   readonly onStep?: (step: string) => Promise<void> | void;
+  /** What answers questions in place of the configured answerer. */
+  readonly answerer?: Answerer;
 }
 
 /** A running process: its address when it has the api role. */
@@ -78,7 +82,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 async function startApi(
-  { config, logger, version }: ServerOptions,
+  { config, logger, version, answerer }: ServerOptions,
   platform: Platform,
   ledger: Ledger,
   operatorToken: string,
@@ -90,6 +94,7 @@ async function startApi(
   await heartbeat.start();
   stops.push(() => heartbeat.stop());
   await readModelsReady(projections, logger);
+  await replayForgotten(platform);
   const waiter = new ProjectionWaiter({ database, progress: platform.progress });
   await waiter.start();
   stops.push(() => waiter.stop());
@@ -120,7 +125,10 @@ async function startApi(
       { name: 'event_log', check: () => log.head().then(() => true) },
       { name: 'shared_state', check: () => platform.shared.healthy() },
     ],
-    imports: [AppModule.with({ platform, waiter, ledger }), operatorModule({ platform, projections, ledger })],
+    imports: [
+      AppModule.with({ platform, waiter, ledger, answerer }),
+      operatorModule({ platform, projections, ledger }),
+    ],
     version,
   });
   stops.push(() => stopApi(app, config.http.SHUTDOWN_GRACE_MS));

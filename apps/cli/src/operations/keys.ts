@@ -153,11 +153,3 @@ export const keysRotate: Operation = async function* ({ platform }, args) {
     api_key: secret,
   };
 };
-
-/** Forgets a person: their key is destroyed, so that no personal field of theirs can be read again, here or in a copy. */
-export const personForget: Operation = async function* ({ platform }, args) {
-  const tenantId = textArg(args, 'tenant');
-  const id = textArg(args, 'user_id');
-  const destroyed = await platform.keys.destroy({ tenantId, kind: 'person', id });
-  yield { tenant: tenantId, user_id: id, destroyed };
-};

@@ -1,4 +1,5 @@
-import { keysCreate, keysList, keysRevoke, keysRotate, personForget } from './keys.js';
+import { keysCreate, keysList, keysRevoke, keysRotate } from './keys.js';
+import { personForget } from './persons.js';
 import type { Operation } from './operation.js';
 
 /** Every operation, by the name that the command line and the server share. */

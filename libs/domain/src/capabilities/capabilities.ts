@@ -9,6 +9,9 @@ import { corpora, corpusErrors } from './corpora/corpora.decider.js';
 import { corpusEvents } from './corpora/corpora.events.js';
 import { corpusRows } from './corpora/corpora.projection.js';
 import { providerConfigErrors } from './corpora/provider-config.decider.js';
+import { dataSubjects } from './data-subjects/data-subjects.decider.js';
+import { dataSubjectEvents } from './data-subjects/data-subjects.events.js';
+import { forgottenSubjectRows } from './data-subjects/data-subjects.projection.js';
 import { documentErrors, documents } from './documents/documents.decider.js';
 import { documentEvents } from './documents/documents.events.js';
 import { ingestDocument, purgeDocument } from './documents/documents.handler.js';
@@ -42,6 +45,12 @@ const recorded: readonly Capability[] = [
     errors: { ...corpusErrors, ...providerConfigErrors },
     deciders: [corpora],
     projections: [corpusRows],
+  }),
+  defineCapability({
+    name: 'data-subjects',
+    events: dataSubjectEvents,
+    deciders: [dataSubjects],
+    projections: [forgottenSubjectRows],
   }),
   defineCapability({
     name: 'documents',
