@@ -1,5 +1,6 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
+import type { Answerer } from '#infra/adapters/llm/answerer.js';
 import { ExtractiveAnswerer } from '#infra/adapters/llm/extractive-answerer.js';
 import { CommandPath } from '#infra/commands/command-path.js';
 import type { Ledger } from '#infra/platform/ledger.js';
@@ -25,6 +26,8 @@ export interface AppDeps {
   readonly platform: Platform;
   readonly waiter: ProjectionWaiter;
   readonly ledger: Ledger;
+  /** The extractive one when absent. */
+  readonly answerer?: Answerer | undefined;
 }
 
 const controllers = [AuditController, CorporaController, DocumentsController, RunsController];
@@ -75,7 +78,7 @@ function queries({ platform, ledger }: AppDeps): Provider[] {
   ];
 }
 
-function runs({ platform }: AppDeps): Provider[] {
+function runs({ platform, answerer = new ExtractiveAnswerer() }: AppDeps): Provider[] {
   const { config, content, database, path, shared, streams } = platform;
   const presence = new RunPresence(shared);
   const executor = new RunExecutor({
@@ -84,7 +87,7 @@ function runs({ platform }: AppDeps): Provider[] {
     streams,
     presence,
     search: platform.search,
-    answerer: new ExtractiveAnswerer(),
+    answerer,
     history: ({ tenantId, sessionId }) => sessionHistory(database, content, tenantId, sessionId),
     settings: {
       heartbeatMs: config.run.RUN_SSE_HEARTBEAT_S * 1_000,

@@ -131,7 +131,9 @@ async function startApi(
     ],
     version,
   });
+  const rest = app.get(RunExecutor, { strict: false }).watchForAbandoned();
   stops.push(() => stopApi(app, config.http.SHUTDOWN_GRACE_MS));
+  stops.push(() => Promise.resolve(rest()));
   return listen(app, config.http);
 }
 
