@@ -1,6 +1,6 @@
 import type { Recorded } from '#domain/kernel/events.js';
 import type { Batch, EventLog, StoredEvent } from '#infra/event-log/event-log.js';
-import { backoff } from './backoff.js';
+import { backoff, breathe } from './backoff.js';
 import type { Fed } from './fed.js';
 import type { GenerationStore } from './generations.js';
 import type { CapabilityRegistry } from './registry.js';
@@ -101,6 +101,7 @@ export class Feeder {
       if (signal.aborted) return;
       this.position = scannedTo;
       this.sendStragglers();
+      await breathe();
     }
     if (caughtUp) await this.markReady([...this.pack]);
   }
@@ -161,6 +162,7 @@ export class Feeder {
         signal,
       );
       for (const fed of mine) if (!kept.includes(fed)) this.drop(fed);
+      await breathe();
       return page.atHead;
     } catch (error) {
       this.parts.onProblem(error);

@@ -1,6 +1,7 @@
 import type { Recorded } from '#domain/kernel/events.js';
 import { handledTypes, type AnyProjection } from '#domain/kernel/projection.js';
 import type { EventLog, Page, StoredEvent } from '#infra/event-log/event-log.js';
+import { breathe } from './backoff.js';
 import type { CapabilityRegistry } from './registry.js';
 
 /** An event that the projection would fold is of a type or version that this build does not know. */
@@ -58,6 +59,7 @@ export class ProjectionReader {
     try {
       while (next !== undefined) {
         const page: Page = await next;
+        await breathe();
         signal?.throwIfAborted();
         const from = at;
         at = page.scannedTo ?? at;

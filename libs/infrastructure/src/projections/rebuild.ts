@@ -1,7 +1,7 @@
 import type { AnyProjection } from '#domain/kernel/projection.js';
 import { foldInto, keyed, type Rows } from './batch.js';
 import { isTransient } from '#infra/database/database.js';
-import { backoff } from './backoff.js';
+import { backoff, breathe } from './backoff.js';
 import { Fed } from './fed.js';
 import { LeaseLost } from './generations.js';
 import { ProjectionReader } from './log-reader.js';
@@ -48,7 +48,7 @@ export interface RebuildParts extends SwapParts {
   readonly leaseMs: number;
 }
 
-const INSERT_ROWS = 5_000;
+const INSERT_ROWS = 2_000;
 
 /** One rebuild: a new generation beside the served one, filled, compared, and swapped in. */
 export class Rebuild {
@@ -142,6 +142,7 @@ export class Rebuild {
     const live = [...rows.values()].filter((row) => row !== undefined);
     for (let from = 0; from < live.length; from += INSERT_ROWS) {
       await this.fenced(fed, () => fed.table.upsert(live.slice(from, from + INSERT_ROWS)));
+      await breathe();
     }
     await this.parts.applier.apply([fed], [], { after: '', to: position });
   }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { AnyProjection, AnyRow } from '#domain/kernel/projection.js';
 import type { Database } from '#infra/database/database.js';
 import type { EventLog } from '#infra/event-log/event-log.js';
+import { breathe } from './backoff.js';
 import { foldInto, keyed, type Keyed, type Rows } from './batch.js';
 import type { GenerationStore } from './generations.js';
 import { ProjectionReader } from './log-reader.js';
@@ -105,6 +106,7 @@ async function digestRows(table: ReadTable): Promise<{ digests: Map<string, stri
   let after: RowId | undefined;
   for (;;) {
     const page: AnyRow[] = await table.page(after, PAGE_ROWS);
+    await breathe();
     for (const row of page) {
       const digest = rowDigest(normaliseRow(table.columns, row));
       digests.set(rowKey(row.tenant_id, row.id), digest);
