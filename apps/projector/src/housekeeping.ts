@@ -1,6 +1,9 @@
 import { defineJob, type AnyJob } from '#domain/kernel/job.js';
+import { ProjectionAdmin } from '#infra/projections/admin.js';
+import type { ProjectionStatus } from '#infra/projections/status.js';
 import type { Platform } from '#infra/platform/platform.js';
 
+const SWEPT_AFTER_MS = 2 * 3_600_000;
 const HOUR_MS = 3_600_000;
 const FRAMES_KEPT_MS = 24 * HOUR_MS;
 
@@ -34,5 +37,45 @@ export function housekeepingJobs(platform: Platform): readonly AnyJob[] {
         await platform.idempotency.purge();
       },
     }),
+    defineJob({
+      ...byTheClock,
+      name: 'house.sweep-content',
+      cron: '53 * * * *',
+      handle: async () => {
+        await sweepContent(platform, new Date(Date.now() - SWEPT_AFTER_MS));
+      },
+    }),
   ];
+}
+
+/**
+ * Removes contents stored before `before` that no event names, as of a command that died between the two; how many. Does
+ * nothing while a read model that names contents is behind: what it does not show yet may be named.
+ */
+export async function sweepContent(platform: Platform, before: Date): Promise<number> {
+  const { database, log, registry, content } = platform;
+  const naming = registry.capabilities.flatMap((capability) => capability.namesContent);
+  const status = await new ProjectionAdmin({ database, log, registry }).list();
+  const tables = new Set(naming.map(({ projection }) => String(projection.table)));
+  const behind = status.some((entry) => tables.has(entry.table) && isLate(entry));
+  if (behind) return 0;
+  const columns = [
+    ...naming.map(({ projection, column }) => ({ from: `read.${projection.table}_v${projection.version}`, column })),
+    { from: 'streams.batch', column: 'content_id' },
+  ];
+  const text = columns
+    .map(
+      ({ from, column }) =>
+        `select ${column}::text as id from ${from} where tenant_id = $1 and ${column}::text = any($2)`,
+    )
+    .join(' union all ');
+  return content.sweep(before, async (ids, tenantId) => {
+    const rows = await database.query<{ id: string }>(text, [tenantId, ids]);
+    return new Set(rows.map((row) => row.id));
+  });
+}
+
+/** Far from what the sweep looks at, by time: a little lag is no reason to wait. */
+function isLate(entry: ProjectionStatus): boolean {
+  return entry.secondsBehind * 1_000 > SWEPT_AFTER_MS / 2 || entry.quarantinedKeys > 0 || entry.state === 'failed';
 }

@@ -14,7 +14,7 @@ import { dataSubjectEvents } from './data-subjects/data-subjects.events.js';
 import { forgottenSubjectRows } from './data-subjects/data-subjects.projection.js';
 import { documentErrors, documents } from './documents/documents.decider.js';
 import { documentEvents } from './documents/documents.events.js';
-import { ingestDocument, purgeDocument } from './documents/documents.handler.js';
+import { ingestDocument, purgeDocument, sweepChunks } from './documents/documents.handler.js';
 import { documentRows } from './documents/documents.projection.js';
 import { documentReactions } from './documents/documents.reactions.js';
 import { runErrors, runs } from './runs/runs.decider.js';
@@ -59,7 +59,8 @@ const recorded: readonly Capability[] = [
     deciders: [documents],
     projections: [documentRows],
     reactions: [documentReactions],
-    jobs: [ingestDocument, purgeDocument],
+    jobs: [ingestDocument, purgeDocument, sweepChunks],
+    namesContent: [{ projection: documentRows, column: 'content_id' }],
   }),
   defineCapability({
     name: 'runs',
@@ -67,6 +68,10 @@ const recorded: readonly Capability[] = [
     errors: runErrors,
     deciders: [runs],
     projections: [runRows, sessionRows],
+    namesContent: [
+      { projection: runRows, column: 'message_content_id' },
+      { projection: runRows, column: 'answer_content_id' },
+    ],
   }),
 ];
 

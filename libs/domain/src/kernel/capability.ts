@@ -14,8 +14,10 @@ export interface Capability {
   readonly projections: readonly AnyProjection[];
   readonly reactions: readonly AnyReaction[];
   readonly jobs: readonly AnyJob[];
+  /** Read-model columns that name contents; what no such column names, and is old enough, is swept. */
+  readonly namesContent: readonly { readonly projection: AnyProjection; readonly column: string }[];
 }
 
 export function defineCapability(declared: Pick<Capability, 'name' | 'events'> & Partial<Capability>): Capability {
-  return { errors: {}, deciders: [], projections: [], reactions: [], jobs: [], ...declared };
+  return { errors: {}, deciders: [], projections: [], reactions: [], jobs: [], namesContent: [], ...declared };
 }

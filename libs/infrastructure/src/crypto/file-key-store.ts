@@ -92,8 +92,11 @@ class FileWrappedKeys implements WrappedKeys {
   }
 
   async record(destructions: readonly Destruction[]): Promise<void> {
-    await this.destructionFile.append(destructions.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
-    this.log.push(...destructions);
+    // The event log tells of the same destructions at every start.
+    const known = new Set(this.log.map((entry) => JSON.stringify(entry)));
+    const fresh = destructions.filter((entry) => !known.has(JSON.stringify(entry)));
+    await this.destructionFile.append(fresh.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
+    this.log.push(...fresh);
   }
 
   async erase(destructions: readonly Destruction[]): Promise<readonly string[]> {

@@ -50,6 +50,7 @@ function chunkPort(index: RetrievalIndex, embeddingSpace: string) {
       const written = await index.write(target, chunkText(text, settings), { context: openingOf(text), signal });
       return { chunkCount: written.chunks, embeddingSpace };
     },
+    sweep: (isCurrent: Parameters<RetrievalIndex['sweep']>[0]): Promise<number> => index.sweep(isCurrent),
     dropVersions: async (tenantId: string, documentId: string, keep: string | undefined): Promise<void> => {
       await index.dropVersions(tenantId, documentId, keep);
     },

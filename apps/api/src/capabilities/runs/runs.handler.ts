@@ -91,6 +91,16 @@ export class RunExecutor {
     }
   }
 
+  /** Looks for runs whose process died, also those that nobody watches, until the returned function is called. */
+  watchForAbandoned(everyMs = 30_000): () => void {
+    const look = async (): Promise<void> => {
+      for (const key of await this.deps.streams.abandoned(OWNER_SILENT_MS, 100)) await this.rescue(key);
+    };
+    const timer = setInterval(() => void look().catch((error: unknown) => this.deps.onError(error, 'rescue')), everyMs);
+    timer.unref();
+    return () => clearInterval(timer);
+  }
+
   /** Waits for the runs of this process, then cancels what is left. */
   async stop(graceMs: number): Promise<void> {
     const bound = new Promise((resolve) => setTimeout(resolve, graceMs).unref());

@@ -77,6 +77,8 @@ export interface PresentDocument {
   readonly documentId: string;
   readonly corpusId: string;
   readonly jobId: string;
+  /** The job whose chunks answer questions; null before the first. */
+  readonly indexVersion: string | null;
   readonly content: ContentRef;
   readonly chunking: Chunking;
   readonly reindex: boolean;
@@ -107,7 +109,8 @@ export const documents = defineDecider<DocumentCommand, DocumentEvent, DocumentS
   evolve: (state, event) => {
     if (event.type === 'DocumentSubmitted') {
       const { documentId, corpusId, jobId, content, chunking, labels } = event.data;
-      return { status: 'queued', documentId, corpusId, jobId, content, chunking, labels, reindex: false };
+      const indexVersion = state.status === 'absent' ? null : state.indexVersion;
+      return { status: 'queued', documentId, corpusId, jobId, indexVersion, content, chunking, labels, reindex: false };
     }
     return state.status === 'absent' ? state : evolvePresent(state, event);
   },
@@ -123,7 +126,7 @@ function evolvePresent(
     case 'DocumentProcessingStarted':
       return { ...state, status: 'processing' };
     case 'DocumentIndexed':
-      return { ...state, status: 'succeeded' };
+      return { ...state, status: 'succeeded', indexVersion: event.data.jobId };
     case 'DocumentFailed':
       return { ...state, status: 'failed' };
     case 'DocumentDeleted':

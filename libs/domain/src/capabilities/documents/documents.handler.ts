@@ -1,6 +1,7 @@
 import { defineJob, type JobAttempt } from '../../kernel/job.js';
-import { documents, type DocumentCommand, type PresentDocument } from './documents.decider.js';
-import type { DocumentPorts } from './documents.ports.js';
+import type { JsonObject } from '../../kernel/schema.js';
+import { documents, isInProgress, type DocumentCommand, type PresentDocument } from './documents.decider.js';
+import type { ChunkVersion, DocumentPorts } from './documents.ports.js';
 
 export type IngestData = { readonly tenantId: string; readonly documentId: string; readonly jobId: string };
 export type PurgeData = {
@@ -75,3 +76,22 @@ export const purgeDocument = defineJob<PurgeData, DocumentPorts>({
     await ports.keys.destroy({ tenantId: data.tenantId, kind: 'document', id: data.documentId });
   },
 });
+
+/** Removes chunks that answer no question and never will: of jobs that died for good. */
+export const sweepChunks = defineJob<JsonObject, DocumentPorts>({
+  name: 'documents.sweep-chunks',
+  retryLimit: 1,
+  retryDelaySeconds: 30,
+  timeoutSeconds: 3_600,
+  concurrency: 1,
+  cron: '41 * * * *',
+  handle: async (_attempt, ports) => {
+    await ports.chunks.sweep((versions) => Promise.all(versions.map((version) => isCurrent(version, ports))));
+  },
+});
+
+async function isCurrent({ tenantId, documentId, versionId }: ChunkVersion, ports: DocumentPorts): Promise<boolean> {
+  const state = await ports.commands.load(documents, tenantId, documentId);
+  if (state.status === 'absent') return false;
+  return state.indexVersion === versionId || (isInProgress(state) && state.jobId === versionId);
+}

@@ -14,12 +14,17 @@ export interface IndexedChunks {
   readonly embeddingSpace: string;
 }
 
+/** A stored version of a document's chunks. */
+export type ChunkVersion = Omit<ChunkTarget, 'corpusId'>;
+
 /** Where passages are found. What it writes answers no question before an event names its version. */
 export interface ChunkPort {
   /** Cuts, embeds and stores; chunks of an unfinished version are replaced, so a repeat is harmless. */
   index(target: ChunkTarget, text: string, chunking: Chunking, signal: AbortSignal): Promise<IndexedChunks>;
   /** Removes every version but the kept one. */
   dropVersions(tenantId: string, documentId: string, keepVersionId: string | undefined): Promise<void>;
+  /** Removes versions that are an hour old and that `isCurrent` does not claim; how many. */
+  sweep(isCurrent: (versions: readonly ChunkVersion[]) => Promise<readonly boolean[]>): Promise<number>;
 }
 
 /** What ingestion needs of the world. */
