@@ -1,0 +1,126 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createKey } from '#cli/operations/keys.js';
+import { startServer, type RunningServer } from '#cli/server.js';
+import { loadConfig } from '#infra/config/config.js';
+import type { Platform } from '#infra/platform/platform.js';
+import { createLogger } from '#infra/telemetry/logger.js';
+import { TestAnswerer } from './answerers.js';
+import { TestClient } from './client.js';
+import { openTestDatabase, testEngine, type TestDatabase } from './database.js';
+import { until } from './until.js';
+
+/** A tenant of its own with a key of each role. */
+export interface TestTenant {
+  readonly tenantId: string;
+  readonly admin: TestClient;
+  readonly editor: TestClient;
+  readonly reader: TestClient;
+}
+
+export interface TestServer {
+  readonly url: string;
+  readonly platform: Platform;
+  readonly answerer: TestAnswerer;
+  /** The lines of the server's log so far. */
+  readonly lines: readonly string[];
+  /** Calls as nobody. */
+  readonly anonymous: TestClient;
+  /** Calls as the operator of the machine, for one tenant. */
+  operator(tenantId: string): TestClient;
+  tenant(): Promise<TestTenant>;
+  stop(): Promise<void>;
+}
+
+let tenants = 0;
+
+/** A tenant that no other test has. */
+export async function newTenant(platform: Platform, url: string): Promise<TestTenant> {
+  tenants += 1;
+  const tenantId = `tenant_${tenants}_${randomBytes(4).toString('hex')}`;
+  const client = async (role: 'admin' | 'editor' | 'reader'): Promise<TestClient> => {
+    const { api_key } = await createKey(platform, { tenantId, role, name: role });
+    return new TestClient(url, api_key);
+  };
+  return { tenantId, admin: await client('admin'), editor: await client('editor'), reader: await client('reader') };
+}
+
+async function engineEnv(): Promise<{ env: Record<string, string>; database: TestDatabase | undefined }> {
+  if (testEngine === 'pglite') return { env: {}, database: undefined };
+  const database = await openTestDatabase();
+  const redis = process.env['TEST_REDIS_URL'] ?? 'redis://127.0.0.1:6379';
+  return { env: { DATABASE_URL: database.url ?? '', REDIS_URL: redis }, database };
+}
+
+/** A whole server of both roles in this process, on a fresh database of this run's engine. */
+export async function openTestServer(env: Readonly<Record<string, string>> = {}): Promise<TestServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'nexusrag-server-'));
+  const engine = await engineEnv();
+  const lines: string[] = [];
+  const settings = { PORT: '0', DATA_DIR: folder, SHUTDOWN_GRACE_MS: '200', ...engine.env, ...env };
+  const config = loadConfig({ env: settings, readFile: () => undefined });
+  const answerer = new TestAnswerer();
+  const logger = createLogger({ level: 'info', destination: { write: (line) => lines.push(line) } });
+  const options = { config, roles: ['api', 'projector'], logger, version: '0.0.0-test', answerer } as const;
+  const running: RunningServer = await startServer(options);
+  const { platform, operatorToken, url = '' } = running;
+  return {
+    url,
+    platform,
+    answerer,
+    lines,
+    anonymous: new TestClient(url, undefined),
+    operator: (tenantId) => new OperatorClient(url, operatorToken, tenantId),
+    tenant: () => newTenant(platform, url),
+    stop: async () => {
+      await running.stop();
+      await engine.database?.drop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+class OperatorClient extends TestClient {
+  constructor(
+    url: string,
+    token: string,
+    private readonly tenantId: string,
+  ) {
+    super(url, token);
+  }
+
+  override call(...[method, path, body, headers]: Parameters<TestClient['call']>) {
+    return super.call(method, path, body, { 'x-tenant-id': this.tenantId, ...headers });
+  }
+}
+
+/** Creates a corpus, and gives its id. */
+export async function aCorpus({ editor }: Pick<TestTenant, 'editor'>, id = 'c1'): Promise<string> {
+  const created = await editor.post('/v1/corpora', { id, name: id });
+  if (created.status !== 201) throw new Error(`the corpus was refused: ${created.text}`);
+  return id;
+}
+
+/** Waits until a document's ingestion has ended, and gives the document. */
+export async function ingested(client: TestClient, documentId: string): Promise<Record<string, unknown>> {
+  let document: Record<string, unknown> = {};
+  await until(`the document ${documentId} is ingested`, async () => {
+    const { data, status } = await client.get(`/v1/documents/${encodeURIComponent(documentId)}`);
+    if (status !== 200) return false;
+    document = data as Record<string, unknown>;
+    return document['status'] === 'succeeded' || document['status'] === 'failed';
+  });
+  return document;
+}
+
+/** Ingests a text, waits for it, and gives the document's id. */
+export async function aDocument(tenant: TestTenant, text: string, more: object = {}): Promise<string> {
+  const accepted = await tenant.editor.post('/v1/documents/text', { corpus_id: 'c1', text, ...more });
+  if (accepted.status !== 202) throw new Error(`the document was refused: ${accepted.text}`);
+  const { document_id: id } = accepted.data as { document_id: string };
+  const document = await ingested(tenant.reader, id);
+  if (document['status'] !== 'succeeded') throw new Error(`the document failed: ${JSON.stringify(document)}`);
+  return id;
+}
