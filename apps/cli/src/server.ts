@@ -7,7 +7,7 @@ import { capabilities } from '#domain/capabilities/capabilities.js';
 import { documentRows } from '#domain/capabilities/documents/documents.projection.js';
 import { closeGracefully, createApi, listen } from '#api/api.module.js';
 import { AppModule } from '#api/app.module.js';
-import { ApiKeyAuthenticator } from '#api/capabilities/api-keys/api-keys.adapter.js';
+import { ApiKeyAuthenticator, type AuthSettings } from '#api/capabilities/api-keys/api-keys.adapter.js';
 import { RunExecutor } from '#api/capabilities/runs/runs.handler.js';
 import type { Answerer } from '#infra/adapters/llm/answerer.js';
 import type { Config } from '#infra/config/config.js';
@@ -81,16 +81,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
-async function startApi(
-  { config, logger, version, answerer }: ServerOptions,
-  platform: Platform,
-  ledger: Ledger,
-  operatorToken: string,
-  stops: (() => Promise<unknown>)[],
-): Promise<string> {
-  const { database, log, registry } = platform;
+type Stops = (() => Promise<unknown>)[];
+
+/** What an api process follows: read models that are up to date, and policy in memory. */
+async function follow({ logger }: ServerOptions, platform: Platform, stops: Stops) {
+  const { database, log, registry, processId } = platform;
   const projections = new ProjectionAdmin({ database, log, registry });
-  const heartbeat = new ReaderHeartbeat({ database, processId: platform.processId, versions: registry.projections });
+  const heartbeat = new ReaderHeartbeat({ database, processId, versions: registry.projections });
   await heartbeat.start();
   stops.push(() => heartbeat.stop());
   await readModelsReady(projections, logger);
@@ -102,27 +99,42 @@ async function startApi(
   const keys = hot.add(apiKeyRows, { indexBy: ['key_hash'] });
   await hot.start();
   stops.push(() => hot.stop());
+  return { projections, waiter, keys };
+}
+
+function authOf({ auth }: Config, operatorToken: string): AuthSettings {
+  return {
+    enabled: auth.AUTH_ENABLED,
+    devBypass: auth.AUTH_DEV_BYPASS,
+    header: auth.AUTH_API_KEY_HEADER.toLowerCase(),
+    operatorToken,
+    operatorTenantId: auth.OPERATOR_TENANT_ID,
+  };
+}
+
+async function startApi(
+  options: ServerOptions,
+  platform: Platform,
+  ledger: Ledger,
+  operatorToken: string,
+  stops: Stops,
+): Promise<string> {
+  const { config, logger, version, answerer } = options;
+  const { projections, waiter, keys } = await follow(options, platform, stops);
   const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_SERVICE_NAME: serviceName } = config.telemetry;
   const tracing = createTracing({ endpoint, serviceName, logger });
   if (tracing !== undefined) stops.push(() => tracing.close());
-  const { AUTH_ENABLED: enabled, AUTH_DEV_BYPASS: devBypass } = config.auth;
   const app = await createApi({
     http: config.http,
     metricsToken: config.telemetry.METRICS_TOKEN,
     logger,
     metrics: createMetrics(),
     ...(tracing === undefined ? {} : { tracing }),
-    authenticator: new ApiKeyAuthenticator(keys, {
-      enabled,
-      devBypass,
-      header: config.auth.AUTH_API_KEY_HEADER.toLowerCase(),
-      operatorToken,
-      operatorTenantId: config.auth.OPERATOR_TENANT_ID,
-    }),
+    authenticator: new ApiKeyAuthenticator(keys, authOf(config, operatorToken)),
     ...(config.idempotency.IDEMPOTENCY_ENABLED ? { idempotency: platform.idempotency } : {}),
     readiness: [
-      { name: 'database', check: () => database.ping() },
-      { name: 'event_log', check: () => log.head().then(() => true) },
+      { name: 'database', check: () => platform.database.ping() },
+      { name: 'event_log', check: () => platform.log.head().then(() => true) },
       { name: 'shared_state', check: () => platform.shared.healthy() },
     ],
     imports: [

@@ -56,7 +56,7 @@ export async function sweepContent(platform: Platform, before: Date): Promise<nu
   const { database, log, registry, content } = platform;
   const naming = registry.capabilities.flatMap((capability) => capability.namesContent);
   const status = await new ProjectionAdmin({ database, log, registry }).list();
-  const tables = new Set(naming.map(({ projection }) => String(projection.table)));
+  const tables = new Set(naming.map(({ projection }) => projection.table));
   const behind = status.some((entry) => tables.has(entry.table) && isLate(entry));
   if (behind) return 0;
   const columns = [

@@ -1,4 +1,5 @@
 import type { AnyDecider, DomainCommand } from '#domain/kernel/decider.js';
+import { CatalogueError } from '#domain/kernel/errors.js';
 import type { AnyJob } from '#domain/kernel/job.js';
 import { commandJob } from '#infra/jobs/command-job.js';
 import { JobQueue } from '#infra/jobs/job-queue.js';
@@ -83,7 +84,11 @@ export function jobsOf(platform: Platform): readonly AnyJob[] {
   ): Promise<void> => {
     const decider = deciders.get(effect.category);
     if (decider === undefined) throw new Error(`no decider has the category ${effect.category}`);
-    await commands.run(decider, effect.tenantId, effect.streamId, effect.command, jobId);
+    await commands.run(decider, effect.tenantId, effect.streamId, effect.command, jobId).catch((error: unknown) => {
+      // A refusal is the answer of the domain: to ask again would change nothing.
+      if (!(error instanceof CatalogueError) || error.row.kind === 'unavailable') throw error;
+      platform.options.onProblem(error, `command ${effect.category}`);
+    });
   };
   return [...tuned, ...housekeepingJobs(platform), commandJob(run)];
 }
