@@ -12,16 +12,19 @@ export class LossyProxy {
     readonly url: string,
   ) {}
 
-  static async before(target: string): Promise<LossyProxy> {
+  /** Listens on `at`, by default on any free port. */
+  static async before(target: string, at = 0): Promise<LossyProxy> {
     const { hostname, port } = new URL(target);
-    const server = createServer();
-    server.listen(0, '127.0.0.1');
+    const server = createServer({ noDelay: true });
+    server.listen(at, '127.0.0.1');
     await once(server, 'listening');
     const address = server.address();
     const url = new URL(target);
     url.port = String(typeof address === 'object' ? address?.port : '');
     const proxy = new LossyProxy(server, url.href);
-    server.on('connection', (client) => proxy.join(client, connect(Number(port), hostname)));
+    server.on('connection', (client) =>
+      proxy.join(client, connect({ port: Number(port), host: hostname, noDelay: true })),
+    );
     return proxy;
   }
 
