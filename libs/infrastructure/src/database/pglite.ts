@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { PGlite } from '@electric-sql/pglite';
@@ -43,5 +43,6 @@ async function prepareFolder(folder: string): Promise<void> {
   if (existsSync(join(folder, 'PG_VERSION'))) return;
   await mkdir(folder, { recursive: true });
   const cwd = fileURLToPath(new URL('.', import.meta.url));
-  await promisify(execFile)(process.execPath, ['--input-type=module', '-e', initScript, folder], { cwd });
+  const script = ['--input-type=module', '-e', initScript, resolve(folder)];
+  await promisify(execFile)(process.execPath, script, { cwd });
 }
