@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { API_KEYS_STREAM_ID, apiKeys } from '#domain/capabilities/api-keys/api-keys.decider.js';
 import { hashOfKey } from '#api/capabilities/api-keys/api-key-secret.adapter.js';
-import { replaceFile } from '#infra/crypto/durable-file.js';
+import { replaceFile } from '#infra/files/durable-file.js';
 import type { Platform } from '#infra/platform/platform.js';
 import { createKey } from './operations/keys.js';
 

@@ -9,8 +9,8 @@ const KEY_ID_BYTES = 16;
 export class DocumentChunkCipher implements ChunkCipher {
   constructor(private readonly keys: KeyStore) {}
 
-  async encrypt(tenantId: string, documentId: string, bytes: Uint8Array): Promise<Uint8Array> {
-    const { id, key } = await this.keys.keyFor({ tenantId, kind: 'document', id: documentId });
+  async encrypt(tenantId: string, documentId: string, bytes: Uint8Array, subjectId = documentId): Promise<Uint8Array> {
+    const { id, key } = await this.keys.keyFor({ tenantId, kind: 'document', id: subjectId });
     return Buffer.concat([parse(id), encrypt(key, bytes, contextOf('chunk', tenantId, documentId, id))]);
   }
 

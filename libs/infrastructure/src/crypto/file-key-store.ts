@@ -1,8 +1,8 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Destruction, Subject } from '#infra/content/content-store.js';
 import { AppendFile } from './append-file.js';
-import { replaceFile, syncFolder } from './durable-file.js';
+import { readIfThere, replaceSecretFile, syncFolder } from '#infra/files/durable-file.js';
 import { WrappingKeyStore, type KeyStoreOptions } from './key-store.js';
 import type { MasterKey } from './master-key.js';
 import { covers, masterKeyCheck, subjectKey, verifyMasterKey } from './wrapped-keys.js';
@@ -53,10 +53,10 @@ class FileWrappedKeys implements WrappedKeys {
     // Lines that a destruction blanked, and a torn last one, are left out of the new file.
     const living = keyLines.filter((line) => line.trim() !== '');
     const text = [JSON.stringify({ format: 'nexusrag.keys.v1', check }), ...living].map((line) => `${line}\n`).join('');
-    await replaceFile(path, Buffer.from(text));
+    await replaceSecretFile(path, Buffer.from(text));
     const destroyed = completeLines(await readIfThere(join(folder, 'destructions.jsonl')));
     const destructionPath = join(folder, 'destructions.jsonl');
-    await replaceFile(destructionPath, Buffer.from(destroyed.map((line) => `${line}\n`).join('')));
+    await replaceSecretFile(destructionPath, Buffer.from(destroyed.map((line) => `${line}\n`).join('')));
     const store = new FileWrappedKeys(await AppendFile.open(path), await AppendFile.open(destructionPath));
     await syncFolder(folder);
     store.load(text, destroyed);
@@ -165,15 +165,6 @@ function toLine(key: WrappedKey): string {
   return `${JSON.stringify(line)}\n`;
 }
 
-function completeLines(bytes: Buffer): string[] {
-  return bytes.toString('utf8').split('\n').slice(0, -1);
-}
-
-async function readIfThere(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0);
-    throw error;
-  }
+function completeLines(bytes: Buffer | undefined): string[] {
+  return (bytes?.toString('utf8') ?? '').split('\n').slice(0, -1);
 }

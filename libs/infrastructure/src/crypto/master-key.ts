@@ -1,10 +1,9 @@
 import { hkdfSync, randomBytes } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { inspect } from 'node:util';
 import type { Secret } from '#infra/config/secret.js';
 import { decrypt, encrypt } from './aes.js';
-import { createFile } from './durable-file.js';
+import { createFile, readIfThere } from '#infra/files/durable-file.js';
 
 const keyBytes = 32;
 
@@ -76,18 +75,8 @@ export async function resolveMasterKey(
     return { masterKey: parseMasterKey(source.value.reveal(), 'the master key'), generated: false };
   }
   if (source.file === undefined) throw new MasterKeyInvalid('the master key, which is not set,');
-  await mkdir(dirname(source.file), { recursive: true, mode: 0o700 });
   const known = await readIfThere(source.file);
-  if (known !== undefined) return { masterKey: parseMasterKey(known, source.file), generated: false };
+  if (known !== undefined) return { masterKey: parseMasterKey(known.toString('utf8'), source.file), generated: false };
   const generated = await createFile(source.file, Buffer.from(`${randomBytes(keyBytes).toString('base64')}\n`));
   return { masterKey: parseMasterKey(await readFile(source.file, 'utf8'), source.file), generated };
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

@@ -1,8 +1,6 @@
-import { randomUUID } from 'node:crypto';
-import { rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { LogId } from '#infra/event-log/event-log.js';
-import { readIfThere, syncFolder, writeDurably } from './signing-key.js';
+import { readIfThere, replaceFile } from '#infra/files/durable-file.js';
 
 /** The last head that was signed, and how often a break of history was acknowledged before it (timeline 1: never). */
 export interface SignedHead {
@@ -30,7 +28,7 @@ export class FileHeadStore implements HeadStore {
 
   async load(log: LogId): Promise<SignedHead | undefined> {
     const text = await readIfThere(this.pathOf(log));
-    return text === undefined ? undefined : parseHead(text);
+    return text === undefined ? undefined : parseHead(text.toString('utf8'));
   }
 
   async save(log: LogId, head: SignedHead): Promise<void> {
@@ -41,15 +39,8 @@ export class FileHeadStore implements HeadStore {
     await this.write(join(this.folder, `${log}.t${head.timeline}.abandoned`), head);
   }
 
-  private async write(path: string, head: SignedHead): Promise<void> {
-    const draft = `${path}.${randomUUID()}`;
-    try {
-      await writeDurably(draft, `timeline ${head.timeline}\n${head.note}`);
-      await rename(draft, path);
-      await syncFolder(dirname(path));
-    } finally {
-      await rm(draft, { force: true });
-    }
+  private write(path: string, head: SignedHead): Promise<void> {
+    return replaceFile(path, Buffer.from(`timeline ${head.timeline}\n${head.note}`));
   }
 
   private pathOf(log: LogId): string {

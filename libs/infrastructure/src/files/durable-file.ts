@@ -1,6 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { link, open, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
+
+/** The bytes of a small file; undefined when there is none. */
+export async function readIfThere(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
 
 /** Makes a created, renamed or removed name in the folder survive a crash. */
 export async function syncFolder(folder: string): Promise<void> {
@@ -13,6 +23,7 @@ export async function syncFolder(folder: string): Promise<void> {
 }
 
 async function writeBeside(path: string, bytes: Uint8Array): Promise<string> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const beside = `${path}.${randomUUID()}.new`;
   const handle = await open(beside, 'wx', 0o600);
   try {
@@ -24,11 +35,14 @@ async function writeBeside(path: string, bytes: Uint8Array): Promise<string> {
   return beside;
 }
 
-/**
- * Replaces the file as a whole, mode 600: after a crash it holds the old bytes or the new ones. The old bytes are then
- * overwritten, because a secret in unlinked blocks could no longer be erased.
- */
+/** Replaces the file as a whole, mode 600; makes its folder. After a crash it holds the old bytes or the new ones. */
 export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
+  await rename(await writeBeside(path, bytes), path);
+  await syncFolder(dirname(path));
+}
+
+/** As `replaceFile`, and overwrites the old bytes, because a secret in unlinked blocks could no longer be erased. */
+export async function replaceSecretFile(path: string, bytes: Uint8Array): Promise<void> {
   const beside = await writeBeside(path, bytes);
   const old = await open(path, 'r+').catch(() => undefined);
   try {
@@ -47,7 +61,7 @@ async function scrub(handle: FileHandle): Promise<void> {
   await handle.datasync();
 }
 
-/** Creates the file as a whole, mode 600; false when it was there already. */
+/** Creates the file as a whole, mode 600, with its folder; false when it was there already. */
 export async function createFile(path: string, bytes: Uint8Array): Promise<boolean> {
   const beside = await writeBeside(path, bytes);
   try {
