@@ -77,6 +77,7 @@ async function send(call: ReadCall, response: streams.ReadResp): Promise<boolean
 
 /** One subscription to everything: what is stored after its start, and then what comes. */
 export class LiveSubscription {
+  delivered = 0;
   private next: number;
   private running = false;
   private again = false;
@@ -142,6 +143,7 @@ export class LiveSubscription {
       await send(this.call, checkpointResponse(0n));
     }
     if (!this.passes(record)) return true;
+    this.delivered += 1;
     if (this.faults.readPauseMs > 0) await delay(this.faults.readPauseMs);
     if (this.faults.duplicates) await send(this.call, eventResponse(record));
     return send(this.call, eventResponse(record));

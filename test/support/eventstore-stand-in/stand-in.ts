@@ -47,18 +47,19 @@ export class EventStoreStandIn {
   private readonly subscriptions = new Set<LiveSubscription>();
   private readonly server = new Server({ 'grpc.max_receive_message_length': 17 * 1024 * 1024 });
 
+  private front: LossyProxy | undefined;
+
   private constructor(
     /** The records, which several nodes of a cluster may share. */
     readonly records: Records,
-    private readonly given: LossyProxy | undefined,
   ) {}
 
   /** Listens on a port of 127.0.0.1; any free one by default. */
   static async start(options: { records?: Records; port?: number } = {}): Promise<EventStoreStandIn> {
-    const standIn = new EventStoreStandIn(options.records ?? new Records(), undefined);
+    const standIn = new EventStoreStandIn(options.records ?? new Records());
     const port = await standIn.listen();
-    const proxy = await LossyProxy.before(`http://127.0.0.1:${port}`, options.port);
-    return Object.assign(standIn, { given: proxy });
+    standIn.front = await LossyProxy.before(`http://127.0.0.1:${port}`, options.port);
+    return standIn;
   }
 
   get port(): number {
@@ -72,6 +73,11 @@ export class EventStoreStandIn {
 
   get subscribers(): number {
     return this.subscriptions.size;
+  }
+
+  /** Events that were handed to the subscriptions that are open. */
+  get delivered(): number {
+    return [...this.subscriptions].reduce((sum, { delivered }) => sum + delivered, 0);
   }
 
   /** Breaks every connection; new ones are taken. */
@@ -96,8 +102,8 @@ export class EventStoreStandIn {
   }
 
   private get proxy(): LossyProxy {
-    if (this.given === undefined) throw new Error('the stand-in was not started');
-    return this.given;
+    if (this.front === undefined) throw new Error('the stand-in was not started');
+    return this.front;
   }
 
   private listen(): Promise<number> {

@@ -23,6 +23,9 @@ import type { PreparedAppend } from './prepared-append.js';
 
 const LEADER_ATTEMPTS = 5;
 
+/** Most unknown outcomes that are remembered, to tell a repetition from a first append. */
+const UNSURE = 10_000;
+
 /** The newest position that this process has seen: what is not newer was stored before. */
 export class Frontier {
   at: Position = '';
@@ -44,6 +47,8 @@ export class ServerAppends {
   private readonly sending = new Set<Promise<unknown>>();
   /** The last append of each event id that is under way. */
   private readonly byId = new Map<string, Promise<unknown>>();
+  /** First ids of appends whose outcome was unknown. */
+  private readonly unsure = new Set<string>();
 
   constructor(
     private readonly client: EventStoreDBClient,
@@ -73,17 +78,36 @@ export class ServerAppends {
   }
 
   private async send(append: PreparedAppend): Promise<AppendResult> {
+    const first = append.events[0]?.id ?? '';
+    if (this.unsure.has(first)) await this.noteHead();
     const seen = this.frontier.at;
     try {
       const { nextExpectedRevision: revision, position } = await this.call(append);
       // With several events, servers differ in which of them the answered position is of.
       const exact = position !== undefined && append.events.length === 1;
-      return this.result(revision, exact ? positionOfServer(position) : await this.placeAt(append, revision), seen);
+      const place = exact ? positionOfServer(position) : await this.placeAt(append, revision);
+      this.unsure.delete(first);
+      return this.result(revision, place, seen);
     } catch (error) {
       if (error instanceof WrongExpectedVersionError) return await this.conflict(append, error.actualVersion);
-      if (error instanceof LogUnavailable || error instanceof AppendOutcomeUnknown) throw error;
-      throw appendError(append.stream, error);
+      const known = error instanceof AppendOutcomeUnknown ? error : appendError(append.stream, error);
+      if (known instanceof AppendOutcomeUnknown) this.doubt(first);
+      throw known;
     }
+  }
+
+  private doubt(id: string): void {
+    this.unsure.add(id);
+    if (this.unsure.size <= UNSURE) return;
+    const [oldest = ''] = this.unsure;
+    this.unsure.delete(oldest);
+  }
+
+  /** Whatever an earlier try stored is not beyond the head of now. */
+  private async noteHead(): Promise<void> {
+    const [last] = await this.reads.backwards(null, 1);
+    const place = last === undefined ? undefined : placeOf(last);
+    if (place !== undefined) this.frontier.note(place);
   }
 
   private async call(append: PreparedAppend): ReturnType<EventStoreDBClient['appendToStream']> {
