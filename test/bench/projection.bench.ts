@@ -9,6 +9,7 @@ import type { NewEvent } from '#infra/event-log/event-log.js';
 import { PostgresEventLog } from '#infra/event-log/postgres-event-log.js';
 import { ProjectionAdmin } from '#infra/projections/admin.js';
 import { ProjectionRunner } from '#infra/projections/runner.js';
+import { loadNow, type BenchContext, type BenchTable } from './report.js';
 
 const audit = { type: 'ops.bench', category: 'ops', outcome: 'success', resource: ['thing', 'id'] } as const;
 const events = defineEvents({ ThingChanged: { version: 1, data: { id: t.string, by: t.integer }, audit } });
@@ -28,6 +29,29 @@ const things = defineProjection<EventOf<typeof events>>()({
     }),
   },
 });
+
+/** Live projection and rebuild of a projection with a row a stream. */
+export async function projectionSection(context: BenchContext): Promise<readonly BenchTable[]> {
+  const url = await context.database({ migrated: false });
+  const figures = await runProjectionBench(url);
+  const live = Math.round(figures.livePerSecond);
+  const rebuild = Math.round(figures.rebuildPerSecond);
+  return [
+    {
+      title: 'A projection with one row a stream',
+      rows: [
+        { what: 'live', 'events/s': live, events: figures.events, streams: figures.streams, load: loadNow() },
+        { what: 'rebuild', 'events/s': rebuild, events: figures.events, streams: figures.streams, load: loadNow() },
+      ],
+      goals: [
+        { what: 'live events/s', goal: 50_000, measured: live, atLeast: true },
+        { what: 'rebuild events/s', goal: 100_000, measured: rebuild, atLeast: true },
+        { what: 'rebuild events/s, the aim', goal: 150_000, measured: rebuild, atLeast: true },
+      ],
+      notes: ['A rebuild fills, indexes, compares with the live table row by row, and swaps.'],
+    },
+  ];
+}
 
 export interface ProjectionFigures {
   readonly events: number;

@@ -1,0 +1,15 @@
+import { spawn } from 'node:child_process';
+import { run } from './run.mjs';
+
+/** `npm run bench [-- [--seconds N] SECTION…]`: builds the product and the bench, then runs the bench on a Postgres server. */
+const swc = ['-d', 'dist', '--config-file', '.swcrc', '--ignore', '**/*.spec.ts', '--quiet'];
+for (const sources of [['libs', 'apps', 'migrations'], ['test']]) {
+  const { code, output } = await run('swc', [...sources, ...swc]);
+  if (code !== 0) {
+    console.error(output.trimEnd());
+    process.exit(1);
+  }
+}
+const args = ['--enable-source-maps', '--no-warnings', 'dist/test/bench/main.js', ...process.argv.slice(2)];
+const bench = spawn(process.execPath, args, { stdio: 'inherit' });
+bench.on('close', (code) => (process.exitCode = code ?? 1));
