@@ -8,10 +8,12 @@ import { documentRows } from '#domain/capabilities/documents/documents.projectio
 import { closeGracefully, createApi, listen } from '#api/api.module.js';
 import { AppModule } from '#api/app.module.js';
 import { ApiKeyAuthenticator, type AuthSettings } from '#api/capabilities/api-keys/api-keys.adapter.js';
+import { RunRescue } from '#api/capabilities/runs/run-rescue.handler.js';
 import { RunExecutor } from '#api/capabilities/runs/runs.handler.js';
 import type { Answerer } from '#infra/adapters/llm/answerer.js';
 import type { Config } from '#infra/config/config.js';
 import { HotStates } from '#infra/hot-state/hot-state.js';
+import { JobQueue } from '#infra/jobs/job-queue.js';
 import { openLedger, type Ledger } from '#infra/platform/ledger.js';
 import { Platform } from '#infra/platform/platform.js';
 import { ProjectionAdmin } from '#infra/projections/admin.js';
@@ -20,7 +22,7 @@ import { ProjectionWaiter } from '#infra/projections/waiter.js';
 import { createTracing } from '#infra/telemetry/tracing.js';
 import { createMetrics } from '#infra/telemetry/metrics.js';
 import type { Logger } from '#infra/telemetry/logger.js';
-import { Projector } from '#projector/projector.js';
+import { jobsOf, Projector } from '#projector/projector.js';
 import { replayForgotten } from './operations/persons.js';
 import { OperatorContext, OperatorController } from './operator.controller.js';
 
@@ -121,6 +123,7 @@ async function startApi(
 ): Promise<string> {
   const { config, logger, version, answerer } = options;
   const { projections, waiter, keys } = await follow(options, platform, stops);
+  const jobs = new JobQueue({ database: platform.database, jobs: jobsOf(platform) });
   const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_SERVICE_NAME: serviceName } = config.telemetry;
   const tracing = createTracing({ endpoint, serviceName, logger });
   if (tracing !== undefined) stops.push(() => tracing.close());
@@ -139,11 +142,11 @@ async function startApi(
     ],
     imports: [
       AppModule.with({ platform, waiter, ledger, answerer }),
-      operatorModule({ platform, projections, ledger }),
+      operatorModule({ platform, projections, ledger, jobs }),
     ],
     version,
   });
-  const rest = app.get(RunExecutor, { strict: false }).watchForAbandoned();
+  const rest = app.get(RunRescue, { strict: false }).watch();
   stops.push(() => stopApi(app, config.http.SHUTDOWN_GRACE_MS));
   stops.push(() => Promise.resolve(rest()));
   return listen(app, config.http);

@@ -4,12 +4,10 @@ import { loadConfig, type Config } from '#infra/config/config.js';
 import { createLogger, type Logger } from '#infra/telemetry/logger.js';
 import { Client } from '../client.js';
 import { lockDataDir, type DataDirLock } from '../data-dir.js';
-import { registerTenant } from '../operations/keys.js';
 import { UsageError } from '../operations/operation.js';
 import { demoCorpusId, demoQuestion, demoTenantId } from '../seed/demo-documents.js';
 import { seedDemo } from '../seed/seed.js';
-import { startServer, type Role, type RunningServer } from '../server.js';
-import { startKey } from '../start-key.js';
+import type { Role, RunningServer } from '../server.js';
 import { VERSION } from '../version.js';
 
 interface StartOptions {
@@ -50,6 +48,8 @@ async function start(options: StartOptions): Promise<void> {
   const lock = lockDataDir(config.data.DATA_DIR);
   let server: RunningServer | undefined;
   try {
+    // The server is loaded here, so that other commands do not pay for it.
+    const { startServer } = await import('../server.js');
     server = await startServer({ config, roles, logger, version: VERSION });
     await announce(server, config, options, lock, roles);
     await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
@@ -84,6 +84,8 @@ async function announce(
 }
 
 async function seeded(url: string, token: string, server: RunningServer, config: Config): Promise<string> {
+  const { registerTenant } = await import('../operations/keys.js');
+  const { startKey } = await import('../start-key.js');
   await registerTenant(server.platform, demoTenantId, 'Demo');
   const apiKey = await startKey(server.platform, config.data.DATA_DIR, demoTenantId);
   await seedDemo(new Client({ url, token, tenantId: demoTenantId }));

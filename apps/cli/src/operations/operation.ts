@@ -1,13 +1,19 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Json, JsonObject } from '#domain/kernel/schema.js';
+import type { JobQueue } from '#infra/jobs/job-queue.js';
 import type { Ledger } from '#infra/platform/ledger.js';
 import type { Platform } from '#infra/platform/platform.js';
 import type { ProjectionAdmin } from '#infra/projections/admin.js';
+
+const PROGRESS_MS = 200;
 
 /** What an operation may use. It runs in the server that lives on the data, or in one that is started for it. */
 export interface OperationContext {
   readonly platform: Platform;
   readonly projections: ProjectionAdmin;
   readonly ledger: Ledger;
+  /** Sees and revives jobs; does not run them. */
+  readonly jobs: JobQueue;
   readonly signal: AbortSignal;
 }
 
@@ -51,4 +57,18 @@ export function plain(value: unknown): Json {
   return JSON.parse(
     JSON.stringify(value, (_, entry: unknown) => (typeof entry === 'bigint' ? String(entry) : entry)),
   ) as Json;
+}
+
+/** Runs work that tells of its progress by a callback, as a stream of `{progress}` items, thinned out, and one `{result}`. */
+export async function* withProgress<P, R>(work: (tell: (progress: P) => void) => Promise<R>): AsyncGenerator<Json> {
+  let latest: P | undefined;
+  let ended = false;
+  const run = work((progress) => (latest = progress)).finally(() => (ended = true));
+  // The failure is thrown below; until then nobody waits for it.
+  run.catch(() => undefined);
+  while (!ended) {
+    await Promise.race([run.catch(() => undefined), delay(PROGRESS_MS)]);
+    if (latest !== undefined && !ended) yield { progress: plain(latest) };
+  }
+  yield { result: plain(await run) };
 }

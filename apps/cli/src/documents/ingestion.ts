@@ -1,0 +1,220 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ServerRefused, type Client } from '../client.js';
+import { oneOf } from '../output.js';
+import { GaveUp, patiently, type Patience } from '../patience.js';
+import type { Session } from '../session.js';
+import type { SourceDocument, Unreadable } from './sources.js';
+
+export interface IngestionOptions {
+  readonly tenantId: string;
+  readonly corpusId: string;
+  readonly overwrite: boolean;
+  readonly concurrency: number;
+  /** Whether to stay until every document has succeeded or failed. */
+  readonly wait: boolean;
+  readonly patienceMs: number;
+  readonly onProgress?: (counts: Counts) => void;
+  readonly onAway?: (away: boolean) => void;
+}
+
+export interface Counts {
+  /** New to the server, or ingested anew. */
+  submitted: number;
+  /** Known before; nothing was sent again. */
+  known: number;
+  succeeded: number;
+  failed: number;
+}
+
+export interface Failure {
+  readonly origin: string;
+  readonly document_id: string | null;
+  readonly reason: string;
+}
+
+export interface IngestionReport extends Counts {
+  readonly failures: readonly Failure[];
+  /** Not yet succeeded or failed when this ended. */
+  readonly open: number;
+  /** Why it ended early, or null. */
+  readonly gaveUp: string | null;
+}
+
+type State = readonly [documentId: string, status: string, corpusId: string, failureReason: string | null];
+
+const LOOKUP = 200;
+const POLL = 500;
+const POLL_MS = 250;
+
+/** Hands documents in over several calls at once, and follows them to their end. Survives the server's restarts. */
+export class Ingestion {
+  private readonly counts: Counts = { submitted: 0, known: 0, succeeded: 0, failed: 0 };
+  private readonly failures: Failure[] = [];
+  /** Accepted documents that have neither succeeded nor failed, with their origin. */
+  private readonly open = new Map<string, string>();
+  private readonly patience: Patience;
+  private away = 0;
+  private submitting = true;
+
+  constructor(
+    private readonly session: Session,
+    private readonly options: IngestionOptions,
+  ) {
+    this.patience = {
+      ms: options.patienceMs,
+      tenantId: options.tenantId,
+      onAway: (away) => this.noteAway(away),
+    };
+  }
+
+  async run(documents: AsyncIterable<SourceDocument | Unreadable>): Promise<IngestionReport> {
+    let gaveUp: string | null = null;
+    const following = this.options.wait ? this.follow() : Promise.resolve();
+    // Both end alike when the server stays away; the first to say so is heard below.
+    following.catch(() => undefined);
+    try {
+      await this.submitAll(documents);
+      this.submitting = false;
+      await following;
+    } catch (error) {
+      if (!(error instanceof GaveUp)) throw error;
+      gaveUp = error.message;
+    } finally {
+      this.submitting = false;
+      this.stopped = true;
+    }
+    return { ...this.counts, failures: this.failures, open: this.open.size, gaveUp };
+  }
+
+  private stopped = false;
+
+  private async submitAll(documents: AsyncIterable<SourceDocument | Unreadable>): Promise<void> {
+    let batch: SourceDocument[] = [];
+    for await (const document of documents) {
+      if ('problem' in document) {
+        this.fail(document.origin, null, document.problem);
+        continue;
+      }
+      batch.push(document);
+      if (batch.length < LOOKUP) continue;
+      await this.submitBatch(batch);
+      batch = [];
+    }
+    if (batch.length > 0) await this.submitBatch(batch);
+  }
+
+  private async submitBatch(batch: readonly SourceDocument[]): Promise<void> {
+    const known = new Map(this.options.overwrite ? [] : (await this.statesOf(batch)).map((state) => [state[0], state]));
+    const queue = batch.filter((document) => {
+      const state = known.get(document.documentId);
+      if (state === undefined) return true;
+      this.skip(document, state);
+      return false;
+    });
+    this.tell();
+    const worker = async (): Promise<void> => {
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) await this.submit(next);
+    };
+    await Promise.all(Array.from({ length: this.options.concurrency }, worker));
+  }
+
+  private async statesOf(documents: readonly { readonly documentId: string }[]): Promise<readonly State[]> {
+    const args = { tenant: this.options.tenantId, ids: documents.map(({ documentId }) => documentId) };
+    return patiently(this.session, this.patience, (client) =>
+      oneOf(client.operation<readonly State[]>('documents.states', args)),
+    );
+  }
+
+  private skip({ documentId, origin }: SourceDocument, [, status, corpusId, reason]: State): void {
+    if (corpusId !== this.options.corpusId) {
+      this.fail(origin, documentId, `the document belongs to corpus ${corpusId}`);
+      return;
+    }
+    this.counts.known += 1;
+    this.settle(documentId, origin, status, reason);
+  }
+
+  private async submit(document: SourceDocument): Promise<void> {
+    const { documentId, origin } = document;
+    // An answer that was lost must not make a second ingestion of it; without `overwrite` the id alone sees to that.
+    const headers: Record<string, string> = this.options.overwrite ? { 'idempotency-key': randomUUID() } : {};
+    let attempts = 0;
+    try {
+      const { status } = await patiently(this.session, this.patience, (client, attempt) => {
+        attempts = attempt;
+        return this.send(client, document, headers);
+      });
+      if (status === 202 || attempts > 0) this.counts.submitted += 1;
+      else this.counts.known += 1;
+      this.open.set(documentId, origin);
+    } catch (error) {
+      if (!(error instanceof ServerRefused)) throw error;
+      this.fail(origin, documentId, `${error.code}: ${error.message}${reasonIn(error.details)}`);
+    }
+    this.tell();
+  }
+
+  private send(client: Client, document: SourceDocument, headers: Record<string, string>): Promise<{ status: number }> {
+    const { corpusId, overwrite } = this.options;
+    if ('text' in document) {
+      const { documentId: document_id, filename, text, metadata: metadata_json } = document;
+      const body = { corpus_id: corpusId, document_id, filename, text, metadata_json, overwrite };
+      return client.call('POST', '/v1/documents/text', body, headers);
+    }
+    const form = new FormData();
+    form.set('corpus_id', corpusId);
+    form.set('document_id', document.documentId);
+    form.set('overwrite', String(overwrite));
+    const { bytes, contentType, filename } = document;
+    form.set('file', new Blob([new Uint8Array(bytes)], { type: contentType }), filename);
+    return client.call('POST', '/v1/documents', form, headers);
+  }
+
+  /** Asks how the accepted documents stand until all are done. */
+  private async follow(): Promise<void> {
+    while (!this.stopped && (this.submitting || this.open.size > 0)) {
+      await delay(POLL_MS);
+      const ids = [...this.open.keys()];
+      for (let at = 0; at < ids.length && !this.stopped; at += POLL) {
+        const part = ids.slice(at, at + POLL).map((documentId) => ({ documentId }));
+        for (const [documentId, status, , reason] of await this.statesOf(part)) {
+          const origin = this.open.get(documentId);
+          if (origin !== undefined) this.settle(documentId, origin, status, reason);
+        }
+      }
+      this.tell();
+    }
+  }
+
+  private settle(documentId: string, origin: string, status: string, reason: string | null): void {
+    if (status === 'succeeded') this.counts.succeeded += 1;
+    else if (status === 'failed') this.fail(origin, documentId, reason ?? 'the ingestion failed');
+    else {
+      this.open.set(documentId, origin);
+      return;
+    }
+    this.open.delete(documentId);
+  }
+
+  private fail(origin: string, documentId: string | null, reason: string): void {
+    this.counts.failed += 1;
+    this.failures.push({ origin, document_id: documentId, reason });
+  }
+
+  private tell(): void {
+    this.options.onProgress?.({ ...this.counts });
+  }
+
+  /** Many calls lose the server at once; it is told once. */
+  private noteAway(away: boolean): void {
+    const before = this.away;
+    this.away = Math.max(0, before + (away ? 1 : -1));
+    if ((before === 0) !== (this.away === 0)) this.options.onAway?.(away);
+  }
+}
+
+function reasonIn(details: unknown): string {
+  if (typeof details !== 'object' || details === null) return '';
+  return ` ${JSON.stringify(details)}`;
+}

@@ -1,0 +1,94 @@
+import { createReadStream } from 'node:fs';
+import { MalformedLogFile } from '#infra/ledger/log-file.js';
+import { exportLog } from '#infra/ledger/log-export.js';
+import { ImportContradicted, importLog } from '#infra/ledger/log-import.js';
+import { LedgerRefused } from '#infra/ledger/refusal.js';
+import { NotSealed } from '#infra/ledger/proofs.js';
+import { optionalText, plain, textArg, UsageError, withProgress, type Operation } from './operation.js';
+import type { OperationContext } from './operation.js';
+import { findEvent } from './positions.js';
+
+const LINES = 200;
+
+/** Seals what the log holds and gives the newest signed checkpoint. */
+async function checkpointOf({ ledger }: OperationContext) {
+  await ledger.sealer.sealNow();
+  try {
+    return await ledger.proofs.latestCheckpoint();
+  } catch (error) {
+    if (error instanceof NotSealed) throw new UsageError('the log is empty: there is nothing to sign yet');
+    throw error;
+  }
+}
+
+export const ledgerCheckpoint: Operation = async function* (context) {
+  const { timeline, size, root, note, createdAt } = await checkpointOf(context);
+  const { vkey } = context.ledger.sealer;
+  yield { timeline, size, root: Buffer.from(root).toString('base64'), created_at: createdAt, vkey, note };
+};
+
+/** The lines of an evidence file, some at a time. */
+export const ledgerProve: Operation = async function* (context, args) {
+  const asked = textArg(args, 'event');
+  const event = await findEvent(context.platform.log, context.ledger, asked);
+  if (event === undefined) throw new UsageError(`there is no event ${asked}`);
+  await checkpointOf(context);
+  const previous = optionalText(args, 'previous');
+  yield* inParts(context.ledger.proofs.evidence({ kind: 'events', ids: [event.id] }, previous));
+};
+
+async function* inParts(lines: AsyncIterable<string>) {
+  let part: string[] = [];
+  for await (const line of lines) {
+    if (part.push(line) < LINES) continue;
+    yield { text: part.join('') };
+    part = [];
+  }
+  yield { text: part.join('') };
+}
+
+export const ledgerVerify: Operation = async function* ({ ledger }) {
+  yield* withProgress((tell: (progress: { checked: number; size: number }) => void) =>
+    ledger.audit.verifyLog((checked, size) => tell({ checked, size })),
+  );
+};
+
+export const ledgerAcknowledge: Operation = async function* ({ ledger }, args) {
+  const reason = textArg(args, 'reason');
+  try {
+    await ledger.sealer.sealNow();
+  } catch (error) {
+    if (!(error instanceof LedgerRefused)) throw error;
+    yield plain(await ledger.sealer.acknowledge(reason, 'operator'));
+    return;
+  }
+  throw new UsageError('the ledger has refused nothing, so there is nothing to acknowledge');
+};
+
+export const logExport: Operation = async function* (context) {
+  const checkpoint = await checkpointOf(context);
+  yield { events: checkpoint.size };
+  const { log: events } = context.platform;
+  yield* inParts(exportLog({ events, checkpoint, vkey: context.ledger.sealer.vkey }));
+};
+
+/** Reads the file in the server, which runs on the same machine under the same user. */
+export const logImport: Operation = async function* ({ platform }, args) {
+  const source = createReadStream(textArg(args, 'file'), { encoding: 'utf8', highWaterMark: 1_048_576 });
+  const vkey = optionalText(args, 'vkey');
+  try {
+    yield* withProgress((tell: (progress: { done: number; total: number }) => void) =>
+      importLog({
+        target: platform.log,
+        source,
+        ...(vkey === undefined ? {} : { vkey }),
+        onProgress: (done, total) => tell({ done, total }),
+      }),
+    );
+  } catch (error) {
+    if (error instanceof MalformedLogFile || error instanceof ImportContradicted) throw new UsageError(error.message);
+    throw error;
+  } finally {
+    source.destroy();
+  }
+};
