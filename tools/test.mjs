@@ -11,6 +11,9 @@ const LOG_FOLDERS = ['test/contract', 'test/api', 'test/replay', 'test/crash'];
 /** Specs slower than this are named, so that they do not grow unseen. */
 const SLOW_MS = 15_000;
 
+/** A pass that takes longer hangs, and is ended. */
+const LIMIT_MS = 15 * 60_000;
+
 const databaseUrl =
   process.env.TEST_DATABASE_URL ?? process.env.DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres';
 const redisUrl = process.env.TEST_REDIS_URL ?? process.env.REDIS_URL ?? 'redis://127.0.0.1:6379';
@@ -68,18 +71,20 @@ async function runPass(pass, folder) {
   const options = ['--maxWorkers=2', '--passWithNoTests', '--json', `--outputFile=${report}`];
   const { code, output, seconds } = await run('node', [...jest, ...options, ...(pass.paths ?? []), ...extra], {
     env: pass.env,
+    limitMs: LIMIT_MS,
+    onLine: (text) => /^(PASS|FAIL) /.test(text) && console.log(`  ${text}`),
   });
   const result = await readFile(report, 'utf8').then(JSON.parse, () => undefined);
-  if (result === undefined || code !== 0) console.log(withoutJson(output));
+  if (result === undefined || code !== 0) console.log(withoutNoise(output));
   if (result !== undefined) nameSlow(result);
   return { ...totals(result, code), seconds };
 }
 
-/** Jest prints its JSON report as one line beside its own lines. */
-function withoutJson(output) {
+/** Without the JSON report that jest prints beside its own lines, and without what was shown while it ran. */
+function withoutNoise(output) {
   return output
     .split('\n')
-    .filter((line) => !line.startsWith('{"num'))
+    .filter((line) => !line.startsWith('{"num') && !line.startsWith('PASS '))
     .join('\n')
     .trimEnd();
 }
