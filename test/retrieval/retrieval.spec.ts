@@ -109,7 +109,7 @@ describe('retrieval', () => {
     const before = await counts();
     await library.add('drop', 'c', 'doc', 'Short lived.\n\nBut seen.');
     await library.write('drop', 'c', 'doc', 'Second life.', { version: 'v2' });
-    expect(await library.index.dropDocument('drop', 'uid-doc')).toBe(2);
+    expect(await library.index.dropVersions('drop', 'uid-doc')).toBe(2);
     expect(await counts()).toEqual(before);
   });
 
@@ -198,6 +198,6 @@ describe('retrieval', () => {
     await library.publish('many', 'c', 'doc');
     const found = await find('many', 'turnip 1234', { k: 3 });
     expect(found[0]?.text).toBe('turnip number 1234');
-    expect(await library.index.dropDocument('many', 'uid-doc')).toBe(1);
+    expect(await library.index.dropVersions('many', 'uid-doc')).toBe(1);
   });
 });

@@ -1,6 +1,7 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import type { Answerer } from '#infra/adapters/llm/answerer.js';
+import { runRows } from '#domain/capabilities/runs/runs.projection.js';
 import { ExtractiveAnswerer } from '#infra/adapters/llm/extractive-answerer.js';
 import { CommandPath } from '#infra/commands/command-path.js';
 import type { Ledger } from '#infra/platform/ledger.js';
@@ -17,6 +18,7 @@ import { DocumentsController } from './capabilities/documents/documents.controll
 import { DocumentIntake } from './capabilities/documents/documents.handler.js';
 import { DocumentQueries } from './capabilities/documents/documents.queries.js';
 import { RunPresence } from './capabilities/runs/run-presence.handler.js';
+import { RunRescue } from './capabilities/runs/run-rescue.handler.js';
 import { RunsController } from './capabilities/runs/runs.controller.js';
 import { RunExecutor } from './capabilities/runs/runs.handler.js';
 import { RunPlayback, sessionHistory } from './capabilities/runs/runs.queries.js';
@@ -30,6 +32,9 @@ export interface AppDeps {
   readonly answerer?: Answerer | undefined;
 }
 
+/** A conversation's last answer may still be on its way to the read model; longer than this nobody waits for it. */
+const HISTORY_WAIT_MS = 1_000;
+
 const controllers = [AuditController, CorporaController, DocumentsController, RunsController];
 
 /** Every capability of the API; a new one adds its controller and what that needs. */
@@ -41,7 +46,7 @@ export class AppModule {
       imports: [CqrsModule.forRoot()],
       controllers,
       providers: [...shared(deps), ...queries(deps), ...runs(deps)],
-      exports: [RunExecutor],
+      exports: [RunExecutor, RunRescue],
     };
   }
 }
@@ -78,9 +83,11 @@ function queries({ platform, ledger }: AppDeps): Provider[] {
   ];
 }
 
-function runs({ platform, answerer = new ExtractiveAnswerer() }: AppDeps): Provider[] {
+function runs({ platform, waiter, answerer = new ExtractiveAnswerer() }: AppDeps): Provider[] {
   const { config, content, database, path, shared, streams } = platform;
   const presence = new RunPresence(shared);
+  const onError = (error: unknown): void => platform.options.onProblem(error, 'runs');
+  const rescue = new RunRescue({ path, content, streams, onError });
   const executor = new RunExecutor({
     path,
     content,
@@ -88,17 +95,21 @@ function runs({ platform, answerer = new ExtractiveAnswerer() }: AppDeps): Provi
     presence,
     search: platform.search,
     answerer,
-    history: ({ tenantId, sessionId }) => sessionHistory(database, content, tenantId, sessionId),
+    history: async ({ tenantId, sessionId, since }) => {
+      if (since !== null) await waiter.waitFor(runRows, since, HISTORY_WAIT_MS);
+      return sessionHistory(database, content, tenantId, sessionId);
+    },
     settings: {
       heartbeatMs: config.run.RUN_SSE_HEARTBEAT_S * 1_000,
       graceMs: config.run.RUN_RESUME_GRACE_S * 1_000,
       maxConcurrency: config.run.RUN_MAX_CONCURRENCY,
       debugEvents: config.run.DEBUG_EVENTS,
     },
-    onError: (error) => platform.options.onProblem(error, 'runs'),
+    onError,
   });
   return [
     { provide: RunExecutor, useValue: executor },
-    { provide: RunPlayback, useValue: new RunPlayback(streams, presence, executor, path, content) },
+    { provide: RunRescue, useValue: rescue },
+    { provide: RunPlayback, useValue: new RunPlayback(streams, presence, rescue, path, content) },
   ];
 }

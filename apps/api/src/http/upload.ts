@@ -18,14 +18,27 @@ export interface UploadedFile {
   readonly sha256: string;
 }
 
+interface MultipartBody {
+  readonly fields: Record<string, unknown>;
+  readonly file: UploadedFile | undefined;
+}
+
 /** Reads a multipart body: its text fields, and at most one file of at most `maxBytes`. */
-export async function readMultipart(
-  request: FastifyRequest,
-  maxBytes: number,
-): Promise<{ fields: Record<string, unknown>; file: UploadedFile | undefined }> {
+export async function readMultipart(request: FastifyRequest, maxBytes: number): Promise<MultipartBody> {
+  try {
+    return await readParts(request, maxBytes);
+  } catch (error) {
+    if (error instanceof CatalogueError || (error as { statusCode?: unknown }).statusCode !== undefined) throw error;
+    // The form's parser knows no other faults than the client's: it ended too early, or is no form at all.
+    throw new CatalogueError(httpErrors.badRequest, undefined, { cause: error });
+  }
+}
+
+async function readParts(request: FastifyRequest, maxBytes: number): Promise<MultipartBody> {
   const fields: Record<string, unknown> = {};
   let file: UploadedFile | undefined;
-  for await (const part of request.parts({ limits: { fileSize: maxBytes, files: 1, fields: 32, fieldSize: 65_536 } })) {
+  const limits = { fileSize: maxBytes, files: 1, fields: 32, fieldSize: 65_536 };
+  for await (const part of request.parts({ limits })) {
     if (part.type !== 'file') {
       fields[part.fieldname] = part.value;
       continue;

@@ -51,8 +51,8 @@ function chunkPort(index: RetrievalIndex, embeddingSpace: string) {
       return { chunkCount: written.chunks, embeddingSpace };
     },
     sweep: (isCurrent: Parameters<RetrievalIndex['sweep']>[0]): Promise<number> => index.sweep(isCurrent),
-    dropVersions: async (tenantId: string, documentId: string, keep: string | undefined): Promise<void> => {
-      await index.dropVersions(tenantId, documentId, keep);
-    },
+    versionsOf: (tenantId: string, documentId: string) => index.versionsOf(tenantId, documentId),
+    dropVersion: (tenantId: string, documentId: string, versionId: string) =>
+      index.dropVersion(tenantId, documentId, versionId),
   };
 }

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { ContentStore } from '../content/content-store.js';
 import type { Database } from '../database/database.js';
 import { type News, Wake } from './stream-wake.js';
-import { type RecordedFrame, type StreamKey, StreamLost, StreamWriter } from './stream-writer.js';
+import { type RecordedFrame, type StoreFrames, type StreamKey, StreamLost, StreamWriter } from './stream-writer.js';
 
 export interface StreamInfo {
   readonly lastSeq: number;
@@ -58,7 +58,9 @@ export class RecordedStreams {
     );
     return made === 0
       ? undefined
-      : new StreamWriter(this.database, key, (frames, ended) => this.store(key, subject, frames, ended));
+      : new StreamWriter(this.database, key, this.processId, (frames, ended) =>
+          this.store(key, subject, frames, ended),
+        );
   }
 
   /** Takes over a stream whose owner was silent for `silentMs`; undefined while it lives, when it ended, or is unknown. */
@@ -73,7 +75,8 @@ export class RecordedStreams {
     if (row === undefined) return undefined;
     const subject = { kind: row.subject_kind, id: row.subject_id };
     const earlier = await this.read(key, 0);
-    return new StreamWriter(this.database, key, (frames, ended) => this.store(key, subject, frames, ended), earlier);
+    const store: StoreFrames = (frames, ended) => this.store(key, subject, frames, ended);
+    return new StreamWriter(this.database, key, this.processId, store, earlier);
   }
 
   async info(key: StreamKey): Promise<StreamInfo | undefined> {
@@ -177,13 +180,12 @@ export class RecordedStreams {
       );
       if (mine === 0) throw new StreamLost(key.streamId);
       if (ref !== undefined) {
-        await this.database.execute(`insert into streams.batch values ($1, $2, $3, $4, $5)`, [
-          key.tenantId,
-          key.streamId,
-          first,
-          last,
-          ref.id,
-        ]);
+        // A batch whose outcome was unknown comes again, with more behind it.
+        await this.database.execute(
+          `insert into streams.batch values ($1, $2, $3, $4, $5) on conflict (tenant_id, stream_id, first_seq)
+             do update set last_seq = excluded.last_seq, content_id = excluded.content_id`,
+          [key.tenantId, key.streamId, first, last, ref.id],
+        );
       }
       await this.database.notify(CHANNEL, `${this.processId} ${key.streamId}`);
     });

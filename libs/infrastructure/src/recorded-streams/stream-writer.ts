@@ -41,6 +41,7 @@ export class StreamWriter {
   constructor(
     private readonly database: Database,
     private readonly key: StreamKey,
+    private readonly owner: string,
     private readonly store: StoreFrames,
     earlier: readonly RecordedFrame[] = [],
   ) {
@@ -55,14 +56,18 @@ export class StreamWriter {
     while (this.stored < frame.seq) await this.flush();
   }
 
-  digest(): StreamDigest {
-    return { count: this.seq, sha256: this.hash.copy().digest('hex') };
+  /** Of all frames so far, and of those that will be written next. */
+  digest(next: readonly ((seq: number) => string)[] = []): StreamDigest {
+    const hash = this.hash.copy();
+    next.forEach((make, at) => hash.update(make(this.seq + 1 + at)));
+    return { count: this.seq + next.length, sha256: hash.digest('hex') };
   }
 
+  /** Says that the owner lives; false when it is not the owner any more, or the stream has ended. */
   async beat(): Promise<boolean> {
     const mine = await this.database.execute(
-      `update streams.stream set beat_at = now() where tenant_id = $1 and stream_id = $2 and not ended`,
-      [this.key.tenantId, this.key.streamId],
+      `update streams.stream set beat_at = now() where tenant_id = $1 and stream_id = $2 and owner = $3 and not ended`,
+      [this.key.tenantId, this.key.streamId, this.owner],
     );
     return mine === 1;
   }
@@ -88,7 +93,13 @@ export class StreamWriter {
     const frames = this.waiting;
     this.waiting = [];
     if (frames.length === 0) return;
-    await this.store(frames, false);
+    try {
+      await this.store(frames, false);
+    } catch (error) {
+      // They keep their place: a later write stores them too, so that no number is ever missing.
+      this.waiting = [...frames, ...this.waiting];
+      throw error;
+    }
     this.stored = frames.at(-1)?.seq ?? this.stored;
   }
 }

@@ -1,6 +1,7 @@
 /** Seals chunk texts under their document's key. `decrypt` gives undefined when the key was destroyed. */
 export interface ChunkCipher {
-  encrypt(tenantId: string, documentId: string, bytes: Uint8Array): Promise<Uint8Array>;
+  /** `subjectId` names whose key; the document's own when absent. */
+  encrypt(tenantId: string, documentId: string, bytes: Uint8Array, subjectId?: string): Promise<Uint8Array>;
   decrypt(tenantId: string, documentId: string, bytes: Uint8Array): Promise<Uint8Array | undefined>;
 }
 
@@ -10,6 +11,8 @@ export interface VersionRef {
   readonly corpusId: string;
   readonly documentId: string;
   readonly versionId: string;
+  /** Whose key seals the chunks; the document's own when absent. */
+  readonly subjectId?: string;
 }
 
 export interface RetrievalQuery {

@@ -68,7 +68,9 @@ export class RetrievalIndex {
     const vectors = await embedder.embed(texts, options.signal);
     checkVectors(vectors, chunks.length, space.dimension);
     const bodies = await Promise.all(
-      chunks.map(({ text }) => cipher.encrypt(version.tenantId, version.documentId, Buffer.from(text, 'utf8'))),
+      chunks.map(({ text }) =>
+        cipher.encrypt(version.tenantId, version.documentId, Buffer.from(text, 'utf8'), version.subjectId),
+      ),
     );
     const postings = postingsOf(this.options.hasher, version.tenantId, chunks, texts);
     options.signal?.throwIfAborted();
@@ -85,14 +87,21 @@ export class RetrievalIndex {
     return { chunks: chunks.length, terms: postings.total };
   }
 
-  /** Removes the versions of a document but the one to keep; how many there were. */
+  /** Removes the versions of a document but the one to keep, if any; how many there were. */
   async dropVersions(tenantId: string, documentId: string, keepVersionId?: string): Promise<number> {
     return this.database.transaction(() => this.remove(tenantId, documentId, keepVersionId, 'except'));
   }
 
-  /** Removes all that is known of a document; how many versions there were. */
-  async dropDocument(tenantId: string, documentId: string): Promise<number> {
-    return this.dropVersions(tenantId, documentId);
+  /** The versions of a document that are written now. */
+  async versionsOf(tenantId: string, documentId: string): Promise<string[]> {
+    const text = 'select version_id from retrieval.version where tenant_id = $1 and document_id = $2';
+    return (await this.database.query<{ version_id: string }>(text, [tenantId, documentId])).map(
+      (row) => row.version_id,
+    );
+  }
+
+  async dropVersion(tenantId: string, documentId: string, versionId: string): Promise<void> {
+    await this.database.transaction(() => this.remove(tenantId, documentId, versionId, 'only'));
   }
 
   /**

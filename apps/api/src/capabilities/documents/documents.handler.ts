@@ -3,6 +3,7 @@ import { corpora, corpusErrors } from '#domain/capabilities/corpora/corpora.deci
 import {
   documentErrors,
   documents,
+  documentSubject,
   isInProgress,
   type DocumentState,
   type SubmitDocument,
@@ -59,7 +60,7 @@ export class DocumentIntake {
     if (idle && known.corpusId === submission.corpusId) return { answer: acceptedOf(known, caller), queued: false };
     const { text, filename, contentType, ingestSource, metadata, overwrite, corpusId } = submission;
     const bytes = new TextEncoder().encode(JSON.stringify({ text, metadata }));
-    const subject = { tenantId, kind: 'document', id: uid };
+    const subject = documentSubject(tenantId, uid, known.deletions);
     const id = derivedId(caller.facts.commandId, 'content');
     const [content] = await this.content.putMany([{ subject, kind: 'document', bytes, id }]);
     if (content === undefined) throw new Error('the content store gave no reference');

@@ -1,4 +1,5 @@
 import { frameText } from '#api/http/sse.js';
+import type { Answer } from '#infra/adapters/llm/answerer.js';
 
 /** What every frame of one run shares. */
 export interface FrameContext {
@@ -17,8 +18,11 @@ export type FrameType =
   | 'done'
   | 'resume.unsupported';
 
+/** A frame that waits for its number. */
+export type MakeFrame = (seq: number) => string;
+
 /** A typed event of a run: `id: <run id>:<seq>`, and the envelope {type, request_id, session_id, data, seq}. */
-export function runFrame(context: FrameContext, type: FrameType, data: object): (seq: number) => string {
+export function runFrame(context: FrameContext, type: FrameType, data: object): MakeFrame {
   return (seq) =>
     frameText({
       event: 'message',
@@ -28,13 +32,44 @@ export function runFrame(context: FrameContext, type: FrameType, data: object): 
 }
 
 /** A sign of life; it has a number like any frame, so that numbers stay dense. */
-export function heartbeatFrame(context: FrameContext): (seq: number) => string {
+export function heartbeatFrame(context: FrameContext): MakeFrame {
   return (seq) =>
     frameText({
       event: 'heartbeat',
       id: `${context.runId}:${seq}`,
       data: { ts: new Date().toISOString(), request_id: context.requestId, seq },
     });
+}
+
+const noVoice = { code: 'TTS_CONFIG_MISSING', message: 'No speech provider is configured' };
+
+/** How a run ends that has an answer. */
+export function finalFrames(context: FrameContext, answer: Answer, spoken: boolean): readonly MakeFrame[] {
+  const { text, citations, degraded, reasonCode } = answer;
+  const marks = degraded ? { degraded, reason_code: reasonCode } : { degraded };
+  return [
+    runFrame(context, 'message.final', { text, citations, ...marks }),
+    ...(spoken ? [runFrame(context, 'audio.error', noVoice)] : []),
+    runFrame(context, 'done', {}),
+  ];
+}
+
+/** How a run ends that has none. */
+export function failureFrames(
+  context: FrameContext,
+  data: { readonly code: string; readonly message: string },
+): readonly MakeFrame[] {
+  return [runFrame(context, 'error', data), runFrame(context, 'done', {})];
+}
+
+/** What a recorded frame carries; a heartbeat has no type. */
+export function sentIn(text: string): {
+  readonly type?: string;
+  readonly request_id: string;
+  readonly data?: Readonly<Record<string, unknown>>;
+} {
+  const line = text.split('\n').find((each) => each.startsWith('data: ')) ?? 'data: {}';
+  return JSON.parse(line.slice(6)) as ReturnType<typeof sentIn>;
 }
 
 export interface ResumePoint {

@@ -1,5 +1,6 @@
 import { Annotation, END, START, StateGraph, type LangGraphRunnableConfig } from '@langchain/langgraph';
 import type { Answer, Answerer, Turn } from '#infra/adapters/llm/answerer.js';
+import type { Position } from '#infra/event-log/event-log.js';
 import type { Passage, PassageSearch } from '#infra/retrieval/passage.js';
 
 /** What one run is about. */
@@ -10,6 +11,8 @@ export interface RunInput {
   readonly corpusId: string;
   readonly message: string;
   readonly topK: number;
+  /** Where the log stood when the run began: what the conversation said before is in the log by then. */
+  readonly since: Position | null;
 }
 
 /** What the graph reaches outside. `save` keeps the answer before anyone is told of it. */

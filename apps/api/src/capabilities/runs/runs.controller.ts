@@ -5,6 +5,7 @@ import { Caller, CallerContext } from '#api/http/caller.js';
 import { Endpoint } from '#api/http/endpoint.js';
 import { httpErrors } from '#api/http/errors.js';
 import { Stream } from '#api/http/events-param.js';
+import { idempotencyKey } from '#api/http/idempotency.js';
 import { StreamOpener } from '#api/http/sse.js';
 import { newId } from '#infra/commands/ids.js';
 import { parseResumePoint, runFrame } from './run-frames.contract.js';
@@ -31,8 +32,8 @@ export class RunsController {
   async run(@Body() body: RunRequest, @Caller() caller: CallerContext, @Stream() opener: StreamOpener): Promise<void> {
     const lastEventId = caller.header('last-event-id');
     if (lastEventId !== undefined) return this.resume(lastEventId, body, caller, opener);
-    const key = caller.header('idempotency-key')?.trim();
-    const runId = key === undefined || key === '' ? newId() : this.playback.runIdOf(caller.principal, key);
+    const key = caller.versioned ? idempotencyKey(caller.header('idempotency-key')) : undefined;
+    const runId = key === undefined ? newId() : this.playback.runIdOf(caller.principal, key);
     const asked = {
       sessionId: body.session_id,
       corpusId: body.corpus_id,

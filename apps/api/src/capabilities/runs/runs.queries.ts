@@ -9,7 +9,8 @@ import type { ContentStore } from '#infra/content/content-store.js';
 import type { Database } from '#infra/database/database.js';
 import type { RecordedStreams } from '#infra/recorded-streams/recorded-streams.js';
 import type { StreamKey } from '#infra/recorded-streams/stream-writer.js';
-import { OWNER_SILENT_MS, type RunAsked, type RunExecutor } from './runs.handler.js';
+import { OWNER_SILENT_MS, type RunRescue } from './run-rescue.handler.js';
+import type { RunAsked } from './runs.handler.js';
 import type { RunPresence } from './run-presence.handler.js';
 
 const HISTORY_TURNS = 10;
@@ -20,7 +21,7 @@ export class RunPlayback {
   constructor(
     private readonly streams: RecordedStreams,
     private readonly presence: RunPresence,
-    private readonly executor: RunExecutor,
+    private readonly rescue: RunRescue,
     private readonly path: CommandPath,
     private readonly content: ContentStore,
   ) {}
@@ -63,7 +64,7 @@ export class RunPlayback {
   private async rescueIfDead(key: StreamKey): Promise<void> {
     const info = await this.streams.info(key).catch(() => undefined);
     if (info === undefined || info.ended || info.silentMs < OWNER_SILENT_MS) return;
-    await this.executor.rescue(key).catch(() => undefined);
+    await this.rescue.rescue(key).catch(() => undefined);
   }
 }
 

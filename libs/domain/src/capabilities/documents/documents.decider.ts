@@ -75,6 +75,7 @@ export type IngestStatus = 'queued' | 'processing' | 'succeeded' | 'failed';
 export interface PresentDocument {
   readonly status: IngestStatus;
   readonly documentId: string;
+  readonly deletions: number;
   readonly corpusId: string;
   readonly jobId: string;
   /** The job whose chunks answer questions; null before the first. */
@@ -85,11 +86,13 @@ export interface PresentDocument {
   readonly labels: JsonObject;
 }
 
-export type DocumentState = { readonly status: 'absent' } | PresentDocument;
+export type DocumentState =
+  | { readonly status: 'absent'; /** How often the id was deleted before. */ readonly deletions: number }
+  | PresentDocument;
 
 export const documents = defineDecider<DocumentCommand, DocumentEvent, DocumentState>({
   category: 'documents',
-  initial: { status: 'absent' },
+  initial: { status: 'absent', deletions: 0 },
   decide: (command, state, facts) => {
     if (command.type === 'SubmitDocument') return submit(command, state, facts);
     if (state.status === 'absent') return refuse(documentErrors.notFound);
@@ -109,8 +112,10 @@ export const documents = defineDecider<DocumentCommand, DocumentEvent, DocumentS
   evolve: (state, event) => {
     if (event.type === 'DocumentSubmitted') {
       const { documentId, corpusId, jobId, content, chunking, labels } = event.data;
+      const { deletions } = state;
       const indexVersion = state.status === 'absent' ? null : state.indexVersion;
-      return { status: 'queued', documentId, corpusId, jobId, indexVersion, content, chunking, labels, reindex: false };
+      const known = { documentId, deletions, corpusId, jobId, indexVersion, content, chunking, labels };
+      return { status: 'queued', ...known, reindex: false };
     }
     return state.status === 'absent' ? state : evolvePresent(state, event);
   },
@@ -130,12 +135,22 @@ function evolvePresent(
     case 'DocumentFailed':
       return { ...state, status: 'failed' };
     case 'DocumentDeleted':
-      return { status: 'absent' };
+      return { status: 'absent', deletions: state.deletions + 1 };
   }
 }
 
+/**
+ * Whose key seals a document's text and chunks. A document that comes back after its deletion is another subject, so that
+ * destroying the old one's key can never meet the new text, however late it happens.
+ */
+export function documentSubject(tenantId: string, streamId: string, deletions: number) {
+  return { tenantId, kind: 'document', id: deletions === 0 ? streamId : `${streamId}.${deletions}` };
+}
+
+type DocumentInProgress = PresentDocument & { readonly status: 'queued' | 'processing' };
+
 /** True while a job has the document. */
-export function isInProgress(state: DocumentState): boolean {
+export function isInProgress(state: DocumentState): state is DocumentInProgress {
   return state.status === 'queued' || state.status === 'processing';
 }
 

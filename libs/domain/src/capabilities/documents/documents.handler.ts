@@ -1,6 +1,13 @@
 import { defineJob, type JobAttempt } from '../../kernel/job.js';
 import type { JsonObject } from '../../kernel/schema.js';
-import { documents, isInProgress, type DocumentCommand, type PresentDocument } from './documents.decider.js';
+import {
+  documents,
+  documentSubject,
+  isInProgress,
+  type DocumentCommand,
+  type DocumentState,
+  type PresentDocument,
+} from './documents.decider.js';
 import type { ChunkVersion, DocumentPorts } from './documents.ports.js';
 
 export type IngestData = { readonly tenantId: string; readonly documentId: string; readonly jobId: string };
@@ -20,17 +27,26 @@ export const ingestDocument = defineJob<IngestData, DocumentPorts>({
   handle: async (attempt, ports) => {
     const { tenantId, documentId, jobId } = attempt.data;
     const state = await ports.commands.load(documents, tenantId, documentId);
-    if (state.status === 'absent' || state.jobId !== jobId) {
-      await ports.chunks.dropVersions(tenantId, documentId, state.status === 'absent' ? undefined : state.jobId);
-      return;
-    }
-    if (state.status === 'queued' || state.status === 'processing') await ingest(attempt, ports, state);
-    const after = await ports.commands.load(documents, tenantId, documentId);
-    if (after.status === 'succeeded' && after.jobId === jobId) {
-      await ports.chunks.dropVersions(tenantId, documentId, jobId);
-    }
+    if (isInProgress(state) && state.jobId === jobId) await ingest(attempt, ports, state);
+    await dropUnneeded(tenantId, documentId, ports);
   },
 });
+
+/** What is written is looked at before what is needed, so that a version that another job begins meanwhile is left alone. */
+async function dropUnneeded(tenantId: string, documentId: string, ports: DocumentPorts): Promise<DocumentState> {
+  const written = await ports.chunks.versionsOf(tenantId, documentId);
+  const state = await ports.commands.load(documents, tenantId, documentId);
+  for (const versionId of written) {
+    if (!needs(state, versionId)) await ports.chunks.dropVersion(tenantId, documentId, versionId);
+  }
+  return state;
+}
+
+/** A version is needed while it answers questions, and while its job is under way. */
+function needs(state: DocumentState, versionId: string): boolean {
+  if (state.status === 'absent') return false;
+  return state.indexVersion === versionId || (isInProgress(state) && state.jobId === versionId);
+}
 
 async function ingest(attempt: JobAttempt<IngestData>, ports: DocumentPorts, state: PresentDocument): Promise<void> {
   const { tenantId, documentId, jobId } = attempt.data;
@@ -43,7 +59,8 @@ async function ingest(attempt: JobAttempt<IngestData>, ports: DocumentPorts, sta
       await run({ type: 'FailIngestion', data: { jobId, reason: 'the stored text is missing' } }, 'fail');
       return;
     }
-    const target = { tenantId, corpusId: state.corpusId, documentId, versionId: jobId };
+    const { id: subjectId } = documentSubject(tenantId, documentId, state.deletions);
+    const target = { tenantId, corpusId: state.corpusId, documentId, versionId: jobId, subjectId };
     const indexed = await ports.chunks.index(target, textOf(bytes), state.chunking, attempt.signal);
     await run({ type: 'CompleteIndexing', data: { jobId, ...indexed } }, 'complete');
   } catch (error) {
@@ -61,7 +78,7 @@ function textOf(bytes: Uint8Array): string {
   return (JSON.parse(new TextDecoder().decode(bytes)) as StoredDocument).text;
 }
 
-/** Removes texts that were replaced or deleted; chunks and key too, unless the document was submitted again meanwhile. */
+/** Removes texts that were replaced or deleted, and the chunks and keys of every deleted life of the document. */
 export const purgeDocument = defineJob<PurgeData, DocumentPorts>({
   name: 'documents.purge',
   retryLimit: 10,
@@ -70,10 +87,10 @@ export const purgeDocument = defineJob<PurgeData, DocumentPorts>({
   concurrency: 2,
   handle: async ({ data }, ports) => {
     for (const contentId of data.contentIds) await ports.content.delete(data.tenantId, contentId);
-    const state = await ports.commands.load(documents, data.tenantId, data.documentId);
-    if (state.status !== 'absent') return;
-    await ports.chunks.dropVersions(data.tenantId, data.documentId, undefined);
-    await ports.keys.destroy({ tenantId: data.tenantId, kind: 'document', id: data.documentId });
+    const { deletions } = await dropUnneeded(data.tenantId, data.documentId, ports);
+    for (let life = deletions - 1; life >= 0; life -= 1) {
+      if (!(await ports.keys.destroy(documentSubject(data.tenantId, data.documentId, life)))) return;
+    }
   },
 });
 
@@ -91,7 +108,5 @@ export const sweepChunks = defineJob<JsonObject, DocumentPorts>({
 });
 
 async function isCurrent({ tenantId, documentId, versionId }: ChunkVersion, ports: DocumentPorts): Promise<boolean> {
-  const state = await ports.commands.load(documents, tenantId, documentId);
-  if (state.status === 'absent') return false;
-  return state.indexVersion === versionId || (isInProgress(state) && state.jobId === versionId);
+  return needs(await ports.commands.load(documents, tenantId, documentId), versionId);
 }

@@ -7,6 +7,8 @@ export interface ChunkTarget {
   readonly corpusId: string;
   readonly documentId: string;
   readonly versionId: string;
+  /** Whose key seals the chunks. */
+  readonly subjectId: string;
 }
 
 export interface IndexedChunks {
@@ -15,14 +17,15 @@ export interface IndexedChunks {
 }
 
 /** A stored version of a document's chunks. */
-export type ChunkVersion = Omit<ChunkTarget, 'corpusId'>;
+export type ChunkVersion = Omit<ChunkTarget, 'corpusId' | 'subjectId'>;
 
 /** Where passages are found. What it writes answers no question before an event names its version. */
 export interface ChunkPort {
   /** Cuts, embeds and stores; chunks of an unfinished version are replaced, so a repeat is harmless. */
   index(target: ChunkTarget, text: string, chunking: Chunking, signal: AbortSignal): Promise<IndexedChunks>;
-  /** Removes every version but the kept one. */
-  dropVersions(tenantId: string, documentId: string, keepVersionId: string | undefined): Promise<void>;
+  /** The versions of a document that are written now. */
+  versionsOf(tenantId: string, documentId: string): Promise<readonly string[]>;
+  dropVersion(tenantId: string, documentId: string, versionId: string): Promise<void>;
   /** Removes versions that are an hour old and that `isCurrent` does not claim; how many. */
   sweep(isCurrent: (versions: readonly ChunkVersion[]) => Promise<readonly boolean[]>): Promise<number>;
 }

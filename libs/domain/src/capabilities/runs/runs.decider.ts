@@ -48,6 +48,8 @@ export type RunState =
       readonly sessionId: string;
       /** What was asked, to tell a repeat from another question under the same key. */
       readonly asked: DataOf<'RunStarted'>;
+      /** Present when it ended with an answer. */
+      readonly completed?: DataOf<'RunCompleted'>;
     };
 
 /** One stream a run: it starts once and ends once, whoever says so first. */
@@ -73,6 +75,7 @@ export const runs = defineDecider<RunCommand, RunEvent, RunState>({
       case 'RunStarted':
         return { status: 'running', runId: event.data.runId, sessionId: event.data.sessionId, asked: event.data };
       case 'RunCompleted':
+        return state.status === 'running' ? { ...state, status: 'ended', completed: event.data } : state;
       case 'RunFailed':
       case 'RunCancelled':
         return state.status === 'absent' ? state : { ...state, status: 'ended' };
