@@ -9,6 +9,7 @@ import { closeGracefully, createApi, listen } from '#api/api.module.js';
 import { AppModule } from '#api/app.module.js';
 import { ApiKeyAuthenticator, type AuthSettings } from '#api/capabilities/api-keys/api-keys.adapter.js';
 import { RunRescue } from '#api/capabilities/runs/run-rescue.handler.js';
+import { RunRescue } from '#api/capabilities/runs/run-rescue.handler.js';
 import { RunExecutor } from '#api/capabilities/runs/runs.handler.js';
 import type { Answerer } from '#infra/adapters/llm/answerer.js';
 import type { Config } from '#infra/config/config.js';
