@@ -9,7 +9,6 @@ import { closeGracefully, createApi, listen } from '#api/api.module.js';
 import { AppModule } from '#api/app.module.js';
 import { ApiKeyAuthenticator, type AuthSettings } from '#api/capabilities/api-keys/api-keys.adapter.js';
 import { RunRescue } from '#api/capabilities/runs/run-rescue.handler.js';
-import { RunRescue } from '#api/capabilities/runs/run-rescue.handler.js';
 import { RunExecutor } from '#api/capabilities/runs/runs.handler.js';
 import type { Answerer } from '#infra/adapters/llm/answerer.js';
 import type { Config } from '#infra/config/config.js';
@@ -75,7 +74,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       stops.push(() => projector.stop(config.http.SHUTDOWN_GRACE_MS));
       ({ ledger } = projector);
     }
-    ledger ??= await openLedger(config, platform.database, platform.log, (error) => onProblem(error, 'ledger'));
+    ledger ??= await openLedger(config, platform.stores, platform.log, (error) => onProblem(error, 'ledger'));
     const url = roles.includes('api') ? await startApi(options, platform, ledger, operatorToken, stops) : undefined;
     return { url, operatorToken, platform, stop };
   } catch (error) {

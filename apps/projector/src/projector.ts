@@ -44,7 +44,9 @@ export class Projector {
       queue,
       onError: options.onProblem,
     });
-    const ledger = await openLedger(platform.config, database, log, (error) => options.onProblem(error, 'ledger'));
+    const ledger = await openLedger(platform.config, platform.stores, log, (error) =>
+      options.onProblem(error, 'ledger'),
+    );
     return new Projector(projections, queue, reactions, ledger);
   }
 

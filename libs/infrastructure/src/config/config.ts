@@ -64,6 +64,9 @@ export const configAreas = {
     LEDGER_SIGNING_KEY: secret('Signs ledger checkpoints: an Ed25519 seed of 32 bytes in base64 or hex.', {
       minLength: 32,
     }),
+    LEDGER_DIR: string(
+      'Where the signing key (unless it is set) and the last signed head are kept; `ledger` in DATA_DIR by default. Several projectors without KEYS_DATABASE_URL must share it.',
+    ),
   }),
   auth: defineConfig('auth', 'How callers prove who they are.', {
     AUTH_ENABLED: boolean('Whether API keys are accepted; when false every call is 401 unless the bypass is on.', true),

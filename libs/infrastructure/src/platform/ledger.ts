@@ -4,6 +4,7 @@ import type { Config } from '#infra/config/config.js';
 import type { Database } from '#infra/database/database.js';
 import type { EventLog } from '#infra/event-log/event-log.js';
 import { FileHeadStore } from '#infra/ledger/head-store.js';
+import { PostgresHeadStore } from '#infra/ledger/postgres-head-store.js';
 import { LedgerAudit } from '#infra/ledger/ledger-audit.js';
 import { LedgerProofs } from '#infra/ledger/proofs.js';
 import { Sealer } from '#infra/ledger/sealer.js';
@@ -19,18 +20,22 @@ export interface Ledger {
 const PKCS8_ED25519 = Buffer.from('302e020100300506032b657004220420', 'hex');
 const ORIGIN = 'nexusrag/domain';
 
-/** Opens the ledger over the domain log. Key and last signed head are kept in `DATA_DIR/ledger`, outside the database. */
+/**
+ * Opens the ledger over the domain log. The last signed head is kept outside the log's database: in the key database where
+ * there is one, for every process alike; else in a file of `LEDGER_DIR`, where the signing key lies too unless it is set.
+ */
 export async function openLedger(
   config: Config,
-  database: Database,
+  databases: { readonly database: Database; readonly keysDatabase: Database | undefined },
   events: EventLog,
   onError: (error: unknown) => void,
 ): Promise<Ledger> {
-  const folder = join(config.data.DATA_DIR, 'ledger');
+  const { database, keysDatabase } = databases;
+  const folder = config.crypto.LEDGER_DIR ?? join(config.data.DATA_DIR, 'ledger');
   const seed = config.crypto.LEDGER_SIGNING_KEY?.reveal();
   const keys: SigningKeyStore =
     seed === undefined ? new FileSigningKey(join(folder, 'signing-key.pem')) : fromSeed(seed);
-  const heads = new FileHeadStore(folder);
+  const heads = keysDatabase === undefined ? new FileHeadStore(folder) : await PostgresHeadStore.open(keysDatabase);
   const sealer = await Sealer.open({ database, events, keys, heads, name: ORIGIN, onError });
   const { store, vkey } = sealer;
   return {

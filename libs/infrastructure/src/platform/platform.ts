@@ -60,7 +60,7 @@ export class Platform {
 
   private constructor(
     readonly options: PlatformOptions,
-    private readonly stores: Stores,
+    readonly stores: Stores,
     /** The domain log. */
     readonly log: EventLog,
     readonly readModels: ReadModels,
