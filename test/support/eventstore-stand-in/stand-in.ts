@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import {
   Server,
   ServerCredentials,
@@ -167,11 +167,14 @@ export class EventStoreStandIn {
       if (message !== undefined) events.push(proposedOf(message));
     });
     call.on('error', () => undefined);
-    call.on('end', () => {
+    call.on('end', async () => {
+      // A connection that breaks in the middle ends the stream too, and is only then known to be cancelled.
+      await nextTurn();
+      await nextTurn();
       if (options === undefined || call.cancelled) return;
       const request = { stream: streamOf(options), expected: expectedOf(options), events };
       const fault = request.stream.startsWith('writerControl-') ? undefined : this.faults.appends.shift();
-      void this.decide(request, fault, answer);
+      await this.decide(request, fault, answer);
     });
   }
 

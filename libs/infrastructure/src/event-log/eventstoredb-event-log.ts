@@ -128,22 +128,7 @@ export class EventStoreDbEventLog implements EventLog {
   }
 
   async readAllBackwards(options: { before: Position | null; limit: number }): Promise<readonly StoredEvent[]> {
-    const { before, limit } = options;
-    const events: StoredEvent[] = [];
-    let cursor = before;
-    for (let size = Math.min(PAGE, limit) + 1; events.length < limit; size = PAGE) {
-      const answers = await this.reads.backwards(cursor, size);
-      for (const answer of answers) {
-        const place = placeOf(answer);
-        if (place === undefined || (cursor !== null && place >= cursor)) continue;
-        cursor = place;
-        if (answer.event === undefined || !isOurs(answer.event.streamId)) continue;
-        events.push(this.event(answer));
-        if (events.length === limit) break;
-      }
-      if (answers.length < size) break;
-    }
-    return events;
+    return (await this.lastOnes(options.before, options.limit)).map((answer) => this.event(answer));
   }
 
   subscribe(options: SubscribeOptions): AsyncGenerator<Batch, void, undefined> {
@@ -157,8 +142,8 @@ export class EventStoreDbEventLog implements EventLog {
   }
 
   async head(): Promise<Position | null> {
-    const [last] = await this.readAllBackwards({ before: null, limit: 1 });
-    return last?.position ?? null;
+    const [last] = await this.lastOnes(null, 1);
+    return (last && placeOf(last)) ?? null;
   }
 
   writerControl(): Promise<WriterControl> {
@@ -185,6 +170,23 @@ export class EventStoreDbEventLog implements EventLog {
 
   private throwIfClosed(): void {
     if (this.closing.signal.aborted) throw new LogUnavailable('the log is closed', 1_000);
+  }
+
+  /** Up to `limit` answers that hold events of ours, newest first. */
+  private async lastOnes(before: Position | null, limit: number): Promise<AnyResolved[]> {
+    const found: AnyResolved[] = [];
+    let cursor = before;
+    for (let size = Math.min(PAGE, limit) + 1; found.length < limit; size = PAGE) {
+      const answers = await this.reads.backwards(cursor, size);
+      for (const answer of answers) {
+        const place = placeOf(answer);
+        if (place === undefined || (cursor !== null && place >= cursor)) continue;
+        cursor = place;
+        if (answer.event !== undefined && isOurs(answer.event.streamId)) found.push(answer);
+      }
+      if (answers.length < size) break;
+    }
+    return found.slice(0, limit);
   }
 
   private event(answer: AnyResolved): StoredEvent {

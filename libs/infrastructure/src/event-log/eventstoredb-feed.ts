@@ -21,7 +21,7 @@ export class Feed {
   ended: FeedEnd | undefined;
   /** The server said that what it sends now is what happens now. */
   live = false;
-  /** When something last came or was taken, by `performance.now()`. */
+  /** When something last came, or the consumer came back, by `performance.now()`: its own time is no silence. */
   activeAt = performance.now();
   private buffer: StoredEvent[] = [];
   private last: Position;
@@ -61,7 +61,6 @@ export class Feed {
     const events = this.buffer.slice(0, count);
     this.buffer = this.buffer.slice(count);
     this.taken = events.at(-1)?.position ?? this.taken;
-    this.activeAt = performance.now();
     if (this.subscription.isPaused() && this.buffer.length < this.room / 2) this.subscription.resume();
     return events;
   }

@@ -89,7 +89,8 @@ async function* batchesOf(feed: Feed, following: Following): AsyncGenerator<Batc
       source.note(at);
       const caughtUp = feed.live && feed.drained;
       yield { events: events.filter((event) => passes(event, filter)), scannedTo: at, caughtUp };
-      askAt = performance.now() + (feed.live || !feed.drained ? HEARTBEAT_MS : ASK_SOON_MS);
+      feed.activeAt = performance.now();
+      askAt = feed.activeAt + (feed.live || !feed.drained ? HEARTBEAT_MS : ASK_SOON_MS);
     } else if (feed.ended !== undefined) {
       return;
     } else if (performance.now() >= askAt) {
