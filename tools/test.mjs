@@ -66,13 +66,15 @@ function nameSlow(result) {
 }
 
 async function runPass(pass, folder) {
+  const shown = new Set();
+  const showOnce = (text) => shown.has(text) || (shown.add(text), console.log(`  ${text}`));
   const report = join(folder, `${passes.indexOf(pass)}.json`);
   const jest = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js', '--config', pass.config];
   const options = ['--maxWorkers=2', '--passWithNoTests', '--json', `--outputFile=${report}`];
   const { code, output, seconds } = await run('node', [...jest, ...options, ...(pass.paths ?? []), ...extra], {
     env: pass.env,
     limitMs: LIMIT_MS,
-    onLine: (text) => /^(PASS|FAIL) /.test(text) && console.log(`  ${text}`),
+    onLine: (text) => /^(PASS|FAIL) .*[.]spec[.]ts/.test(text) && showOnce(text),
   });
   const result = await readFile(report, 'utf8').then(JSON.parse, () => undefined);
   if (result === undefined || code !== 0) console.log(withoutNoise(output));
@@ -80,11 +82,12 @@ async function runPass(pass, folder) {
   return { ...totals(result, code), seconds };
 }
 
-/** Without the JSON report that jest prints beside its own lines, and without what was shown while it ran. */
+/** Without what was shown while it ran; jest repeats all failures in its summary where there were many. */
 function withoutNoise(output) {
-  return output
-    .split('\n')
-    .filter((line) => !line.startsWith('{"num') && !line.startsWith('PASS '))
+  const lines = output.split('\n').filter((line) => !line.startsWith('{"num') && !line.startsWith('PASS '));
+  const summary = lines.findIndex((line) => line.startsWith('Summary of all failing tests'));
+  return lines
+    .slice(summary === -1 ? 0 : summary)
     .join('\n')
     .trimEnd();
 }

@@ -29,6 +29,13 @@ export function isPassing(error: unknown): boolean {
   return ['fetch failed', 'terminated'].includes(error.message) || error.name === 'TimeoutError';
 }
 
+/** As long as the server asks for; else longer each time, and never in step with others. */
+function waitAfter(error: unknown, attempt: number): number {
+  if (error instanceof ServerRefused && error.retryAfterMs !== undefined) return error.retryAfterMs;
+  const backoff = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(attempt, 10));
+  return backoff * (0.5 + Math.random() / 2);
+}
+
 /** Repeats `work` while the server is away; the client of each attempt knows where the server is then. */
 export async function patiently<T>(
   session: Session,
@@ -46,9 +53,7 @@ export async function patiently<T>(
       if (since === undefined) patience.onAway?.(true);
       since ??= Date.now();
       if (Date.now() - since > patience.ms) throw new GaveUp(patience.ms, { cause: error });
-      const asked = error instanceof ServerRefused ? error.retryAfterMs : undefined;
-      const backoff = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(attempt, 10));
-      await delay(asked ?? backoff * (0.5 + Math.random() / 2));
+      await delay(waitAfter(error, attempt));
     }
   }
 }

@@ -10,7 +10,7 @@ export interface Session {
   /** False when the server was started for this command and ends with it. */
   readonly live: boolean;
   /** A client as the operator, in a tenant where one is given. Asks anew where the server is each time. */
-  client(tenantId?: string): Client;
+  readonly client: (tenantId?: string) => Client;
 }
 
 export interface SessionOptions {

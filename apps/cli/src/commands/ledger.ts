@@ -138,13 +138,17 @@ async function verifyFile(output: Output, file: string, { vkey, previous }: Veri
     ...(previous === undefined ? {} : { previousCheckpoint: await textOf(previous) }),
   });
   output.item(verdict);
+  tellVerdict(output, verdict);
+  process.exitCode = verdict.code;
+}
+
+function tellVerdict(output: Output, verdict: Verdict): void {
   const good = verdict.code === verdictCodes.ok;
   output.line(`${paint(good ? 'green' : 'red', verdict.verdict)}: ${verdict.message}`);
   if (good)
     output.line(`${verdict.events ?? 0} events of ${verdict.origin ?? ''} under a tree of ${verdict.size ?? 0}`);
   if (good && !verdict.pinned)
     output.line(paint('yellow', 'the key came from the file itself: give --vkey to trust it'));
-  process.exitCode = verdict.code;
 }
 
 interface AuditItem {
