@@ -164,57 +164,6 @@ describe('the documents of a tenant', () => {
     expect(await chunks('overlap')).toBeGreaterThan(await chunks('by-default'));
   });
 
-  it.each([
-    ['text/plain', 'The kettle is green.'],
-    ['text/plain; charset=utf-8', 'The kettle is green.'],
-    ['text/markdown', '# Kettle\n\nThe kettle is green.'],
-    ['application/json', '{"text": "The kettle is green."}'],
-  ])('are uploaded as %s', async (type, text) => {
-    const accepted = await tenant.editor.upload(
-      '/v1/documents',
-      { corpus_id: 'c1', document_id: 'doc-1' },
-      { type, text, name: 'kettle.any' },
-    );
-    expect(accepted).toMatchObject({ status: 202, data: { document_id: 'doc-1', status: 'queued' } });
-    expect(await ingested(tenant.reader, 'doc-1')).toMatchObject({
-      status: 'succeeded',
-      filename: 'kettle.any',
-      content_type: type.split(';')[0],
-      ingest_source: 'upload_file',
-    });
-    expect(await answerAbout('kettle')).toContain('The kettle is green.');
-  });
-
-  it.each([
-    ['another media type', 'application/pdf', '%PDF hunter2', 415, 'UNSUPPORTED_MEDIA_TYPE'],
-    ['malformed JSON', 'application/json', '{"text": hunter2', 422, 'INGEST_VALIDATION_ERROR'],
-    ['JSON without a text', 'application/json', '{"txt": "hunter2"}', 422, 'INGEST_VALIDATION_ERROR'],
-    ['JSON whose text is a number', 'application/json', '{"text": 7}', 422, 'INGEST_VALIDATION_ERROR'],
-    ['an empty file', 'text/plain', '', 422, 'INGEST_VALIDATION_ERROR'],
-  ])('refuse an upload of %s', async (_, type, text, status, code) => {
-    const refused = await tenant.editor.upload('/v1/documents', { corpus_id: 'c1' }, { type, text });
-    expect(refused).toMatchObject({ status, code });
-    expect(refused.text).not.toContain('hunter2');
-  });
-
-  it('refuse an upload without a file, without a corpus, with a path as id, or that is no form', async () => {
-    const file = { type: 'text/plain', text: 'The kettle is green.' };
-    const upload = (fields: Record<string, string>) => tenant.editor.upload('/v1/documents', fields, file);
-    expect((await upload({})).status).toBe(422);
-    expect((await upload({ corpus_id: 'c1', document_id: '../evil' })).status).toBe(422);
-    expect((await upload({ corpus_id: 'c1', overwrite: 'perhaps' })).status).toBe(422);
-    expect((await upload({ corpus_id: 'c1', tenant_id: 'other' })).status).toBe(400);
-    const type = { 'content-type': 'multipart/form-data; boundary=x' };
-    const noFile = '--x\r\nContent-Disposition: form-data; name="corpus_id"\r\n\r\nc1\r\n--x--\r\n';
-    expect((await tenant.editor.call('POST', '/v1/documents', noFile, type)).status).toBe(422);
-    const cut =
-      '--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\nContent-Type: text/plain\r\n\r\nabc';
-    const broken = await tenant.editor.call('POST', '/v1/documents', cut, type);
-    expect([400, 422]).toContain(broken.status);
-    expect((await tenant.editor.post('/v1/documents', { corpus_id: 'c1' })).status).toBe(422);
-    expect((await tenant.editor.call('POST', '/v1/documents/text', noFile, type)).status).toBe(415);
-  });
-
   it('answer from the old chunks during a reindex, and from the new ones after the swap', async () => {
     const id = await aDocument(tenant, 'The kettle is green.\n\nThe cup is red.', { document_id: 'doc-1' });
     const chunksBefore = ((await tenant.reader.get(`/v1/documents/${id}`)).data as { num_chunks: number }).num_chunks;
@@ -291,20 +240,6 @@ describe('the documents of a tenant', () => {
     expect(replayed.headers.get('idempotency-replayed')).toBe('true');
   });
 
-  it('replay an upload only for the same file', async () => {
-    const upload = (text: string) =>
-      tenant.editor.upload(
-        '/v1/documents',
-        { corpus_id: 'c1' },
-        { type: 'text/plain', text },
-        { 'idempotency-key': 'u' },
-      );
-    const first = await upload('The kettle is green.');
-    expect(first.status).toBe(202);
-    expect((await upload('The kettle is green.')).text).toBe(first.text);
-    expect(await upload('The kettle is blue.')).toMatchObject({ status: 409, code: 'IDEMPOTENCY_KEY_CONFLICT' });
-  });
-
   it('answer 401 without a key and 403 to a role that may only read', async () => {
     const id = await aDocument(tenant, 'The kettle is green.');
     const writes = [
@@ -316,9 +251,6 @@ describe('the documents of a tenant', () => {
       expect(await server.anonymous.call(method, path, body)).toMatchObject({ status: 401, code: 'AUTH_UNAUTHORIZED' });
       expect(await tenant.reader.call(method, path, body)).toMatchObject({ status: 403, code: 'AUTH_FORBIDDEN' });
     }
-    const file = { type: 'text/plain', text: 'x' };
-    expect((await server.anonymous.upload('/v1/documents', { corpus_id: 'c1' }, file)).status).toBe(401);
-    expect((await tenant.reader.upload('/v1/documents', { corpus_id: 'c1' }, file)).status).toBe(403);
     for (const path of ['/v1/documents', `/v1/documents/${id}`]) {
       expect((await server.anonymous.get(path)).status).toBe(401);
       expect((await tenant.reader.get(path)).status).toBe(200);

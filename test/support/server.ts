@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createKey } from '#cli/operations/keys.js';
 import { startServer, type RunningServer } from '#cli/server.js';
 import { loadConfig } from '#infra/config/config.js';
+import type { StoredEvent } from '#infra/event-log/event-log.js';
 import type { Platform } from '#infra/platform/platform.js';
 import { createLogger } from '#infra/telemetry/logger.js';
 import { TestAnswerer } from './answerers.js';
@@ -94,6 +95,13 @@ class OperatorClient extends TestClient {
   override call(...[method, path, body, headers]: Parameters<TestClient['call']>) {
     return super.call(method, path, body, { 'x-tenant-id': this.tenantId, ...headers });
   }
+}
+
+/** The events of a stream, from its first. */
+export async function eventsOf(platform: Platform, stream: string): Promise<StoredEvent[]> {
+  const events: StoredEvent[] = [];
+  for await (const event of platform.log.readStream(stream)) events.push(event);
+  return events;
 }
 
 /** Creates a corpus, and gives its id. */

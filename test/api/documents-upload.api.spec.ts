@@ -1,0 +1,93 @@
+import { aCorpus, ingested, openTestServer, type TestServer, type TestTenant } from '#test/support/server.js';
+
+describe('an uploaded file', () => {
+  let server: TestServer;
+  let tenant: TestTenant;
+  beforeAll(async () => {
+    server = await openTestServer();
+  });
+  afterAll(() => server.stop());
+  beforeEach(async () => {
+    tenant = await server.tenant();
+    await aCorpus(tenant);
+  });
+
+  it.each([
+    ['text/plain', 'The kettle is green.'],
+    ['text/plain; charset=utf-8', 'The kettle is green.'],
+    ['text/markdown', '# Kettle\n\nThe kettle is green.'],
+    ['application/json', '{"text": "The kettle is green."}'],
+  ])('becomes a document as %s', async (type, text) => {
+    const accepted = await tenant.editor.upload(
+      '/v1/documents',
+      { corpus_id: 'c1', document_id: 'doc-1' },
+      { type, text, name: 'kettle.any' },
+    );
+    expect(accepted).toMatchObject({ status: 202, data: { document_id: 'doc-1', status: 'queued' } });
+    expect(await ingested(tenant.reader, 'doc-1')).toMatchObject({
+      status: 'succeeded',
+      filename: 'kettle.any',
+      content_type: type.split(';')[0],
+      ingest_source: 'upload_file',
+    });
+    const message = 'Which colour has the kettle?';
+    const answer = await tenant.reader.ask({ session_id: 's1', corpus_id: 'c1', message });
+    expect(answer.text).toContain('The kettle is green.');
+  });
+
+  it.each([
+    ['another media type', 'application/pdf', '%PDF hunter2', 415, 'UNSUPPORTED_MEDIA_TYPE'],
+    ['malformed JSON', 'application/json', '{"text": hunter2', 422, 'INGEST_VALIDATION_ERROR'],
+    ['JSON without a text', 'application/json', '{"txt": "hunter2"}', 422, 'INGEST_VALIDATION_ERROR'],
+    ['JSON whose text is a number', 'application/json', '{"text": 7}', 422, 'INGEST_VALIDATION_ERROR'],
+    ['an empty file', 'text/plain', '', 422, 'INGEST_VALIDATION_ERROR'],
+  ])('is refused when it is %s', async (_, type, text, status, code) => {
+    const refused = await tenant.editor.upload('/v1/documents', { corpus_id: 'c1' }, { type, text });
+    expect(refused).toMatchObject({ status, code });
+    expect(refused.text).not.toContain('hunter2');
+  });
+
+  it('is refused without a corpus, with a path as id, without the file, and cut off', async () => {
+    const file = { type: 'text/plain', text: 'The kettle is green.' };
+    const upload = (fields: Record<string, string>) => tenant.editor.upload('/v1/documents', fields, file);
+    expect((await upload({})).status).toBe(422);
+    expect((await upload({ corpus_id: 'c1', document_id: '../evil' })).status).toBe(422);
+    expect((await upload({ corpus_id: 'c1', overwrite: 'perhaps' })).status).toBe(422);
+    expect((await upload({ corpus_id: 'c1', tenant_id: 'other' })).status).toBe(400);
+    const type = { 'content-type': 'multipart/form-data; boundary=x' };
+    const noFile = '--x\r\nContent-Disposition: form-data; name="corpus_id"\r\n\r\nc1\r\n--x--\r\n';
+    expect((await tenant.editor.call('POST', '/v1/documents', noFile, type)).status).toBe(422);
+    const cut =
+      '--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\nContent-Type: text/plain\r\n\r\nabc';
+    const broken = await tenant.editor.call('POST', '/v1/documents', cut, type);
+    expect([400, 422]).toContain(broken.status);
+    expect((await tenant.editor.post('/v1/documents', { corpus_id: 'c1' })).status).toBe(422);
+    expect((await tenant.editor.call('POST', '/v1/documents/text', noFile, type)).status).toBe(415);
+  });
+
+  it('is replayed under its Idempotency-Key only for the same bytes', async () => {
+    const upload = (text: string) =>
+      tenant.editor.upload(
+        '/v1/documents',
+        { corpus_id: 'c1' },
+        { type: 'text/plain', text },
+        { 'idempotency-key': 'u' },
+      );
+    const first = await upload('The kettle is green.');
+    expect(first.status).toBe(202);
+    expect((await upload('The kettle is green.')).text).toBe(first.text);
+    expect(await upload('The kettle is blue.')).toMatchObject({ status: 409, code: 'IDEMPOTENCY_KEY_CONFLICT' });
+  });
+
+  it('is refused with 401 without a key and with 403 to a role that may only read', async () => {
+    const file = { type: 'text/plain', text: 'x' };
+    expect((await server.anonymous.upload('/v1/documents', { corpus_id: 'c1' }, file)).status).toBe(401);
+    expect((await tenant.reader.upload('/v1/documents', { corpus_id: 'c1' }, file)).status).toBe(403);
+  });
+
+  it('is refused with 413 above the limit', async () => {
+    const file = { type: 'text/plain', text: 'x'.repeat(33 * 1024 * 1024) };
+    const refused = await tenant.editor.upload('/v1/documents', { corpus_id: 'c1' }, file);
+    expect(refused).toMatchObject({ status: 413, code: 'PAYLOAD_TOO_LARGE' });
+  });
+});
