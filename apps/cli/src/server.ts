@@ -20,6 +20,7 @@ import { ProjectionAdmin } from '#infra/projections/admin.js';
 import { ReaderHeartbeat } from '#infra/projections/readers.js';
 import { ProjectionWaiter } from '#infra/projections/waiter.js';
 import { createTracing } from '#infra/telemetry/tracing.js';
+import { observeLog } from '#infra/telemetry/log-metrics.js';
 import { createMetrics } from '#infra/telemetry/metrics.js';
 import type { Logger } from '#infra/telemetry/logger.js';
 import { jobsOf, Projector } from '#projector/projector.js';
@@ -83,6 +84,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
+const SETTLE_MS = 1_000;
+
 type Stops = (() => Promise<unknown>)[];
 
 /** What an api process follows: read models that are up to date, and policy in memory. */
@@ -101,7 +104,12 @@ async function follow({ logger }: ServerOptions, platform: Platform, stops: Stop
   const keys = hot.add(apiKeyRows, { indexBy: ['key_hash'] });
   await hot.start();
   stops.push(() => hot.stop());
-  return { projections, waiter, keys };
+  const settled = async (): Promise<void> => {
+    const head = await log.head();
+    if (head === null) return;
+    await Promise.all([hot.catchUp(head, SETTLE_MS), waiter.waitFor(apiKeyRows, head, SETTLE_MS)]);
+  };
+  return { projections, waiter, keys, settled };
 }
 
 function authOf({ auth }: Config, operatorToken: string): AuthSettings {
@@ -122,7 +130,7 @@ async function startApi(
   stops: Stops,
 ): Promise<string> {
   const { config, logger, version, answerer } = options;
-  const { projections, waiter, keys } = await follow(options, platform, stops);
+  const { projections, waiter, keys, settled } = await follow(options, platform, stops);
   const jobs = new JobQueue({ database: platform.database, jobs: jobsOf(platform) });
   const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_SERVICE_NAME: serviceName } = config.telemetry;
   const tracing = createTracing({ endpoint, serviceName, logger });
@@ -131,7 +139,7 @@ async function startApi(
     http: config.http,
     metricsToken: config.telemetry.METRICS_TOKEN,
     logger,
-    metrics: createMetrics(),
+    metrics: observeLog(createMetrics(), platform.logSignals),
     ...(tracing === undefined ? {} : { tracing }),
     authenticator: new ApiKeyAuthenticator(keys, authOf(config, operatorToken)),
     ...(config.idempotency.IDEMPOTENCY_ENABLED ? { idempotency: platform.idempotency } : {}),
@@ -142,7 +150,7 @@ async function startApi(
     ],
     imports: [
       AppModule.with({ platform, waiter, ledger, answerer }),
-      operatorModule({ platform, projections, ledger, jobs }),
+      operatorModule({ platform, projections, ledger, jobs, settled }),
     ],
     version,
   });

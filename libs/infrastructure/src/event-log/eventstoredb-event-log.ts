@@ -75,7 +75,7 @@ export class EventStoreDbEventLog implements EventLog {
 
   /** Connects and reads the writer control. `LogUnavailable` when the server does not answer, `LogAccessDenied` when it refuses. */
   static async open(options: EventStoreDbOptions): Promise<EventStoreDbEventLog> {
-    const log = new EventStoreDbEventLog(EventStoreDBClient.connectionString(options.connectionString), options);
+    const log = new EventStoreDbEventLog(EventStoreDBClient.connectionString(esdb(options.connectionString)), options);
     try {
       log.currentEpoch = options.epoch ?? (await log.control.read()).epoch;
       return log;
@@ -205,6 +205,11 @@ function startOf({ from, direction }: ReadStreamOptions): bigint | undefined {
 function followSettings(options: EventStoreDbOptions): FollowSettings {
   const { firstBackoffMs = 100, longestBackoffMs = 30_000, silenceMs = 5_000, onEvent } = options;
   return { firstBackoffMs, longestBackoffMs, silenceMs, onEvent: onEvent ?? (() => undefined) };
+}
+
+/** The client knows the scheme by its older name only. */
+function esdb(connectionString: string): string {
+  return connectionString.replace(/^kurrentdb(?=:|\+discover:)/, 'esdb');
 }
 
 /** The user of a connection string; on a server without users any will do. */

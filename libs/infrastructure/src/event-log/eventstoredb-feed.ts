@@ -19,6 +19,7 @@ export type Silence = 'silence' | 'unreachable';
 /** One subscription to the server and what it has brought: bounded, in order, each event once. */
 export class Feed {
   ended: FeedEnd | undefined;
+  connected = false;
   /** The server said that what it sends now is what happens now. */
   live = false;
   /** When something last came, or the consumer came back, by `performance.now()`: its own time is no silence. */
@@ -38,7 +39,10 @@ export class Feed {
   ) {
     this.last = after ?? '';
     this.taken = this.last;
-    subscription.on('confirmation', onConnected);
+    subscription.on('confirmation', () => {
+      this.connected = true;
+      onConnected();
+    });
     subscription.on('data', (answer: AnyResolved) => this.receive(answer));
     subscription.on('caughtUp', () => this.change(() => (this.live = true)));
     subscription.on('fellBehind', () => (this.live = false));

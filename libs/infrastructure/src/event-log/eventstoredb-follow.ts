@@ -12,7 +12,8 @@ const ASK_SOON_MS = 50;
 /** What a subscription went through, for metrics. */
 export type LogSignal =
   | { readonly kind: 'connected' }
-  | { readonly kind: 'dropped'; readonly reason: string }
+  /** The reason is `stopped` when the consumer left. */
+  | { readonly kind: 'dropped'; readonly reason: string; readonly wasConnected: boolean }
   | { readonly kind: 'resubscribed' };
 
 export interface FollowSettings {
@@ -55,10 +56,11 @@ export async function* followServer(
         yield batch;
       }
     } finally {
+      const reason = feed.ended?.reason ?? 'stopped';
       feed.close();
+      settings.onEvent({ kind: 'dropped', reason, wasConnected: feed.connected });
     }
     if (signal.aborted) return;
-    settings.onEvent({ kind: 'dropped', reason: feed.ended?.reason ?? 'unknown' });
     throwIfFatal(feed);
     await delay(backoff(failures, settings), undefined, { signal }).catch(() => undefined);
   }

@@ -12,7 +12,6 @@ import { sealPersonal } from '#infra/crypto/personal.js';
 import { KeySealer } from '#infra/crypto/sealer.js';
 import type { Database } from '#infra/database/database.js';
 import type { EventLog } from '#infra/event-log/event-log.js';
-import { PostgresEventLog } from '#infra/event-log/postgres-event-log.js';
 import { IdempotencyStore } from '#infra/idempotency/idempotency-store.js';
 import { ProgressHub } from '#infra/projections/progress.js';
 import { CapabilityRegistry } from '#infra/projections/registry.js';
@@ -24,6 +23,8 @@ import { Retriever } from '#infra/retrieval/retriever.js';
 import { TermHasher } from '#infra/retrieval/term-hasher.js';
 import { VectorIndexes } from '#infra/retrieval/vector-indexes.js';
 import type { SharedState } from '#infra/shared-state/shared-state.js';
+import type { LogSignals } from '#infra/event-log/log-signals.js';
+import { openDomainLog, type DomainLog } from './domain-log.js';
 import { openStores, type StartLog, type Stores } from './stores.js';
 
 export interface PlatformOptions {
@@ -42,6 +43,10 @@ export interface PlatformOptions {
 export class Platform {
   readonly processId = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
   readonly config: Config;
+  /** The domain log. */
+  readonly log: EventLog;
+  /** What its subscriptions went through; nothing happens to those of the Postgres log. */
+  readonly logSignals: LogSignals;
   readonly registry: CapabilityRegistry;
   readonly database: Database;
   readonly keys: KeyStore;
@@ -61,11 +66,13 @@ export class Platform {
   private constructor(
     readonly options: PlatformOptions,
     readonly stores: Stores,
-    /** The domain log. */
-    readonly log: EventLog,
+    domain: DomainLog,
     readonly readModels: ReadModels,
     registry: CapabilityRegistry,
   ) {
+    const { log } = domain;
+    this.log = log;
+    this.logSignals = domain.signals;
     const { database, keys, shared, masterKey } = stores;
     this.config = options.config;
     this.registry = registry;
@@ -105,7 +112,7 @@ export class Platform {
   static async open(options: PlatformOptions): Promise<Platform> {
     const registry = new CapabilityRegistry(options.capabilities);
     const stores = await openStores(options.config, options.log);
-    const log = await PostgresEventLog.open(stores.database, 'domain');
+    const log = await openDomainLog(options.config, stores.database, options.log);
     const readModels = await ReadModels.open(stores.database, registry.projections);
     const platform = new Platform(options, stores, log, readModels, registry);
     await platform.streams.start();

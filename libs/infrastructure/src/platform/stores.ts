@@ -28,14 +28,19 @@ const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 5_000;
 const PATIENCE_MS = 60_000;
 
-/** Repeats `open` with backoff while its store is not there yet, for a minute at most. */
-export async function waitFor<T>(what: string, log: StartLog, open: () => Promise<T>): Promise<T> {
+/** Repeats `open` with backoff while its store is not there yet, which `mayCome` tells of an error, for a minute at most. */
+export async function waitFor<T>(
+  what: string,
+  log: StartLog,
+  open: () => Promise<T>,
+  mayCome: (error: unknown) => boolean = isTransient,
+): Promise<T> {
   const deadline = Date.now() + PATIENCE_MS;
   for (let wait = FIRST_WAIT_MS; ; wait = Math.min(LONGEST_WAIT_MS, wait * 2)) {
     try {
       return await open();
     } catch (error) {
-      if (!isTransient(error) || Date.now() > deadline) throw error;
+      if (!mayCome(error) || Date.now() > deadline) throw error;
       log.warn(`${what} does not answer yet; trying again in ${wait} ms`);
       await delay(wait);
     }
