@@ -76,9 +76,9 @@ function roleArg(text: string): Role {
   return role;
 }
 
-export const keysCreate: Operation = async function* ({ platform }, args) {
+export const keysCreate: Operation = async function* ({ platform, settled }, args) {
   const days = args['expires_in_days'] === undefined ? undefined : numberArg(args, 'expires_in_days', 0);
-  yield await createKey(platform, {
+  const made = await createKey(platform, {
     tenantId: textArg(args, 'tenant'),
     role: roleArg(textArg(args, 'role')),
     name: optionalText(args, 'name') ?? null,
@@ -86,6 +86,8 @@ export const keysCreate: Operation = async function* ({ platform }, args) {
     email: optionalText(args, 'email'),
     expiresAt: days === undefined ? null : addMillis(new Date().toISOString(), days * DAY_MS),
   });
+  await settled();
+  yield made;
 };
 
 export const keysList: Operation = async function* ({ platform }, args) {
@@ -125,7 +127,7 @@ async function tenantOf(platform: Platform, keyId: string): Promise<string> {
   return row.tenant_id;
 }
 
-export const keysRevoke: Operation = async function* ({ platform }, args) {
+export const keysRevoke: Operation = async function* ({ platform, settled }, args) {
   const keyId = textArg(args, 'key_id');
   const tenantId = await tenantOf(platform, keyId);
   const { events } = await runOnKeys(
@@ -134,10 +136,11 @@ export const keysRevoke: Operation = async function* ({ platform }, args) {
     { type: 'RevokeApiKey', data: { keyId, evenLastAdmin: true } },
     'revoke_api_key',
   );
+  await settled();
   yield { key_id: keyId, tenant: tenantId, revoked: true, already: events.length === 0 };
 };
 
-export const keysRotate: Operation = async function* ({ platform }, args) {
+export const keysRotate: Operation = async function* ({ platform, settled }, args) {
   const oldKeyId = textArg(args, 'key_id');
   const tenantId = await tenantOf(platform, oldKeyId);
   const { secret, stored } = mintKey();
@@ -145,6 +148,7 @@ export const keysRotate: Operation = async function* ({ platform }, args) {
   const keepOldActive = flag(args, 'keep_old_active');
   const data = { oldKeyId, newKey: stored, keepOldActive, ...(name === undefined ? {} : { name }) };
   await runOnKeys(platform, tenantId, { type: 'RotateApiKey', data }, 'rotate_api_key');
+  await settled();
   yield {
     key_id: stored.keyId,
     key_prefix: stored.keyPrefix,

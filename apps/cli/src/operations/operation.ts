@@ -14,6 +14,8 @@ export interface OperationContext {
   readonly ledger: Ledger;
   /** Sees and revives jobs; does not run them. */
   readonly jobs: JobQueue;
+  /** Waits, for a second at most, until this process knows what the log holds now: keys in memory, and their table. */
+  readonly settled: () => Promise<void>;
   readonly signal: AbortSignal;
 }
 
