@@ -50,6 +50,8 @@ describe('a body', () => {
     [{ label: 'a', parts: [{ width: 1 }, { width: 1 }, { width: 1 }] }, 'too_long', 'body.parts'],
     [{ label: 'a', tags: ['ok', 'too long'] }, 'string_too_long', 'body.tags'],
     [{ label: 'a', packed_at: 'yesterday' }, 'datetime_parsing', 'body.packed_at'],
+    [{ label: 'a', packed_at: '2026-02-29T00:00:00Z' }, 'datetime_parsing', 'body.packed_at'],
+    [{ label: 'a', packed_at: '0000-01-01T00:00:00Z' }, 'datetime_parsing', 'body.packed_at'],
     [[], 'dict_type', 'body'],
     ['null', 'dict_type', 'body'],
     ['', 'missing', 'body.label'],
@@ -64,6 +66,11 @@ describe('a body', () => {
 
   it('takes an escaped backslash before u0000 for the text that it is', async () => {
     expect((await post('{"label":"a\\\\u0000"}')).status).toBe(201);
+  });
+
+  it('has U+FFFD where half a surrogate pair was', async () => {
+    const { data } = (await (await post('{"label":"a\\ud800"}')).json()) as { data: object };
+    expect(data).toMatchObject({ seen: { label: 'a\ufffd' } });
   });
 
   it('may be answered with another status than the declared one', async () => {
@@ -91,6 +98,17 @@ describe('a body', () => {
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x']) {
       const response = await post('label=a', { 'content-type': type });
       expect([type, response.status]).toEqual([type, 415]);
+    }
+  });
+
+  it('with U+0000 in a field or in its file name is 422', async () => {
+    for (const [note, name] of [
+      ['a\0', 'a.txt'],
+      ['a', 'a\0.txt'],
+    ]) {
+      const body = `--x\r\ncontent-disposition: form-data; name="note"\r\n\r\n${note}\r\n--x\r\ncontent-disposition: form-data; name="file"; filename="${name}"\r\ncontent-type: text/plain\r\n\r\nx\r\n--x--\r\n`;
+      const headers = { authorization: 'Bearer editor', 'content-type': 'multipart/form-data; boundary=x' };
+      expect((await fetch(`${server.url}/v1/boxes/files`, { method: 'POST', body, headers })).status).toBe(422);
     }
   });
 
@@ -152,6 +170,17 @@ describe('an upload', () => {
   it('gives the handler its file and its checked fields', async () => {
     const { data } = (await (await form(100, 'hello')).json()) as { data: { id: string; seen: object } };
     expect(data).toMatchObject({ id: 'a.txt', seen: { note: 'hello', bytes: 100 } });
+  });
+
+  it('with U+0000 in a field or in its file name is 422', async () => {
+    for (const [note, name] of [
+      ['a\0', 'a.txt'],
+      ['a', 'a\0.txt'],
+    ]) {
+      const body = `--x\r\ncontent-disposition: form-data; name="note"\r\n\r\n${note}\r\n--x\r\ncontent-disposition: form-data; name="file"; filename="${name}"\r\ncontent-type: text/plain\r\n\r\nx\r\n--x--\r\n`;
+      const headers = { authorization: 'Bearer editor', 'content-type': 'multipart/form-data; boundary=x' };
+      expect((await fetch(`${server.url}/v1/boxes/files`, { method: 'POST', body, headers })).status).toBe(422);
+    }
   });
 
   it('that is too long is 413', async () => {

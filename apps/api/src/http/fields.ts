@@ -17,10 +17,11 @@ import {
   Min,
   MinLength,
   ValidateIf,
+  ValidateBy,
   ValidateNested,
 } from 'class-validator';
 
-import { INSTANT, rule } from './field-rules.js';
+import { isInstant, rule } from './field-rules.js';
 import type { Rule } from './field-rules.js';
 
 /** What every field may say. Absent and null differ: `optional` allows the first, `nullable` the second. */
@@ -156,7 +157,10 @@ export const Field = {
   instant(options: FieldOptions<string> = {}): PropertyDecorator {
     const rules = [
       IsString(rule('string_type', 'must be a string')),
-      Matches(INSTANT, rule('datetime_parsing', 'must be a time such as 2026-01-31T12:00:00.000Z')),
+      ValidateBy(
+        { name: 'isInstant', validator: { validate: isInstant } },
+        rule('datetime_parsing', 'must be a time such as 2026-01-31T12:00:00.000Z'),
+      ),
     ];
     return field(options, { kind: 'string', schema: { type: 'string', format: 'date-time' }, rules });
   },

@@ -133,6 +133,7 @@ function validateBody(policy: EndpointPolicy): StepRun | undefined {
   return async (request, reply) => {
     if (!takesMultipart(request)) return json(request, reply);
     const { fields, file } = await readMultipart(request, upload.maxBytes);
+    refuseNul({ ...fields, ...(file === undefined ? {} : { file: file.filename }) }, 'body');
     request.edge.upload = file;
     if (policy.refusesTenantId === true) refuseTenantId(fields);
     request.body = dto === undefined ? fields : validated(dto, fields, 'form');

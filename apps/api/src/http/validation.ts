@@ -97,11 +97,19 @@ export function validated(dto: Type<object>, input: unknown, where: 'body' | 'qu
   return made;
 }
 
-/** The type under which JSON can not carry U+0000: Postgres has no place for it in text. */
+/** Postgres has no place for U+0000 in a text. */
 function hasNul(value: unknown): boolean {
   if (typeof value === 'string') return value.includes('\0');
   if (typeof value !== 'object' || value === null) return false;
   return Object.entries(value).some(([key, inner]) => key.includes('\0') || hasNul(inner));
+}
+
+/** Half a surrogate pair has no UTF-8: it becomes U+FFFD, as bytes that are no UTF-8 do. */
+function wellFormed(value: unknown): unknown {
+  if (typeof value === 'string') return value.toWellFormed();
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(wellFormed);
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key.toWellFormed(), wellFormed(inner)]));
 }
 
 function hasPrototypeKey(value: unknown): boolean {
@@ -138,6 +146,11 @@ function tooDeep(text: string): boolean {
 
 const json = (msg: string): Error => invalid([{ type: 'json_invalid', loc: ['body'], msg }]);
 
+/** Only escapes bring halves of surrogate pairs into JSON. */
+const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
+
+const NUL = 'holds the character U+0000';
+
 /** Parses a JSON body; malformed, too deep, or carrying U+0000 or `__proto__`, it is a validation error. */
 export function parseJson(bytes: Buffer): unknown {
   const text = bytes.toString('utf8');
@@ -148,13 +161,13 @@ export function parseJson(bytes: Buffer): unknown {
   } catch {
     throw json('is not valid JSON');
   }
-  if (text.includes('\\u0000') && hasNul(parsed)) throw json('holds the character U+0000');
+  if (text.includes('\\u0000') && hasNul(parsed)) throw json(NUL);
   if (text.includes('__proto__') && hasPrototypeKey(parsed)) throw json('holds a forbidden field');
-  return parsed;
+  return SURROGATE_ESCAPE.test(text) ? wellFormed(parsed) : parsed;
 }
 
-/** Refuses U+0000 in query and path texts. */
-export function refuseNul(values: object, where: 'query' | 'path'): void {
+/** Refuses U+0000 in the texts of a query, path or form. */
+export function refuseNul(values: object, where: 'query' | 'path' | 'body'): void {
   for (const [key, value] of Object.entries(values))
-    if (hasNul(value)) throw invalid([{ type: 'string_type', loc: [where, key], msg: 'holds the character U+0000' }]);
+    if (hasNul(value)) throw invalid([{ type: 'string_type', loc: [where, key], msg: NUL }]);
 }

@@ -20,6 +20,10 @@ import type {
 
 type Row = RowOf<typeof auditRows.columns>;
 
+/** Instants with a year of four digits: only these are written alike here and in the database. */
+const FIRST_MS = Date.parse('1000-01-01T00:00:00.000Z');
+const LAST_MS = Date.parse('9999-12-31T23:59:59.999Z');
+
 const positionPattern = /^\d{20}(?::\d{20})?$/;
 
 /** The audit log of one tenant, and the proofs that it is all there. */
@@ -110,13 +114,13 @@ function whereOf(query: AuditQuery) {
 
 function instantOf(text: string): string {
   const millis = Date.parse(text);
-  if (Number.isNaN(millis)) {
+  if (!(millis >= FIRST_MS && millis <= LAST_MS)) {
     throw invalid([{ type: 'as_of_invalid', loc: ['query', 'as_of'], msg: 'must be a position or an instant' }]);
   }
   return new Date(millis).toISOString();
 }
 
-const justAfter = (instant: string): string => new Date(Date.parse(instant) + 1).toISOString();
+const justAfter = (instant: string): string => new Date(Math.min(LAST_MS, Date.parse(instant) + 1)).toISOString();
 
 function viewOf(row: Row): AuditEventView {
   return {

@@ -18,7 +18,7 @@ function refused(reason: string): CatalogueError {
 export function checkText(text: string): string {
   if (text.includes('\0')) throw refused('the text holds NUL characters');
   if (text.trim() === '') throw refused('the text is empty');
-  return text;
+  return text.toWellFormed();
 }
 
 /** The text of an uploaded file: UTF-8 text or markdown, or a JSON object with a `text`. Parameters of the media type are allowed. */

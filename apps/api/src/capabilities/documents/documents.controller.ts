@@ -20,6 +20,7 @@ import { DocumentIntake, type Accepted } from './documents.handler.js';
 import { DocumentQueries } from './documents.queries.js';
 
 const MAX_UPLOAD_BYTES = 32 * 1024 * 1024;
+const MAX_FILENAME = 512;
 const waitsFor = [documentRows.table];
 const intakeRefuses = [
   corpusErrors.notFound,
@@ -52,7 +53,7 @@ export class DocumentsController {
   ): Promise<DocumentAccepted> {
     const source = sourceOf(file);
     const { corpus_id: corpusId, document_id: documentId, overwrite } = body;
-    const filename = file.filename === '' ? 'upload' : file.filename;
+    const filename = file.filename === '' ? 'upload' : file.filename.slice(0, MAX_FILENAME).toWellFormed();
     const rest = { ingestSource: 'upload_file', metadata: {}, chunkSize: undefined, chunkOverlap: undefined } as const;
     return answer(
       await this.intake.submit({ ...source, ...rest, corpusId, documentId, filename, overwrite }, caller),
