@@ -17,6 +17,22 @@ const CHANNEL = 'recorded_streams';
 const POLL_MS = 1_000;
 const KIND = 'stream-frames';
 
+/**
+ * The batch, the stream's new end and the news of it in one statement, which is one round trip and one commit. A batch
+ * whose outcome was unknown comes again, with more behind it.
+ */
+const RECORD = `
+  with mine as (
+    update streams.stream set last_seq = coalesce($4::int, last_seq), ended = $5::boolean, beat_at = now()
+     where tenant_id = $1 and stream_id = $2 and owner = $3 and not ended
+    returning tenant_id, stream_id),
+  batch as (
+    insert into streams.batch (tenant_id, stream_id, first_seq, last_seq, content_id)
+    select tenant_id, stream_id, $6::int, $4::int, $7::uuid from mine where $7::uuid is not null
+    on conflict (tenant_id, stream_id, first_seq)
+      do update set last_seq = excluded.last_seq, content_id = excluded.content_id)
+  select pg_notify('${CHANNEL}', $8) from mine`;
+
 interface Row {
   readonly last_seq: number;
   readonly ended: boolean;
@@ -172,23 +188,11 @@ export class RecordedStreams {
     const bytes = new TextEncoder().encode(JSON.stringify(frames.map((frame) => frame.text)));
     const ref =
       frames.length === 0 ? undefined : await this.content.put({ tenantId: key.tenantId, ...subject }, KIND, bytes);
-    await this.database.transaction(async () => {
-      const mine = await this.database.execute(
-        `update streams.stream set last_seq = coalesce($4, last_seq), ended = $5, beat_at = now()
-          where tenant_id = $1 and stream_id = $2 and owner = $3 and not ended`,
-        [key.tenantId, key.streamId, this.processId, last ?? null, ended],
-      );
-      if (mine === 0) throw new StreamLost(key.streamId);
-      if (ref !== undefined) {
-        // A batch whose outcome was unknown comes again, with more behind it.
-        await this.database.execute(
-          `insert into streams.batch values ($1, $2, $3, $4, $5) on conflict (tenant_id, stream_id, first_seq)
-             do update set last_seq = excluded.last_seq, content_id = excluded.content_id`,
-          [key.tenantId, key.streamId, first, last, ref.id],
-        );
-      }
-      await this.database.notify(CHANNEL, `${this.processId} ${key.streamId}`);
-    });
+    const { tenantId, streamId } = key;
+    const news = `${this.processId} ${streamId}`;
+    const params = [tenantId, streamId, this.processId, last ?? null, ended, first ?? null, ref?.id ?? null, news];
+    const mine = await this.database.execute(RECORD, params);
+    if (mine === 0) throw new StreamLost(streamId);
     this.local.emit(key.streamId, { frames, ended } satisfies News);
   }
 

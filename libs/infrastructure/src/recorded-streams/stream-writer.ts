@@ -72,9 +72,15 @@ export class StreamWriter {
     return mine === 1;
   }
 
-  async end(): Promise<void> {
-    while (this.stored < this.seq) await this.flush();
-    await this.store([], true);
+  /** Ends the stream; its last frames are stored together with its end. */
+  async end(last: readonly ((seq: number) => string)[] = []): Promise<void> {
+    for (const make of last) {
+      const frame = { seq: this.seq + 1, text: make(this.seq + 1) };
+      this.take(frame);
+      this.waiting.push(frame);
+    }
+    await this.flushing;
+    await this.flush(true);
   }
 
   private take(frame: RecordedFrame): void {
@@ -82,19 +88,19 @@ export class StreamWriter {
     this.hash.update(frame.text);
   }
 
-  private flush(): Promise<void> {
-    this.flushing ??= this.storeWaiting().finally(() => {
+  private flush(ended = false): Promise<void> {
+    this.flushing ??= this.storeWaiting(ended).finally(() => {
       this.flushing = undefined;
     });
     return this.flushing;
   }
 
-  private async storeWaiting(): Promise<void> {
+  private async storeWaiting(ended = false): Promise<void> {
     const frames = this.waiting;
     this.waiting = [];
-    if (frames.length === 0) return;
+    if (frames.length === 0 && !ended) return;
     try {
-      await this.store(frames, false);
+      await this.store(frames, ended);
     } catch (error) {
       // They keep their place: a later write stores them too, so that no number is ever missing.
       this.waiting = [...frames, ...this.waiting];

@@ -42,7 +42,7 @@ function tell(config: LangGraphRunnableConfig, progress: RunProgress): void {
   config.writer?.(progress);
 }
 
-/** The four steps of a run: load_history, retrieve, generate, save_checkpoint. */
+/** The four steps of a run: load_history and retrieve at one time, then generate, then save_checkpoint. */
 export function runGraph(world: RunWorld) {
   const loadHistory: Node = async ({ input }) => ({ history: await world.history(input) });
 
@@ -76,8 +76,8 @@ export function runGraph(world: RunWorld) {
     .addNode('generate', generate)
     .addNode('save_checkpoint', saveCheckpoint)
     .addEdge(START, 'load_history')
-    .addEdge('load_history', 'retrieve')
-    .addEdge('retrieve', 'generate')
+    .addEdge(START, 'retrieve')
+    .addEdge(['load_history', 'retrieve'], 'generate')
     .addEdge('generate', 'save_checkpoint')
     .addEdge('save_checkpoint', END)
     .compile();

@@ -118,9 +118,12 @@ export class RunExecutor {
     facts: Facts,
     context: CommandContext,
   ): Promise<Pick<Job, 'writer' | 'position'> | undefined> {
-    const writer = await this.deps.streams.open(key, { kind: 'session', id: asked.sessionId });
+    // At one time: where the run is there already, nothing names the message, and the sweeper takes it.
+    const [writer, message] = await Promise.all([
+      this.deps.streams.open(key, { kind: 'session', id: asked.sessionId }),
+      this.keep(key, asked.sessionId, 'run-message', { text: asked.message }),
+    ]);
     if (writer === undefined) return undefined;
-    const message = await this.keep(key, asked.sessionId, 'run-message', { text: asked.message });
     const { sessionId, corpusId, topK } = asked;
     const data = { runId: key.streamId, sessionId, corpusId, topK, message };
     const { position } = await this.deps.path.run(runs, key.streamId, { type: 'StartRun', data }, facts, context);
@@ -137,7 +140,6 @@ export class RunExecutor {
       abort.abort('client_left'),
     );
     try {
-      await job.writer.write(runFrame(job.frames, 'request.accepted', { accepted_at: job.facts.now }));
       await this.answer(job, pulse);
     } catch (error) {
       await this.fail(job, error).catch((late: unknown) => this.deps.onError(late, job.key.streamId));
@@ -154,10 +156,6 @@ export class RunExecutor {
   }
 
   private async answer(job: Job, pulse: NodeJS.Timeout): Promise<void> {
-    const input = await this.inputOf(job);
-    const graph = runGraph({ ...this.deps, save: (_input, answer) => this.keepAnswer(job, answer, saved) });
-    const saved: { ref?: ContentRef } = {};
-    const state = { chunkCount: 0 };
     const writes: Promise<void>[] = [];
     const write = (frame: MakeFrame): void => {
       const written = job.writer.write(frame);
@@ -165,6 +163,11 @@ export class RunExecutor {
       written.catch(() => undefined);
       writes.push(written);
     };
+    write(runFrame(job.frames, 'request.accepted', { accepted_at: job.facts.now }));
+    const input = await this.inputOf(job);
+    const saved: { ref?: ContentRef } = {};
+    const graph = runGraph({ ...this.deps, save: (_input, answer) => this.keepAnswer(job, answer, saved) });
+    const state = { chunkCount: 0 };
     for await (const progress of progressOf(graph, input, job.signal)) {
       pulse.refresh();
       if (progress.kind === 'retrieved') {
@@ -216,8 +219,7 @@ export class RunExecutor {
         durationMs: Date.now() - job.startedAt,
       },
     });
-    await writeAll(job.writer, last);
-    await job.writer.end();
+    await job.writer.end(last);
   }
 
   private async fail(job: Job, error: unknown): Promise<void> {

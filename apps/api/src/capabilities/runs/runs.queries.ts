@@ -86,9 +86,11 @@ export async function sessionHistory(
     [tenantId, sessionId, HISTORY_TURNS],
   );
   const turns: Turn[] = [];
+  const ids = rows.flatMap((row) => [row.message_content_id, row.answer_content_id]);
+  const contents = await content.getMany(tenantId, ids);
   for (const row of rows.reverse()) {
-    const question = await textOf(content, tenantId, row.message_content_id);
-    const answer = await textOf(content, tenantId, row.answer_content_id);
+    const question = textIn(contents.get(row.message_content_id));
+    const answer = textIn(contents.get(row.answer_content_id));
     if (question === undefined || answer === undefined) continue;
     turns.push({ role: 'user', content: question }, { role: 'assistant', content: answer });
   }
@@ -96,6 +98,9 @@ export async function sessionHistory(
 }
 
 async function textOf(content: ContentStore, tenantId: string, id: string): Promise<string | undefined> {
-  const bytes = await content.get(tenantId, id);
+  return textIn(await content.get(tenantId, id));
+}
+
+function textIn(bytes: Uint8Array | undefined): string | undefined {
   return bytes === undefined ? undefined : (JSON.parse(new TextDecoder().decode(bytes)) as { text: string }).text;
 }
