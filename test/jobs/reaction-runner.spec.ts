@@ -5,12 +5,13 @@ import { defineJob, type AnyJob } from '#domain/kernel/job.js';
 import { defineReaction, type AnyReaction } from '#domain/kernel/reaction.js';
 import { t } from '#domain/kernel/schema.js';
 import { fixedFacts } from '#domain/kernel/testing/given.js';
-import { PostgresEventLog } from '#infra/event-log/postgres-event-log.js';
 import { commandJob, type CommandEffect } from '#infra/jobs/command-job.js';
+import type { EventLog } from '#infra/event-log/event-log.js';
 import { JobQueue } from '#infra/jobs/job-queue.js';
 import { ReactionRunner } from '#infra/jobs/reaction-runner.js';
 import { CapabilityRegistry } from '#infra/projections/registry.js';
 import { openTestDatabase, type TestDatabase } from '#test/support/database.js';
+import { openTestLog } from '#test/support/event-log.js';
 import { until } from '#test/jobs/support.js';
 
 const events = defineEvents({
@@ -39,11 +40,11 @@ const book = defineReaction<ParcelEvent>({
 
 describe('the reaction runner', () => {
   let open: TestDatabase;
-  let log: PostgresEventLog;
+  let log: EventLog;
   const closing: (() => Promise<void>)[] = [];
   beforeEach(async () => {
     open = await openTestDatabase();
-    log = await PostgresEventLog.open(open.database);
+    log = await openTestLog(open);
   });
   afterEach(async () => {
     for (const close of closing.splice(0).toReversed()) await close();

@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EventMetadata } from '#domain/kernel/events.js';
 import type { EventLog, NewEvent } from '#infra/event-log/event-log.js';
-import { PostgresEventLog } from '#infra/event-log/postgres-event-log.js';
 import { FileHeadStore } from '#infra/ledger/head-store.js';
 import { LedgerAudit } from '#infra/ledger/ledger-audit.js';
 import { LedgerProofs } from '#infra/ledger/proofs.js';
 import { Sealer, type SealerOptions } from '#infra/ledger/sealer.js';
 import { FileSigningKey } from '#infra/ledger/signing-key.js';
 import { openTestDatabase, type TestDatabase } from '#test/support/database.js';
+import { openTestLog } from '#test/support/event-log.js';
 
 export const metadata: EventMetadata = {
   tenantId: 'acme',
@@ -55,7 +55,7 @@ export const ledgerName = 'rag.example.org/domain';
 
 export async function openLedgerWorld(batch = 10): Promise<LedgerWorld> {
   const test = await openTestDatabase();
-  const events = await PostgresEventLog.open(test.database, 'domain');
+  const events = await openTestLog(test);
   const folder = await mkdtemp(join(tmpdir(), 'ledger-'));
   const heads = new FileHeadStore(folder);
   const options = { database: test.database, events, heads, name: ledgerName, batch };

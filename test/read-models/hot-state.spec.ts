@@ -7,12 +7,12 @@ import { t } from '#domain/kernel/schema.js';
 import { fixedFacts } from '#domain/kernel/testing/given.js';
 import { Database } from '#infra/database/database.js';
 import type { EventLog, SubscribeOptions } from '#infra/event-log/event-log.js';
-import { PostgresEventLog } from '#infra/event-log/postgres-event-log.js';
 import { HotStates, HotStateUnavailable, type HotState } from '#infra/hot-state/hot-state.js';
 import { CapabilityRegistry } from '#infra/projections/registry.js';
 import { ProjectionRunner } from '#infra/projections/runner.js';
 import { ReadModels } from '#infra/read-models/read-models.js';
 import { openTestDatabase, testEngine, type TestDatabase } from '#test/support/database.js';
+import { openTestLog } from '#test/support/event-log.js';
 import { until } from '#test/jobs/support.js';
 
 const audit = { type: 'badges.changed', category: 'auth', outcome: 'success', resource: ['badge', 'badgeId'] } as const;
@@ -48,7 +48,7 @@ type Badge = RowOf<typeof badges.columns>;
 
 const registry = new CapabilityRegistry([defineCapability({ name: 'badges', events, projections: [badges] })]);
 
-async function append(log: PostgresEventLog, event: BadgeEvent, tenantId = 't1'): Promise<void> {
+async function append(log: EventLog, event: BadgeEvent, tenantId = 't1'): Promise<void> {
   const { actor, requestId, now } = fixedFacts;
   const metadata = {
     tenantId,
@@ -68,11 +68,11 @@ async function append(log: PostgresEventLog, event: BadgeEvent, tenantId = 't1')
 
 describe('hot state', () => {
   let open: TestDatabase;
-  let log: PostgresEventLog;
+  let log: EventLog;
   const closing: (() => Promise<void>)[] = [];
   beforeEach(async () => {
     open = await openTestDatabase();
-    log = await PostgresEventLog.open(open.database);
+    log = await openTestLog(open);
   });
   afterEach(async () => {
     for (const close of closing.splice(0).toReversed()) await close();
@@ -183,7 +183,7 @@ describe('hot state', () => {
   const onServer = testEngine === 'postgres' ? it : it.skip;
   onServer('lets another process see a revocation within 100 ms, and within 2 s without notifications', async () => {
     const other = await Database.open({ url: open.url ?? '' });
-    const otherLog = await PostgresEventLog.open(other);
+    const otherLog = await openTestLog({ database: other, url: open.url });
     closing.push(async () => {
       await otherLog.close();
       await other.close();

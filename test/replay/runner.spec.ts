@@ -192,8 +192,9 @@ describe('the projection runner', () => {
     const target = { table: 'accounts', version: 1 };
     expect(await waiter.waitFor(target, position, 20_000)).toEqual({ reached: true, lagEvents: 0 });
     expect(await accountRows(database)).toHaveLength(1);
-    const beyond = String(Number(position) + 5).padStart(20, '0');
-    expect(await waiter.waitFor(target, beyond, 30)).toEqual({ reached: false, lagEvents: 5 });
+    const { gapless } = bench.log.capabilities;
+    const beyond = gapless ? String(Number(position) + 5).padStart(20, '0') : '9'.repeat(20);
+    expect(await waiter.waitFor(target, beyond, 30)).toEqual({ reached: false, lagEvents: gapless ? 5 : null });
     await waiter.stop();
   });
 

@@ -6,9 +6,9 @@ import type { JsonObject } from '#domain/kernel/schema.js';
 import { t } from '#domain/kernel/schema.js';
 import type { Database } from '#infra/database/database.js';
 import type { EventLog, NewEvent } from '#infra/event-log/event-log.js';
-import { PostgresEventLog } from '#infra/event-log/postgres-event-log.js';
 import { CapabilityRegistry } from '#infra/projections/registry.js';
 import { openTestDatabase, type TestDatabase } from '#test/support/database.js';
+import { openTestLog } from '#test/support/event-log.js';
 
 const audit = { type: 'ops.tally', category: 'ops', outcome: 'success', resource: ['account', 'account'] } as const;
 
@@ -122,13 +122,13 @@ export function append(log: EventLog, ...events: readonly NewEvent[]) {
 export interface Bench {
   readonly test: TestDatabase;
   readonly database: Database;
-  readonly log: PostgresEventLog;
+  readonly log: EventLog;
   close(): Promise<void>;
 }
 
 export async function openBench(): Promise<Bench> {
   const test = await openTestDatabase();
-  const log = await PostgresEventLog.open(test.database);
+  const log = await openTestLog(test);
   return {
     test,
     database: test.database,

@@ -10,7 +10,8 @@ import type { Platform } from '#infra/platform/platform.js';
 import { createLogger } from '#infra/telemetry/logger.js';
 import { TestAnswerer } from './answerers.js';
 import { TestClient } from './client.js';
-import { openTestDatabase, testEngine, type TestDatabase } from './database.js';
+import { fillEmbeddedFolder, openTestDatabase, testEngine, type TestDatabase } from './database.js';
+import { testLogEnv } from './event-log.js';
 import { until } from './until.js';
 
 /** A tenant of its own with a key of each role. */
@@ -52,13 +53,14 @@ async function engineEnv(): Promise<{ env: Record<string, string>; database: Tes
   if (testEngine === 'pglite') return { env: {}, database: undefined };
   const database = await openTestDatabase();
   const redis = process.env['TEST_REDIS_URL'] ?? 'redis://127.0.0.1:6379';
-  return { env: { DATABASE_URL: database.url ?? '', REDIS_URL: redis }, database };
+  return { env: { DATABASE_URL: database.url ?? '', REDIS_URL: redis, ...(await testLogEnv(database)) }, database };
 }
 
 /** A whole server of both roles in this process, on a fresh database of this run's engine. */
 export async function openTestServer(env: Readonly<Record<string, string>> = {}): Promise<TestServer> {
   const folder = await mkdtemp(join(tmpdir(), 'nexusrag-server-'));
   const engine = await engineEnv();
+  if (engine.database === undefined) await fillEmbeddedFolder(join(folder, 'pg'));
   const lines: string[] = [];
   const settings = { PORT: '0', DATA_DIR: folder, SHUTDOWN_GRACE_MS: '200', ...engine.env, ...env };
   const config = loadConfig({ env: settings, readFile: () => undefined });
