@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import pg from 'pg';
 import { Database } from '#infra/database/database.js';
 import { migrations } from '#migrations/migrations.js';
@@ -40,9 +42,19 @@ function migrationsHash(): string {
   return hash.digest('hex').slice(0, 12);
 }
 
+/** Fills a folder with a migrated embedded database, so that a server on it starts without making one. */
+export async function fillEmbeddedFolder(folder: string): Promise<void> {
+  embeddedTemplate ??= makeEmbeddedTemplate();
+  if ((await embeddedTemplate) === undefined) return;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await promisify(execFile)('tar', ['-xf', templatePath(), '-C', folder]);
+}
+
+const templatePath = (): string => join(tmpdir(), `nexusrag-template-${migrationsHash()}.tar`);
+
 /** A dump of a migrated folder, made once per content of the migrations and kept among the temporary files. */
 async function makeEmbeddedTemplate(): Promise<Blob | undefined> {
-  const path = join(tmpdir(), `nexusrag-template-${migrationsHash()}.tar`);
+  const path = templatePath();
   const known = await readFile(path).catch(() => undefined);
   if (known !== undefined) return new Blob([known]);
   const database = await Database.open({ memory: true });
