@@ -78,9 +78,9 @@ export async function ingest(
   try {
     return await new Ingestion(session, {
       ...options,
-      onProgress: ({ submitted, known, succeeded, failed }) =>
+      onProgress: ({ submitted, known, succeeded, failed, empty }) =>
         bar.show(
-          options.wait ? succeeded + failed : submitted + known + failed,
+          empty + failed + (options.wait ? succeeded : submitted + known),
           total,
           `${submitted + known} handed in`,
         ),
@@ -108,7 +108,7 @@ export async function ensureCorpus(session: Session, tenantId: string, corpusId:
 const SHOWN = 20;
 
 function show(output: Output, report: IngestionReport, seconds: number): void {
-  const { submitted, known, succeeded, failed, failures, open, gaveUp } = report;
+  const { submitted, known, succeeded, failed, empty, failures, open, gaveUp } = report;
   for (const { origin, document_id: id, reason } of failures.slice(0, SHOWN)) {
     output.line(`${paint('red', 'failed')}  ${origin}${id === null ? '' : ` (${id})`}: ${reason}`);
   }
@@ -116,6 +116,7 @@ function show(output: Output, report: IngestionReport, seconds: number): void {
   output.line(
     `submitted ${submitted}, known ${known}, succeeded ${succeeded}, failed ${failed} in ${seconds.toFixed(1)} s`,
   );
+  if (empty > 0) output.line(`${empty} without any text were left out`);
   if (open > 0) output.line(`${open} are still being ingested`);
   if (gaveUp !== null) output.line(paint('red', `${gaveUp}; run the same command again to go on`));
 }

@@ -25,6 +25,8 @@ export interface Counts {
   known: number;
   succeeded: number;
   failed: number;
+  /** Without any text; left out. */
+  empty: number;
 }
 
 export interface Failure {
@@ -49,13 +51,14 @@ const POLL_MS = 250;
 
 /** Hands documents in over several calls at once, and follows them to their end. Survives the server's restarts. */
 export class Ingestion {
-  private readonly counts: Counts = { submitted: 0, known: 0, succeeded: 0, failed: 0 };
+  private readonly counts: Counts = { submitted: 0, known: 0, succeeded: 0, failed: 0, empty: 0 };
   private readonly failures: Failure[] = [];
   /** Accepted documents that have neither succeeded nor failed, with their origin. */
   private readonly open = new Map<string, string>();
   private readonly patience: Patience;
   private away = 0;
   private submitting = true;
+  private stopped = false;
 
   constructor(
     private readonly session: Session,
@@ -87,13 +90,12 @@ export class Ingestion {
     return { ...this.counts, failures: this.failures, open: this.open.size, gaveUp };
   }
 
-  private stopped = false;
-
   private async submitAll(documents: AsyncIterable<SourceDocument | Unreadable>): Promise<void> {
     let batch: SourceDocument[] = [];
     for await (const document of documents) {
       if ('problem' in document) {
-        this.fail(document.origin, null, document.problem);
+        if (document.problem === null) this.counts.empty += 1;
+        else this.fail(document.origin, null, document.problem);
         continue;
       }
       batch.push(document);

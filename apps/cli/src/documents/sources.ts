@@ -17,10 +17,10 @@ export type SourceDocument = {
   | { readonly bytes: Buffer; readonly filename: string; readonly contentType: string }
 );
 
-/** Something that is no document. */
+/** Something that is no document; `null` when it is one without any text, which there is nothing to do with. */
 export interface Unreadable {
   readonly origin: string;
-  readonly problem: string;
+  readonly problem: string | null;
 }
 
 const contentTypes: Readonly<Record<string, string>> = {
@@ -88,6 +88,7 @@ async function documentOfFile({ path, name }: File): Promise<SourceDocument | Un
   const contentType = contentTypes[extname(path).toLowerCase()] ?? 'text/plain';
   try {
     const bytes = await readFile(path);
+    if (bytes.length === 0) return { origin: path, problem: null };
     return { documentId: documentIdOf(name), origin: path, bytes, filename: basename(path), contentType };
   } catch (error) {
     return { origin: path, problem: error instanceof Error ? error.message : String(error) };
@@ -113,6 +114,7 @@ function documentOfLine(line: string, filename: string, origin: string): SourceD
     const { title = '', text, metadata = {} } = value;
     if (typeof id !== 'string' && typeof id !== 'number') return { origin, problem: 'the line has no id' };
     if (typeof text !== 'string') return { origin, problem: 'the line has no text' };
+    if (`${String(title)}${text}`.trim() === '') return { origin, problem: null };
     const heading = typeof title === 'string' ? title : '';
     return {
       documentId: documentIdOf(String(id)),
