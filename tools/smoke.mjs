@@ -89,7 +89,9 @@ async function stop(server, ended) {
 }
 
 function report(which, { ready, token, resident }, limit) {
-  console.log(`${which} start: ready after ${ready} ms, first token of a cited answer after ${token} ms (aim: ${limit})`);
+  console.log(
+    `${which} start: ready after ${ready} ms, first token of a cited answer after ${token} ms (aim: ${limit})`,
+  );
   console.log(`${which} start: ${resident} MiB resident after one answer (aim: ${TARGETS.residentMiB})`);
 }
 
