@@ -18,6 +18,7 @@ const databaseUrl =
   process.env.TEST_DATABASE_URL ?? process.env.DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres';
 const redisUrl = process.env.TEST_REDIS_URL ?? process.env.REDIS_URL ?? 'redis://127.0.0.1:6379';
 const unset = { DATABASE_URL: '', REDIS_URL: '', EVENTSTORE_URL: '', TEST_REDIS_URL: '', TEST_LOG: '' };
+unset.TEST_EVENTSTORE_URL = process.env.TEST_EVENTSTORE_URL ?? process.env.EVENTSTORE_URL ?? '';
 const onServers = { TEST_ENGINE: 'postgres', TEST_DATABASE_URL: databaseUrl, TEST_REDIS_URL: redisUrl };
 
 const noPostgres = await postgresProblem(databaseUrl);

@@ -10,7 +10,7 @@ import { LedgerProofs } from '#infra/ledger/proofs.js';
 import { Sealer, type SealerOptions } from '#infra/ledger/sealer.js';
 import { FileSigningKey } from '#infra/ledger/signing-key.js';
 import { openTestDatabase, type TestDatabase } from '#test/support/database.js';
-import { openTestLog } from '#test/support/event-log.js';
+import { PostgresEventLog } from '#infra/event-log/postgres-event-log.js';
 
 export const metadata: EventMetadata = {
   tenantId: 'acme',
@@ -53,9 +53,13 @@ export interface LedgerWorld {
 
 export const ledgerName = 'rag.example.org/domain';
 
-export async function openLedgerWorld(batch = 10): Promise<LedgerWorld> {
+/** Over the Postgres log, whose rows its specs falsify, unless another is given. */
+export async function openLedgerWorld(
+  batch = 10,
+  openLog: (test: TestDatabase) => Promise<EventLog> = ({ database }) => PostgresEventLog.open(database, 'domain'),
+): Promise<LedgerWorld> {
   const test = await openTestDatabase();
-  const events = await openTestLog(test);
+  const events = await openLog(test);
   const folder = await mkdtemp(join(tmpdir(), 'ledger-'));
   const heads = new FileHeadStore(folder);
   const options = { database: test.database, events, heads, name: ledgerName, batch };
