@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { CommandPort, ContentPort, SubjectKeyPort } from '#domain/kernel/ports.js';
 import type { Actor } from '#domain/kernel/events.js';
 import { chunkText } from '#domain/kernel/text/chunker.js';
@@ -18,11 +19,11 @@ export interface JobPorts {
 
 /** The ports over an open platform. */
 export function jobPorts(platform: Platform): JobPorts {
-  const { content, keys, path, index, embedder } = platform;
+  const { content, keys, path, embedder } = platform;
   return {
     content,
     keys,
-    chunks: chunkPort(index, `${embedder.model}/${embedder.dimension}`),
+    chunks: chunkPort(platform, `${embedder.model}/${embedder.dimension}`),
     commands: {
       load: (decider, tenantId, streamId) => path.load(decider, tenantId, streamId),
       run: async (decider, tenantId, streamId, command, commandId) => {
@@ -39,8 +40,21 @@ export function jobPorts(platform: Platform): JobPorts {
   };
 }
 
-function chunkPort(index: RetrievalIndex, embeddingSpace: string) {
+/** How long a read model may stay behind before a replaced version is left to the sweep. */
+const RETIRE_WAIT_MS = 5_000;
+
+function chunkPort(platform: Platform, embeddingSpace: string) {
+  const { index, database, options } = platform;
+  const shown = `select 1 from ${options.documentsView} where tenant_id = $1 and id = $2 and index_version = $3`;
   return {
+    retired: async (tenantId: string, documentId: string, versionId: string): Promise<boolean> => {
+      const deadline = Date.now() + RETIRE_WAIT_MS;
+      for (;;) {
+        const rows = await database.query(shown, [tenantId, documentId, versionId]);
+        if (rows.length === 0 || Date.now() > deadline) return rows.length === 0;
+        await delay(20);
+      }
+    },
     index: async (
       target: VersionRef,
       text: string,

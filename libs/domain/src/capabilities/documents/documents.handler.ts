@@ -32,12 +32,17 @@ export const ingestDocument = defineJob<IngestData, DocumentPorts>({
   },
 });
 
-/** What is written is looked at before what is needed, so that a version that another job begins meanwhile is left alone. */
+/**
+ * What is written is looked at before what is needed, so that a version that another job begins meanwhile is left alone.
+ * A version whose successor no reader sees yet is left to the sweep; a deleted document's goes at once.
+ */
 async function dropUnneeded(tenantId: string, documentId: string, ports: DocumentPorts): Promise<DocumentState> {
   const written = await ports.chunks.versionsOf(tenantId, documentId);
   const state = await ports.commands.load(documents, tenantId, documentId);
   for (const versionId of written) {
-    if (!needs(state, versionId)) await ports.chunks.dropVersion(tenantId, documentId, versionId);
+    if (needs(state, versionId)) continue;
+    if (state.status !== 'absent' && !(await ports.chunks.retired(tenantId, documentId, versionId))) continue;
+    await ports.chunks.dropVersion(tenantId, documentId, versionId);
   }
   return state;
 }
@@ -108,5 +113,7 @@ export const sweepChunks = defineJob<JsonObject, DocumentPorts>({
 });
 
 async function isCurrent({ tenantId, documentId, versionId }: ChunkVersion, ports: DocumentPorts): Promise<boolean> {
-  return needs(await ports.commands.load(documents, tenantId, documentId), versionId);
+  const state = await ports.commands.load(documents, tenantId, documentId);
+  if (state.status === 'absent') return false;
+  return needs(state, versionId) || !(await ports.chunks.retired(tenantId, documentId, versionId));
 }

@@ -25,6 +25,8 @@ export interface ChunkPort {
   index(target: ChunkTarget, text: string, chunking: Chunking, signal: AbortSignal): Promise<IndexedChunks>;
   /** The versions of a document that are written now. */
   versionsOf(tenantId: string, documentId: string): Promise<readonly string[]>;
+  /** Whether no question is answered from the version any more; waits some seconds for the read model to say so. */
+  retired(tenantId: string, documentId: string, versionId: string): Promise<boolean>;
   dropVersion(tenantId: string, documentId: string, versionId: string): Promise<void>;
   /** Removes versions that are an hour old and that `isCurrent` does not claim; how many. */
   sweep(isCurrent: (versions: readonly ChunkVersion[]) => Promise<readonly boolean[]>): Promise<number>;
