@@ -15,8 +15,13 @@ interface VerdictRow {
   readonly position: string;
 }
 
-const statement = `select verdict, revision, "position"
-  from log.append_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`;
+/** Canonical JSON has no raw control character, so joined texts need no escaping on either side. */
+const SEPARATOR = '\u001f';
+
+const split = (parameter: number): string => `string_to_array($${parameter}::text, e'\\x1f')`;
+
+const statement = `select verdict, revision, "position" from log.append_batch(
+  $1, $2, $3, $4, $5, $6, $7, $8, $9, ${split(10)}, ${split(11)})`;
 
 const ATTEMPTS = 5;
 
@@ -62,11 +67,11 @@ function paramsOf(log: number, epoch: number, batch: readonly PreparedAppend[]):
     batch.map((append) => expectedCode(append.expected)),
     batch.map((append) => append.events.length),
     owners,
-    events.map((event) => event.id),
+    `{${events.map((event) => event.id).join(',')}}`,
     events.map((event) => event.type),
     events.map((event) => event.schemaVersion),
-    events.map((event) => event.data),
-    events.map((event) => event.metadata),
+    events.map((event) => event.data).join(SEPARATOR),
+    events.map((event) => event.metadata).join(SEPARATOR),
   ];
 }
 
