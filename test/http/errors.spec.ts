@@ -54,6 +54,12 @@ describe('an error', () => {
     expect((await bodyOf(response)).error.code).toBe('SERVICE_UNAVAILABLE');
   });
 
+  it('of a database connection that was cut is 503, for the same request may succeed in a moment', async () => {
+    const response = await server.get('/v1/boxes/1/fail/database');
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(await response.text()).not.toContain('db.internal');
+  });
+
   it('of a frozen log is WRITE_FROZEN', async () => {
     const response = await server.get('/v1/boxes/1/fail/fenced');
     expect([response.status, (await bodyOf(response)).error.code]).toEqual([503, 'WRITE_FROZEN']);

@@ -78,6 +78,7 @@ const failures: Record<string, () => Error> = {
   conflict: () => new CatalogueError(boxErrors.full, { holds: 3 }),
   unknown: () => new Error('the password is hunter2'),
   log: () => new LogUnavailable('queue is full', 2_500),
+  database: () => Object.assign(new Error('terminating connection of app@db.internal'), { code: '57P01' }),
   fenced: () => new WriterFenced('frozen'),
 };
 

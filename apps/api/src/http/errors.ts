@@ -2,6 +2,7 @@ import { HttpException } from '@nestjs/common';
 
 import { CatalogueError, defineErrors } from '#domain/kernel/errors.js';
 import type { ErrorKind, ErrorRow } from '#domain/kernel/errors.js';
+import { isTransient } from '#infra/database/database.js';
 import { AppendOutcomeUnknown, AppendTooLarge, LogUnavailable, WriterFenced } from '#infra/event-log/event-log.js';
 
 /** The one table from the kind of an error to its HTTP status. */
@@ -108,6 +109,11 @@ function ofEventLog(error: unknown): Answer | undefined {
   return error instanceof AppendTooLarge ? answer(httpErrors.payloadTooLarge) : undefined;
 }
 
+/** A lost connection, a deadlock, a full server: the same request may succeed in a moment. */
+function ofDatabase(error: unknown): Answer | undefined {
+  return isTransient(error) ? answer(httpErrors.unavailable, { retryAfterS: 1 }) : undefined;
+}
+
 /** Fastify and its plugins put a client's fault into `statusCode`; their text stays out of the answer. */
 function ofFramework(error: unknown): Answer | undefined {
   const status = error instanceof HttpException ? error.getStatus() : (error as { statusCode?: unknown }).statusCode;
@@ -120,7 +126,7 @@ function ofFramework(error: unknown): Answer | undefined {
 export function answerOf(error: unknown): Answer {
   if (error instanceof CatalogueError) return ofCatalogue(error);
   if (typeof error !== 'object' || error === null) return answer(httpErrors.internal, { unexpected: true });
-  return ofEventLog(error) ?? ofFramework(error) ?? answer(httpErrors.internal, { unexpected: true });
+  return ofEventLog(error) ?? ofFramework(error) ?? ofDatabase(error) ?? answer(httpErrors.internal, { unexpected: true });
 }
 
 /** One wrong field of a request, without the value that was sent. */

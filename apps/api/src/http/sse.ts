@@ -45,6 +45,8 @@ export class SseStream {
     const { raw } = reply;
     raw.on('close', () => this.#close());
     raw.on('error', () => this.#close());
+    // A client that left before now is not told of again.
+    if (raw.destroyed || raw.closed) this.#close();
     raw.writeHead(options.status ?? 200, {
       ...(reply.getHeaders() as Record<string, string>),
       'content-type': 'text/event-stream',

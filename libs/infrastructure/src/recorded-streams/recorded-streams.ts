@@ -135,6 +135,7 @@ export class RecordedStreams {
 
   /** Plays the frames after `afterSeq`, then follows the owner until the stream ends or the signal aborts. */
   async *follow(key: StreamKey, afterSeq: number, signal: AbortSignal): AsyncIterable<RecordedFrame> {
+    if (signal.aborted) return;
     const wake = new Wake(this.local, key.streamId, signal);
     let seq = afterSeq;
     let news: News | undefined;

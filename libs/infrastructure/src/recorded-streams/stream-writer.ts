@@ -72,14 +72,20 @@ export class StreamWriter {
     return mine === 1;
   }
 
-  /** Ends the stream; its last frames are stored together with its end. */
+  /** Resolves when every frame so far is stored; after a rejection it may be called again. */
+  async settled(): Promise<void> {
+    while (this.stored < this.seq) await this.flush();
+  }
+
+  /** Ends the stream; its last frames are stored together with its end. After a rejection, call it again without them. */
   async end(last: readonly ((seq: number) => string)[] = []): Promise<void> {
     for (const make of last) {
       const frame = { seq: this.seq + 1, text: make(this.seq + 1) };
       this.take(frame);
       this.waiting.push(frame);
     }
-    await this.flushing;
+    // Whoever joined a flush that does not end the stream would believe that it had.
+    while (this.flushing !== undefined) await this.flushing.catch(() => undefined);
     await this.flush(true);
   }
 

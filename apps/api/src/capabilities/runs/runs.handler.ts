@@ -7,6 +7,7 @@ import type { JsonObject } from '#domain/kernel/schema.js';
 import type { Answer } from '#infra/adapters/llm/answerer.js';
 import type { CommandContext, CommandPath } from '#infra/commands/command-path.js';
 import { derivedId, idFor } from '#infra/commands/ids.js';
+import { patiently } from '#infra/commands/patiently.js';
 import type { Position } from '#infra/event-log/event-log.js';
 import type { ContentRef, ContentStore } from '#infra/content/content-store.js';
 import type { RecordedStreams } from '#infra/recorded-streams/recorded-streams.js';
@@ -49,7 +50,6 @@ export interface RunAsked {
 }
 
 interface Active {
-  readonly key: StreamKey;
   readonly abort: AbortController;
   readonly ended: Promise<void>;
 }
@@ -71,7 +71,8 @@ const BEAT_MS = 3_000;
 
 /** Runs questions to answers. Every frame is recorded before it is sent, and the outcome is an event before it is told. */
 export class RunExecutor {
-  private readonly active = new Map<string, Active>();
+  private readonly active = new Set<Active>();
+  private readonly answered = new WeakSet<Job>();
 
   constructor(private readonly deps: RunDeps) {}
 
@@ -85,16 +86,19 @@ export class RunExecutor {
     const abort = new AbortController();
     let end = (): void => undefined;
     const ended = new Promise<void>((resolve) => (end = resolve));
-    this.active.set(runId, { key, abort, ended });
+    // Not by run id: a twin under the same Idempotency-Key comes and goes while the run goes on.
+    const run: Active = { abort, ended };
+    this.active.add(run);
     const done = (): void => {
-      this.active.delete(runId);
+      this.active.delete(run);
       end();
     };
     try {
       const begun = await this.begin(key, asked, facts, context);
       if (begun === undefined) return (done(), false);
       const frames = { runId, requestId: facts.requestId ?? runId, sessionId: asked.sessionId };
-      const job = { key, asked, facts, context, frames, ...begun, signal: abort.signal, startedAt: Date.now() };
+      const { signal } = abort;
+      const job = { key, asked, facts, context, frames, ...begun, signal, startedAt: Date.now() };
       void this.drive(job, abort).finally(done);
       return true;
     } catch (error) {
@@ -106,9 +110,9 @@ export class RunExecutor {
   /** Waits for the runs of this process, then cancels what is left. */
   async stop(graceMs: number): Promise<void> {
     const bound = new Promise((resolve) => setTimeout(resolve, graceMs).unref());
-    const all = (): Promise<unknown> => Promise.all([...this.active.values()].map((run) => run.ended));
+    const all = (): Promise<unknown> => Promise.all([...this.active].map((run) => run.ended));
     await Promise.race([all(), bound]);
-    for (const run of this.active.values()) run.abort.abort('shutdown');
+    for (const run of this.active) run.abort.abort('shutdown');
     await all();
   }
 
@@ -142,7 +146,11 @@ export class RunExecutor {
     try {
       await this.answer(job, pulse);
     } catch (error) {
-      await this.fail(job, error).catch((late: unknown) => this.deps.onError(late, job.key.streamId));
+      clearInterval(pulse);
+      const late = (cause: unknown): void => this.deps.onError(cause, job.key.streamId);
+      // An answer that may be in the log is never followed by an error: what is left to tell, the run's rescue tells.
+      if (this.answered.has(job)) late(error);
+      else await this.fail(job, error).catch(late);
     } finally {
       clearInterval(beat);
       clearInterval(pulse);
@@ -177,9 +185,11 @@ export class RunExecutor {
       }
       if (progress.kind === 'delta') write(runFrame(job.frames, 'token.delta', { delta: progress.delta }));
       if (progress.kind === 'saved' && saved.ref !== undefined) {
-        await Promise.all(writes);
+        await Promise.allSettled(writes);
+        await patiently(() => job.writer.settled());
         // The digest of the last frames goes into the event before they are written: nothing may come between.
         clearInterval(pulse);
+        this.answered.add(job);
         await this.complete(job, progress.answer, saved.ref, state.chunkCount);
       }
     }
@@ -219,7 +229,7 @@ export class RunExecutor {
         durationMs: Date.now() - job.startedAt,
       },
     });
-    await job.writer.end(last);
+    await this.end(job.writer, last);
   }
 
   private async fail(job: Job, error: unknown): Promise<void> {
@@ -227,26 +237,38 @@ export class RunExecutor {
     const reason: unknown = signal.reason;
     if (signal.aborted && reason === 'lost') return;
     if (signal.aborted && (reason === 'client_left' || reason === 'shutdown')) {
-      await writeAll(writer, failureFrames(frames, { code: 'RUN_CANCELLED', message: 'The run was cancelled' }));
+      await this.tell(writer, failureFrames(frames, { code: 'RUN_CANCELLED', message: 'The run was cancelled' }));
       await this.record(job, 'end', { type: 'CancelRun', data: { reason, frames: writer.digest() } });
-      await writer.end();
+      await this.end(writer);
       return;
     }
     const row = error instanceof CatalogueError ? error.row : undefined;
     if (row === undefined) this.deps.onError(error, job.key.streamId);
     const data = row === undefined ? { code: 'UNKNOWN_ERROR', message: 'The run failed' } : errorData(row);
-    await writeAll(writer, failureFrames(frames, data));
+    await this.tell(writer, failureFrames(frames, data));
     const durationMs = Date.now() - job.startedAt;
     await this.record(job, 'end', { type: 'FailRun', data: { code: data.code, frames: writer.digest(), durationMs } });
-    await writer.end();
+    await this.end(writer);
+  }
+
+  /** Frames keep their place while the store is away. */
+  private async tell(writer: StreamWriter, frames: readonly MakeFrame[]): Promise<void> {
+    await writeAll(writer, frames).catch(() => patiently(() => writer.settled()));
+  }
+
+  private async end(writer: StreamWriter, last: readonly MakeFrame[] = []): Promise<void> {
+    let left = last;
+    await patiently(() => {
+      const frames = left;
+      left = [];
+      return writer.end(frames);
+    });
   }
 
   private async record(job: Job, step: string, command: RunCommand): Promise<void> {
     const facts = { ...job.facts, commandId: derivedId(job.facts.commandId, step), now: new Date().toISOString() };
-    await this.deps.path.run(runs, job.key.streamId, command, facts, {
-      ...job.context,
-      causationId: job.facts.commandId,
-    });
+    const context = { ...job.context, causationId: job.facts.commandId };
+    await patiently(() => this.deps.path.run(runs, job.key.streamId, command, facts, context));
   }
 
   private keep(key: StreamKey, sessionId: string, kind: string, value: object): Promise<ContentRef> {

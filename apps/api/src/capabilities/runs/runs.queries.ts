@@ -1,4 +1,5 @@
-import { runs } from '#domain/capabilities/runs/runs.decider.js';
+import { setTimeout as delay } from 'node:timers/promises';
+import { runs, type RunState } from '#domain/capabilities/runs/runs.decider.js';
 import { runRows } from '#domain/capabilities/runs/runs.projection.js';
 import type { Principal } from '#api/http/principal.js';
 import type { SseStream } from '#api/http/sse.js';
@@ -15,6 +16,8 @@ import type { RunPresence } from './run-presence.handler.js';
 
 const HISTORY_TURNS = 10;
 const RESCUE_MS = 2_000;
+/** The stream of a run is there a moment before the event that says what was asked. */
+const BEGIN_MS = 2_000;
 
 /** Plays recorded runs to clients: while they run, after they ended, in any process. */
 export class RunPlayback {
@@ -37,13 +40,24 @@ export class RunPlayback {
 
   /** Whether the run was asked with the same question, session, corpus and number of passages. */
   async isRepeat(tenantId: string, runId: string, asked: RunAsked): Promise<boolean> {
-    const state = await this.path.load(runs, tenantId, runId);
+    const state = await this.begun({ tenantId, streamId: runId });
     if (state.status === 'absent') return true;
     const { sessionId, corpusId, topK, message } = state.asked;
     const stored = await textOf(this.content, tenantId, message.id);
     return (
       sessionId === asked.sessionId && corpusId === asked.corpusId && topK === asked.topK && stored === asked.message
     );
+  }
+
+  /** The run's state, once its process has said what was asked. */
+  private async begun(key: StreamKey): Promise<RunState> {
+    const until = Date.now() + BEGIN_MS;
+    for (;;) {
+      const state = await this.path.load(runs, key.tenantId, key.streamId);
+      if (state.status !== 'absent' || Date.now() >= until) return state;
+      if ((await this.streams.info(key))?.ended !== false) return state;
+      await delay(10);
+    }
   }
 
   /** Sends the frames after `seq` and follows the run to its end, or until the client leaves. */
