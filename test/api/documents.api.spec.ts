@@ -62,6 +62,13 @@ describe('the documents of a tenant', () => {
     expect(await tenant.reader.get('/v1/documents?corpus_id=c2')).toMatchObject({ status: 200, data: [] });
   });
 
+  it('are kept without a word only when that is asked for', async () => {
+    expect(await submit({ text: '' })).toMatchObject({ status: 422, code: 'INGEST_VALIDATION_ERROR' });
+    const accepted = await submit({ document_id: 'blank', text: '', allow_empty: true });
+    expect(accepted.status).toBe(202);
+    expect(await ingested(tenant.reader, 'blank')).toMatchObject({ status: 'succeeded', num_chunks: 0 });
+  });
+
   it('get an id of ours when the caller names none', async () => {
     const first = (await submit({})).data as Accepted;
     const second = (await submit({})).data as Accepted;

@@ -116,7 +116,7 @@ function show(output: Output, report: IngestionReport, seconds: number): void {
   output.line(
     `submitted ${submitted}, known ${known}, succeeded ${succeeded}, failed ${failed} in ${seconds.toFixed(1)} s`,
   );
-  if (empty > 0) output.line(`${empty} without any text were left out`);
+  if (empty > 0) output.line(`${empty} empty files were left out`);
   if (open > 0) output.line(`${open} are still being ingested`);
   if (gaveUp !== null) output.line(paint('red', `${gaveUp}; run the same command again to go on`));
 }

@@ -25,7 +25,7 @@ export interface Counts {
   known: number;
   succeeded: number;
   failed: number;
-  /** Without any text; left out. */
+  /** Empty files; left out. */
   empty: number;
 }
 
@@ -161,7 +161,8 @@ export class Ingestion {
     const { corpusId, overwrite } = this.options;
     if ('text' in document) {
       const { documentId: document_id, filename, text, metadata: metadata_json } = document;
-      const body = { corpus_id: corpusId, document_id, filename, text, metadata_json, overwrite };
+      // A collection is kept whole, also its records without a word.
+      const body = { corpus_id: corpusId, document_id, filename, text, metadata_json, overwrite, allow_empty: true };
       return client.call('POST', '/v1/documents/text', body, headers);
     }
     const form = new FormData();

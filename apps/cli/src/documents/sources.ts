@@ -17,7 +17,7 @@ export type SourceDocument = {
   | { readonly bytes: Buffer; readonly filename: string; readonly contentType: string }
 );
 
-/** Something that is no document; `null` when it is one without any text, which there is nothing to do with. */
+/** Something that is no document; `null` when it is an empty file. */
 export interface Unreadable {
   readonly origin: string;
   readonly problem: string | null;
@@ -114,7 +114,6 @@ function documentOfLine(line: string, filename: string, origin: string): SourceD
     const { title = '', text, metadata = {} } = value;
     if (typeof id !== 'string' && typeof id !== 'number') return { origin, problem: 'the line has no id' };
     if (typeof text !== 'string') return { origin, problem: 'the line has no text' };
-    if (`${String(title)}${text}`.trim() === '') return { origin, problem: null };
     const heading = typeof title === 'string' ? title : '';
     return {
       documentId: documentIdOf(String(id)),

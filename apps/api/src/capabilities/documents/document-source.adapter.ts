@@ -14,10 +14,10 @@ function refused(reason: string): CatalogueError {
   return new CatalogueError(documentErrors.invalid, { reason });
 }
 
-/** A text that can be ingested: something to read, and nothing that a database text cannot hold. */
-export function checkText(text: string): string {
+/** A text that can be ingested: something to read, unless that is not asked for, and nothing that a database cannot hold. */
+export function checkText(text: string, allowEmpty = false): string {
   if (text.includes('\0')) throw refused('the text holds NUL characters');
-  if (text.trim() === '') throw refused('the text is empty');
+  if (!allowEmpty && text.trim() === '') throw refused('the text is empty');
   return text.toWellFormed();
 }
 

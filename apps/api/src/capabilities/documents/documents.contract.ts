@@ -8,7 +8,7 @@ export class DocumentTextRequest {
   @Field.string({ does: 'The corpus that the document belongs to', min: 1, max: 128, example: 'c1' })
   corpus_id!: string;
 
-  @Field.string({ does: 'The text to ingest', min: 1, max: MAX_TEXT, example: 'Some raw text to ingest.' })
+  @Field.string({ does: 'The text to ingest', max: MAX_TEXT, example: 'Some raw text to ingest.' })
   text!: string;
 
   @Field.string({
@@ -32,6 +32,12 @@ export class DocumentTextRequest {
 
   @Field.integer({ does: 'Characters that neighbouring chunks share', min: 0, max: 99_999, optional: true })
   chunk_overlap_chars?: number;
+
+  @Field.boolean({
+    does: 'Whether a document without any word is kept too, e.g. of a collection; it answers nothing',
+    default: false,
+  })
+  allow_empty!: boolean;
 
   @Field.boolean({ does: 'Whether a known document is ingested anew', default: false })
   overwrite!: boolean;

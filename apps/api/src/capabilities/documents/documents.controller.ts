@@ -75,7 +75,7 @@ export class DocumentsController {
       {
         corpusId: body.corpus_id,
         documentId: body.document_id,
-        text: checkText(body.text),
+        text: checkText(body.text, body.allow_empty),
         filename: body.filename,
         contentType: 'text/plain',
         ingestSource: 'raw_text',

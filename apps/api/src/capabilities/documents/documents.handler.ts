@@ -8,11 +8,13 @@ import {
   type DocumentState,
   type SubmitDocument,
 } from '#domain/capabilities/documents/documents.decider.js';
+import type { DocumentEvent } from '#domain/capabilities/documents/documents.events.js';
 import { CatalogueError, isRefusal } from '#domain/kernel/errors.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
 import { chunkSettings, type ChunkSettings } from '#domain/kernel/text/chunker.js';
 import { Commands } from '#api/commands/commands.js';
 import type { CallerContext } from '#api/http/caller.js';
+import type { CommandOutcome } from '#infra/commands/command-path.js';
 import { derivedId, idFor, newId } from '#infra/commands/ids.js';
 import type { ContentStore } from '#infra/content/content-store.js';
 import type { DocumentAccepted } from './documents.contract.js';
@@ -56,7 +58,7 @@ export class DocumentIntake {
     const uid = documentUid(tenantId, documentId);
     const known = await this.commands.load(documents, uid, caller);
     // A submission that will change nothing stores nothing either; the decider has the last word on all others.
-    const idle = known.status !== 'absent' && (isInProgress(known) || !submission.overwrite);
+    const idle = !caller.mayRepeat && known.status !== 'absent' && (isInProgress(known) || !submission.overwrite);
     if (idle && known.corpusId === submission.corpusId) return { answer: acceptedOf(known, caller), queued: false };
     const { text, filename, contentType, ingestSource, metadata, overwrite, corpusId } = submission;
     const bytes = new TextEncoder().encode(JSON.stringify({ text, metadata }));
@@ -79,7 +81,7 @@ export class DocumentIntake {
     };
     const outcome = await this.commands.run(documents, uid, { type: 'SubmitDocument', data }, caller);
     if (outcome.events.length === 0) await this.content.delete(tenantId, content.id);
-    return { answer: acceptedOf(outcome.state, caller), queued: outcome.events.length > 0 };
+    return { answer: acceptedOf(asDecided(outcome), caller), queued: outcome.events.length > 0 };
   }
 
   async reindex(
@@ -97,7 +99,7 @@ export class DocumentIntake {
       throw new CatalogueError(documentErrors.sourceMissing);
     }
     const outcome = await this.commands.run(documents, uid, { type: 'ReindexDocument', data: { chunking } }, caller);
-    return acceptedOf(outcome.state, caller);
+    return acceptedOf(asDecided(outcome), caller);
   }
 
   async remove(documentId: string, caller: CallerContext): Promise<void> {
@@ -125,6 +127,15 @@ function labelsOf(metadata: JsonObject): JsonObject {
   return Object.fromEntries(
     Object.entries(labels).map(([key, value]) => [key, typeof value === 'string' ? value : JSON.stringify(value)]),
   );
+}
+
+/** What the command itself left: a repeat is answered like its first try, however far the document has come since. */
+function asDecided({ state, events }: CommandOutcome<DocumentEvent, DocumentState>): DocumentState {
+  const decided = events.find(
+    (event) => event.type === 'DocumentSubmitted' || event.type === 'DocumentReindexRequested',
+  );
+  if (decided === undefined || state.status === 'absent') return state;
+  return { ...state, status: 'queued', jobId: decided.data.jobId };
 }
 
 function acceptedOf(state: DocumentState, caller: CallerContext): DocumentAccepted {
