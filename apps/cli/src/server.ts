@@ -12,6 +12,7 @@ import { RunRescue } from '#api/capabilities/runs/run-rescue.handler.js';
 import { RunExecutor } from '#api/capabilities/runs/runs.handler.js';
 import type { Answerer } from '#infra/adapters/llm/answerer.js';
 import type { Config } from '#infra/config/config.js';
+import { keepStatistics } from '#infra/database/embedded-statistics.js';
 import { HotStates } from '#infra/hot-state/hot-state.js';
 import { JobQueue } from '#infra/jobs/job-queue.js';
 import { openLedger, type Ledger } from '#infra/platform/ledger.js';
@@ -62,6 +63,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   const operatorToken = `nrgop_${randomBytes(32).toString('base64url')}`;
   const stops: (() => Promise<unknown>)[] = [() => platform.close()];
+  stops.push(keepStatistics(platform.database, (error) => onProblem(error, 'statistics')));
   const stop = async (): Promise<void> => {
     for (const step of stops.splice(0).reverse()) {
       await step().catch((error: unknown) => onProblem(error, 'stop'));
