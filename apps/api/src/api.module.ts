@@ -109,7 +109,10 @@ export async function closeGracefully(app: NestFastifyApplication, graceMs: numb
   const late = new Promise<void>(
     (resolve) => (timer = setTimeout(resolve, Math.max(0, until - performance.now()) + 250)),
   );
+  // A stream's connection is idle only after its end, and would be kept for the client's next request.
+  const sweep = setInterval(() => server.closeIdleConnections(), 20);
   await Promise.race([stopped, late]);
+  clearInterval(sweep);
   clearTimeout(timer);
   server.closeAllConnections();
   await app.close();

@@ -94,6 +94,11 @@ export class CallerContext {
     return this.#facts;
   }
 
+  /** True when an earlier try of this request, with the same facts, may have taken effect before its process died. */
+  get mayRepeat(): boolean {
+    return this.#request.edge.claim?.takenOver ?? false;
+  }
+
   /** What the command path stores beside the facts. */
   get context(): CommandContext {
     return { traceparent: this.traceparent, ipAddress: this.ip, userAgent: this.userAgent };
