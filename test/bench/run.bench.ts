@@ -108,13 +108,14 @@ function asker(url: string, token: string): (session: string) => Promise<Times> 
 
 /** Counts the statements of the process until it is stopped. */
 function counting({ platform: { database } }: RunningServer): { stop(): number } {
-  const { query, execute } = database;
+  const { query, queryPrepared, execute } = database;
   let count = 0;
   database.query = (...args) => ((count += 1), query.apply(database, args)) as never;
+  database.queryPrepared = (...args) => ((count += 1), queryPrepared.apply(database, args)) as never;
   database.execute = (...args) => ((count += 1), execute.apply(database, args));
   return {
     stop: () => {
-      Object.assign(database, { query, execute });
+      Object.assign(database, { query, queryPrepared, execute });
       return count;
     },
   };
@@ -125,19 +126,23 @@ async function retrievalSql(
   { platform: { database, search } }: RunningServer,
   seconds: number,
 ): Promise<{ both: number[]; whole: number[] }> {
-  const { query } = database;
-  const caught: Parameters<typeof query>[] = [];
+  const { query, queryPrepared } = database;
+  const caught: (() => Promise<unknown>)[] = [];
+  const through =
+    (send: typeof query): typeof query =>
+    (...args) =>
+      (caught.push(() => send.apply(database, args)), send.apply(database, args)) as never;
   const retrieve = () => search.retrieve({ tenantId: TENANT, corpusId: demoCorpusId, query: demoQuestion, k: 5 });
   await retrieve();
-  database.query = (...args) => (caught.push(args), query.apply(database, args)) as never;
+  Object.assign(database, { query: through(query), queryPrepared: through(queryPrepared) });
   await retrieve();
-  database.query = query;
+  Object.assign(database, { query, queryPrepared });
   const both: number[] = [];
   const whole: number[] = [];
   const until = performance.now() + seconds * 1_000;
   while (performance.now() < until) {
     let began = performance.now();
-    for (const args of caught) await query.apply(database, args);
+    for (const again of caught) await again();
     both.push(performance.now() - began);
     began = performance.now();
     await retrieve();

@@ -72,7 +72,7 @@ export class PostgresContentStore implements ContentStore {
   async getMany(tenantId: string, ids: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>> {
     const clear = new Map<string, Uint8Array>();
     if (ids.length === 0) return clear;
-    const rows = await this.database.query<BlobRow>(
+    const rows = await this.database.queryPrepared<BlobRow>(
       'select id, kind, key_id, sealed from content.blob where tenant_id = $1 and id = any($2::uuid[])',
       [tenantId, ids],
     );
@@ -133,7 +133,7 @@ export class PostgresContentStore implements ContentStore {
   }
 
   private async insert(blobs: readonly Sealed[]): Promise<string[]> {
-    const rows = await this.database.query<{ id: string }>(
+    const rows = await this.database.queryPrepared<{ id: string }>(
       `insert into content.blob (tenant_id, id, kind, subject_kind, subject_id, key_id, sealed, size, sha256)
        select * from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::bytea[], $8::int[], $9::text[])
        on conflict (tenant_id, id) do nothing returning id`,

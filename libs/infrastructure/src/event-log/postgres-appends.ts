@@ -42,7 +42,7 @@ export async function appendBatch(
       const rows = await database.detached(() =>
         database.session(() => {
           progress.sent = true;
-          return database.query<VerdictRow>(statement, params);
+          return database.queryPrepared<VerdictRow>(statement, params);
         }),
       );
       return batch.map((append, at) => outcomeOf(append, rows[at]));

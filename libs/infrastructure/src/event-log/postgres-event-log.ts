@@ -171,7 +171,7 @@ export class PostgresEventLog implements EventLog {
 
   private async readStreamPage(stream: string, at: number, limit: number, backwards: boolean): Promise<StoredEvent[]> {
     const [compare, order] = backwards ? ['<=', 'desc'] : ['>=', 'asc'];
-    const rows = await this.query<EventRow>(
+    const rows = await this.queryPrepared<EventRow>(
       `select ${eventColumns('$2::text')} from log.event e
         where e.stream_pk = (select s.stream_pk from log.stream s where s.log_id = $1 and s.name = $2)
           and e.revision ${compare} $3::bigint
@@ -201,13 +201,12 @@ export class PostgresEventLog implements EventLog {
     return filteredPage(events, limit, after, place);
   }
 
-  private async query<R>(text: string, params: readonly unknown[]): Promise<R[]> {
-    try {
-      return await this.database.query<R>(text, params);
-    } catch (cause) {
-      if (isTransient(cause)) throw new LogUnavailable('the log cannot be read', 500, { cause });
-      throw cause;
-    }
+  private query<R>(text: string, params: readonly unknown[]): Promise<R[]> {
+    return this.database.query<R>(text, params).catch(unreadable);
+  }
+
+  private queryPrepared<R>(text: string, params: readonly unknown[]): Promise<R[]> {
+    return this.database.queryPrepared<R>(text, params).catch(unreadable);
   }
 
   private async listen(): Promise<() => Promise<void>> {
@@ -222,6 +221,11 @@ function filteredPage(events: StoredEvent[], limit: number, after: Position | nu
   const reached = last?.position ?? positionOf(place.until);
   const scannedTo = reached <= (after ?? positionOf(0)) ? after : reached;
   return { events, scannedTo, atHead: reached >= positionOf(place.head) };
+}
+
+function unreadable(cause: unknown): never {
+  if (isTransient(cause)) throw new LogUnavailable('the log cannot be read', 500, { cause });
+  throw cause;
 }
 
 function isUnavailable(error: unknown): boolean {

@@ -71,7 +71,7 @@ export class ReadModel<R> {
   }
 
   async find(tenantId: string, id: string): Promise<R | undefined> {
-    const [row] = await this.database.query<R>(this.findSql, [tenantId, id]);
+    const [row] = await this.database.queryPrepared<R>(this.findSql, [tenantId, id]);
     return row;
   }
 
@@ -131,7 +131,7 @@ export class ReadModel<R> {
     const text = `select ${this.sql.selected} from ${this.sql.view} t where ${conditions.join(' and ')}
       order by ${sorted} limit ${params.add(part.limit, 'int')} offset ${params.add(part.offset, 'bigint')}`;
     try {
-      return await this.database.query<R>(text, params.values);
+      return await this.database.queryPrepared<R>(text, params.values);
     } catch (error) {
       // A forged cursor can hold a value that its column cannot read (class 22: data exception).
       const code = (error as { readonly code?: unknown }).code;

@@ -106,6 +106,7 @@ export class Retriever implements PassageSearch {
     const [vector] = await embedder.embed([query.query], query.signal);
     if (vector?.length !== space.dimension || !vector.every(Number.isFinite)) return [];
     query.signal?.throwIfAborted();
+    const approximateAbove = (await this.indexes.has(space, scopeNo)) ? this.tuning.exactUpTo : undefined;
     const statement = candidatesStatement({
       view: this.options.documents,
       space,
@@ -118,10 +119,12 @@ export class Retriever implements PassageSearch {
       limit: Math.max(this.tuning.candidates, 4 * k),
       hitBudget: this.tuning.hitBudget,
       bm25: { k1: this.tuning.k1, b: this.tuning.b },
-      approximateAbove: (await this.indexes.has(space, scopeNo)) ? this.tuning.exactUpTo : undefined,
+      approximateAbove,
     });
+    // With an index the text names the scope: a plan for each would fill the server's memory.
+    const look = approximateAbove === undefined ? 'queryPrepared' : 'query';
     const attempt = async (again: boolean): Promise<Passage[]> => {
-      const rows = await database.query<CandidateRow>(statement.text, statement.values);
+      const rows = await database[look]<CandidateRow>(statement.text, statement.values);
       query.signal?.throwIfAborted();
       const found = await this.passages(query.tenantId, space, rows, k);
       // A reindex between the two statements takes candidates away: the second look sees its new version.
@@ -149,7 +152,7 @@ export class Retriever implements PassageSearch {
       { seeds, weight: seeds === 0 ? 0 : feedbackWeight },
       k,
     );
-    const found = await this.options.database.query<PassageRow>(statement.text, statement.values);
+    const found = await this.options.database.queryPrepared<PassageRow>(statement.text, statement.values);
     const passages = await this.open(tenantId, found, fused, confidence(fused, vectorWeight));
     return { passages, complete: found.length === Math.min(k, fused.length) };
   }
