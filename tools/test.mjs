@@ -6,7 +6,7 @@ import { postgresProblem, redisProblem } from './services.mjs';
 import { run } from './run.mjs';
 
 /** The folders whose promises depend on which log is underneath; they run a third time on the EventStoreDB stand-in. */
-const LOG_FOLDERS = ['test/api', 'test/crash', 'test/jobs', 'test/read-models', 'test/replay'];
+const LOG_FOLDERS = ['test/acceptance', 'test/api', 'test/crash', 'test/jobs', 'test/read-models', 'test/replay'];
 
 /** Specs slower than this are named, so that they do not grow unseen. */
 const SLOW_MS = 15_000;

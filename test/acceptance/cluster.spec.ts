@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { capabilities } from '#domain/capabilities/capabilities.js';
-import { PostgresEventLog } from '#infra/event-log/postgres-event-log.js';
 import { ProjectionAdmin } from '#infra/projections/admin.js';
 import { CapabilityRegistry } from '#infra/projections/registry.js';
 import { testEngine } from '#test/support/database.js';
+import { eventsIn, openTestLog } from '#test/support/event-log.js';
 import type { EventStream } from '#test/support/event-stream.js';
 import { Cluster, keyAt, operate, tenantAt, type ServerProcess } from '#test/support/processes.js';
 import type { TestTenant } from '#test/support/server.js';
@@ -93,12 +93,10 @@ onServers('two api and two projector processes on PostgreSQL and Redis', () => {
   async function digestOf(run: string): Promise<Record<string, unknown>> {
     let data: Record<string, unknown> = {};
     await until('the run has ended', async () => {
-      const rows = await query<{ type: string; data: string }>(
-        `select e.type, e.data from log.event e where e.data like $1 and e.type in ('RunCompleted', 'RunFailed')`,
-        [`%"runId":"${run}"%`],
-      );
-      data = { type: rows[0]?.type, ...(JSON.parse(rows[0]?.data ?? '{}') as object) };
-      return rows.length === 1;
+      const ends = await eventsIn(cluster.test, ['RunCompleted', 'RunFailed']);
+      const [end, ...more] = ends.filter((event) => event.data['runId'] === run);
+      data = { type: end?.type, ...end?.data };
+      return end !== undefined && more.length === 0;
     });
     return data;
   }
@@ -154,8 +152,7 @@ onServers('two api and two projector processes on PostgreSQL and Redis', () => {
       for (const [at, id] of ids.entries()) await submit(id, at);
     })();
     await until('some are through', async () => {
-      const [row] = await query<{ n: string }>(`select count(*) n from log.event where type = 'DocumentIndexed'`);
-      return Number(row?.n) > 10;
+      return (await eventsIn(cluster.test, ['DocumentIndexed'])).length > 10;
     });
     await projectors.find(({ pid }) => pid === holder)?.kill();
     const since = performance.now();
@@ -170,17 +167,14 @@ onServers('two api and two projector processes on PostgreSQL and Redis', () => {
     expect(await states()).toHaveLength(60);
     figures.push(`all documents succeeded ${(performance.now() - since).toFixed(0)} ms after kill -9`);
     await expectCleanProjections();
-    const [doubled] = await query<{ n: string }>(
-      `select count(*) n from (select data::jsonb->>'jobId' from log.event where type = 'DocumentIndexed'
-        group by 1 having count(*) > 1) twice`,
-    );
-    expect(Number(doubled?.n)).toBe(0);
+    const jobs = (await eventsIn(cluster.test, ['DocumentIndexed'])).map(({ data }) => data['jobId']);
+    expect(new Set(jobs).size).toBe(jobs.length);
   });
 
   async function expectCleanProjections(): Promise<void> {
     const { database } = cluster.test;
     const registry = new CapabilityRegistry(capabilities);
-    const log = await PostgresEventLog.open(database, 'domain');
+    const log = await openTestLog(cluster.test);
     const admin = new ProjectionAdmin({ database, log, registry });
     for (const { table } of registry.projections) expect((await admin.verify(table)).differences.total).toBe(0);
     await log.close();

@@ -1,4 +1,4 @@
-import type { EventLog } from '#infra/event-log/event-log.js';
+import type { EventLog, StoredEvent } from '#infra/event-log/event-log.js';
 import { EventStoreDbEventLog } from '#infra/event-log/eventstoredb-event-log.js';
 import { PostgresEventLog } from '#infra/event-log/postgres-event-log.js';
 import type { TestDatabase } from './database.js';
@@ -33,4 +33,28 @@ export async function openTestLog(test: Pick<TestDatabase, 'database' | 'url'>):
 /** What EVENTSTORE_URL is for a process on a test database; nothing where the log is in the database. */
 export async function testLogEnv(test: Pick<TestDatabase, 'database' | 'url'>): Promise<Record<string, string>> {
   return onStandIn ? { EVENTSTORE_URL: (await standInOf(test)).url } : {};
+}
+
+/** Everything in a log, or everything of some types, in order. */
+export async function everyEvent(log: EventLog, types?: readonly string[]): Promise<StoredEvent[]> {
+  const found: StoredEvent[] = [];
+  const query = { limit: 1_000, ...(types === undefined ? {} : { filter: { types } }) };
+  for (let page = await log.readAll({ after: null, ...query }); ;) {
+    found.push(...page.events);
+    if (page.atHead) return found;
+    page = await log.readAll({ after: page.scannedTo, ...query });
+  }
+}
+
+/** The same of a database whose log other processes have open. */
+export async function eventsIn(
+  test: Pick<TestDatabase, 'database' | 'url'>,
+  types?: readonly string[],
+): Promise<StoredEvent[]> {
+  const log = await openTestLog(test);
+  try {
+    return await everyEvent(log, types);
+  } finally {
+    await log.close();
+  }
 }
