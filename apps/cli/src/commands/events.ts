@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { loadConfig } from '#infra/config/config.js';
 import { group, given, outputOf, subcommand, wholeNumber, type Common } from '../command.js';
 import { oneOf, paint, Progress, type Output } from '../output.js';
 import { withClient } from '../session.js';
@@ -159,32 +160,26 @@ function exportCommand(log: Command): void {
   });
 }
 
-interface ImportItem {
-  readonly progress?: { readonly done: number; readonly total: number };
-  readonly result?: { readonly events: number; readonly resumedAt: number };
-}
-
 function importCommand(log: Command): void {
   subcommand(
     log,
     'import <file>',
     'append the events of a file to an empty log, and prove that the copy is the signed history',
     ['log import history.jsonl', 'log import history.jsonl --vkey "nexusrag/domain+…"'],
-    'An import that was cut off goes on where it stopped. Do not `start` (which seeds) before: the log must be empty.',
+    'An import that was cut off goes on where it stopped. No server may run on the data meanwhile, and none may have\nbeen seeded there: the log must be empty.',
   )
     .option('--vkey <key>', "the public key that must have signed the file; the file's own by default")
     .action(async (file: string, options: Common & { readonly vkey?: string }) => {
       const output = outputOf(options);
       const bar = new Progress('import');
-      const args = { file: resolve(file), ...given({ vkey: options.vkey }) };
-      await withClient({}, async ({ client }) => {
-        for await (const { progress, result } of client().operation<ImportItem>('log.import', args)) {
-          if (progress !== undefined) bar.show(progress.done, progress.total);
-          if (result === undefined) continue;
-          bar.end();
-          output.item(result);
-          output.line(`${result.events} events are in the log (${result.resumedAt} were there before)`);
-        }
+      const { importHistory } = await import('../history.js');
+      const report = await importHistory({
+        config: loadConfig(),
+        file: resolve(file),
+        vkey: options.vkey,
+        onProgress: (done, total) => bar.show(done, total),
       }).finally(() => bar.end());
+      output.item(report);
+      output.line(`${report.events} events are in the log (${report.resumedAt} were there before)`);
     });
 }

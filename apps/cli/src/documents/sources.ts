@@ -111,21 +111,20 @@ function documentOfLine(line: string, filename: string, origin: string): SourceD
   try {
     const value = JSON.parse(line) as Readonly<Record<string, unknown>>;
     const id = value['document_id'] ?? value['id'] ?? value['_id'];
-    const { title = '', text, metadata = {} } = value;
     if (typeof id !== 'string' && typeof id !== 'number') return { origin, problem: 'the line has no id' };
+    const { text, metadata = {} } = value;
     if (typeof text !== 'string') return { origin, problem: 'the line has no text' };
-    const heading = typeof title === 'string' ? title : '';
-    return {
-      documentId: documentIdOf(String(id)),
-      origin,
-      filename,
-      text: indexedText({ title: heading, text }),
-      metadata: { ...(heading === '' ? {} : { title: heading }), ...(metadata as JsonObject) },
-    };
+    const title = textIn(value['title']);
+    const whole = indexedText({ title, text });
+    if (whole.trim() === '') return { origin, problem: null };
+    const more = { ...(title === '' ? {} : { title }), ...(metadata as JsonObject) };
+    return { documentId: documentIdOf(String(id)), origin, filename, text: whole, metadata: more };
   } catch {
     return { origin, problem: 'the line is not JSON' };
   }
 }
+
+const textIn = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 /** An id as the API takes it; one that had to be changed keeps apart from others by a digest of the original. */
 export function documentIdOf(id: string): string {

@@ -1,7 +1,4 @@
-import { createReadStream } from 'node:fs';
-import { MalformedLogFile } from '#infra/ledger/log-file.js';
 import { exportLog } from '#infra/ledger/log-export.js';
-import { ImportContradicted, importLog } from '#infra/ledger/log-import.js';
 import { LedgerRefused } from '#infra/ledger/refusal.js';
 import { NotSealed } from '#infra/ledger/proofs.js';
 import { optionalText, plain, textArg, UsageError, withProgress, type Operation } from './operation.js';
@@ -70,25 +67,4 @@ export const logExport: Operation = async function* (context) {
   yield { events: checkpoint.size };
   const { log: events } = context.platform;
   yield* inParts(exportLog({ events, checkpoint, vkey: context.ledger.sealer.vkey }));
-};
-
-/** Reads the file in the server, which runs on the same machine under the same user. */
-export const logImport: Operation = async function* ({ platform }, args) {
-  const source = createReadStream(textArg(args, 'file'), { encoding: 'utf8', highWaterMark: 1_048_576 });
-  const vkey = optionalText(args, 'vkey');
-  try {
-    yield* withProgress((tell: (progress: { done: number; total: number }) => void) =>
-      importLog({
-        target: platform.log,
-        source,
-        ...(vkey === undefined ? {} : { vkey }),
-        onProgress: (done, total) => tell({ done, total }),
-      }),
-    );
-  } catch (error) {
-    if (error instanceof MalformedLogFile || error instanceof ImportContradicted) throw new UsageError(error.message);
-    throw error;
-  } finally {
-    source.destroy();
-  }
 };

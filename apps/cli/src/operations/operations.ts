@@ -3,7 +3,7 @@ import { evalSearch } from './evaluation.js';
 import { eventsShow, eventsTail } from './events.js';
 import { jobsList, jobsRetry, jobsShow } from './jobs.js';
 import { keysCreate, keysList, keysRevoke, keysRotate } from './keys.js';
-import { ledgerAcknowledge, ledgerCheckpoint, ledgerProve, ledgerVerify, logExport, logImport } from './ledger.js';
+import { ledgerAcknowledge, ledgerCheckpoint, ledgerProve, ledgerVerify, logExport } from './ledger.js';
 import type { Operation } from './operation.js';
 import { personForget } from './persons.js';
 import {
@@ -35,7 +35,6 @@ export const operations: Readonly<Record<string, Operation>> = {
   'ledger.prove': ledgerProve,
   'ledger.verify': ledgerVerify,
   'log.export': logExport,
-  'log.import': logImport,
   'persons.forget': personForget,
   'projections.list': projectionsList,
   'projections.quarantine': projectionsQuarantine,
