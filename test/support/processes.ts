@@ -5,10 +5,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { EventLog, Page, StoredEvent } from '#infra/event-log/event-log.js';
 import { TestClient } from './client.js';
 import { openTestDatabase, type TestDatabase } from './database.js';
-import { openTestLog, testLogEnv } from './event-log.js';
+import { testLogEnv } from './event-log.js';
 import { aCorpus, type TestTenant } from './server.js';
 import type { KillPoint } from './server-process.js';
 
@@ -80,7 +79,6 @@ export class ServerProcess {
 export class Cluster {
   private readonly processes: ServerProcess[] = [];
   private readonly folders: string[] = [];
-  private log: EventLog | undefined;
   private readonly keys = {
     CRYPTO_LOCAL_MASTER_KEY: randomBytes(32).toString('hex'),
     LEDGER_SIGNING_KEY: randomBytes(32).toString('hex'),
@@ -122,23 +120,9 @@ export class Cluster {
     return started;
   }
 
-  /** Every event of these types whose payload holds `text`, in the order of the log. */
-  async events(types: readonly string[], text = ''): Promise<readonly StoredEvent[]> {
-    this.log ??= await openTestLog(this.test);
-    const found: StoredEvent[] = [];
-    let after: string | null = null;
-    for (;;) {
-      const page: Page = await this.log.readAll({ after, limit: 1_000, filter: { types } });
-      found.push(...page.events.filter(({ data }) => JSON.stringify(data).includes(text)));
-      if (page.atHead) return found;
-      after = page.scannedTo;
-    }
-  }
-
   /** Ends every process that still lives, and drops the database. */
   async close(): Promise<void> {
     await Promise.all(this.processes.map((each) => each.kill()));
-    await this.log?.close();
     await this.test.drop();
     for (const folder of this.folders) await rm(folder, { recursive: true, force: true });
   }
