@@ -126,7 +126,9 @@ function ofFramework(error: unknown): Answer | undefined {
 export function answerOf(error: unknown): Answer {
   if (error instanceof CatalogueError) return ofCatalogue(error);
   if (typeof error !== 'object' || error === null) return answer(httpErrors.internal, { unexpected: true });
-  return ofEventLog(error) ?? ofFramework(error) ?? ofDatabase(error) ?? answer(httpErrors.internal, { unexpected: true });
+  return (
+    ofEventLog(error) ?? ofFramework(error) ?? ofDatabase(error) ?? answer(httpErrors.internal, { unexpected: true })
+  );
 }
 
 /** One wrong field of a request, without the value that was sent. */

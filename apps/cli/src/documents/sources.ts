@@ -110,18 +110,23 @@ async function* documentsOfLines({ path, name }: File): AsyncGenerator<SourceDoc
 function documentOfLine(line: string, filename: string, origin: string): SourceDocument | Unreadable {
   try {
     const value = JSON.parse(line) as Readonly<Record<string, unknown>>;
-    const id = value['document_id'] ?? value['id'] ?? value['_id'];
-    if (typeof id !== 'string' && typeof id !== 'number') return { origin, problem: 'the line has no id' };
+    const id = idIn(value);
+    if (id === undefined) return { origin, problem: 'the line has no id' };
     const { text, metadata = {} } = value;
     if (typeof text !== 'string') return { origin, problem: 'the line has no text' };
     const title = textIn(value['title']);
     const whole = indexedText({ title, text });
     if (whole.trim() === '') return { origin, problem: null };
     const more = { ...(title === '' ? {} : { title }), ...(metadata as JsonObject) };
-    return { documentId: documentIdOf(String(id)), origin, filename, text: whole, metadata: more };
+    return { documentId: documentIdOf(id), origin, filename, text: whole, metadata: more };
   } catch {
     return { origin, problem: 'the line is not JSON' };
   }
+}
+
+function idIn(value: Readonly<Record<string, unknown>>): string | undefined {
+  const id = value['document_id'] ?? value['id'] ?? value['_id'];
+  return typeof id === 'string' || typeof id === 'number' ? String(id) : undefined;
 }
 
 const textIn = (value: unknown): string => (typeof value === 'string' ? value : '');
