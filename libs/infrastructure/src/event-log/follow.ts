@@ -1,16 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Batch, EventLog, Page, SubscribeOptions } from './event-log.js';
 
-const FIRST_POLL_MS = 20;
+const FIRST_POLL_MS = 100;
 const LAST_POLL_MS = 250;
 const HEARTBEAT_MS = 900;
 
 /** Wakes those who wait at the head. A nudge between `version` and `wait` is not lost. */
 export class Nudges {
   private readonly waiters = new Set<() => void>();
+  private reached = 0n;
   version = 0;
 
-  nudge(): void {
+  /** Wakes all; a position that was told before wakes nobody again, for an append is told of here and by the server. */
+  nudge(position?: bigint): void {
+    if (position !== undefined) {
+      if (position <= this.reached) return;
+      this.reached = position;
+    }
     this.version += 1;
     for (const wake of this.waiters) wake();
   }
@@ -39,7 +45,7 @@ export interface FollowOptions {
 }
 
 /**
- * Follows a log by its pages: at once while behind, woken by a nudge or by polling (20 to 250 ms) at the head, with an
+ * Follows a log by its pages: at once while behind, woken by a nudge or by polling (100 to 250 ms) at the head, with an
  * empty batch at least every second. Ends when the signal aborts; throws what is not transient.
  */
 export async function* follow(

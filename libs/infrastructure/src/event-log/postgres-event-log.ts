@@ -61,7 +61,8 @@ export class PostgresEventLog implements EventLog {
     this.number = logNumbers[log];
     this.queue = new AppendQueue(async (batch) => {
       const outcomes = await appendBatch(database, this.number, this.currentEpoch, batch);
-      this.nudges.nudge();
+      const written = outcomes.map((outcome) => ('position' in outcome ? BigInt(outcome.position) : 0n));
+      this.nudges.nudge(written.reduce((last, position) => (position > last ? position : last), 0n));
       return outcomes;
     }, limits);
   }
@@ -212,7 +213,8 @@ export class PostgresEventLog implements EventLog {
   private async listen(): Promise<() => Promise<void>> {
     // Without LISTEN the polling still brings every event.
     const none = (): Promise<void> => Promise.resolve();
-    return this.database.listen(`log_${this.number}`, () => this.nudges.nudge()).catch(() => none);
+    const heard = (head: string): void => this.nudges.nudge(/^\d+$/.test(head) ? BigInt(head) : undefined);
+    return this.database.listen(`log_${this.number}`, heard).catch(() => none);
   }
 }
 
