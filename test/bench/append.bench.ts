@@ -31,6 +31,8 @@ interface Measured {
   readonly load: string;
 }
 
+type RawMeasured = Pick<Measured, 'perSecond' | 'serverUs'>;
+
 /**
  * Durable appends of one event by writers that each wait for their own and own a stream; beside them the same by the
  * Emmett Postgres store, and the same rows by plain inserts of as many rows a transaction as there are writers.
@@ -72,7 +74,7 @@ export async function appendSection(context: BenchContext): Promise<readonly Ben
   }
 }
 
-function rowOf(writers: number, own: Measured, theirs: Measured, plain: number): BenchRow {
+function rowOf(writers: number, own: Measured, theirs: Measured, plain: RawMeasured): BenchRow {
   return {
     writers,
     'appends/s': own.perSecond,
@@ -84,8 +86,9 @@ function rowOf(writers: number, own: Measured, theirs: Measured, plain: number):
     'emmett p50 ms': theirs.p50,
     'emmett server µs': theirs.serverUs,
     'x emmett': round(own.perSecond / theirs.perSecond),
-    'raw rows/s': plain,
-    'x raw': round(own.perSecond / plain),
+    'raw rows/s': plain.perSecond,
+    'raw server µs': plain.serverUs,
+    'x raw': round(own.perSecond / plain.perSecond),
     load: own.load,
   };
 }
@@ -202,30 +205,43 @@ class EmmettContestant {
 class RawInserts {
   private stored = 0;
 
-  private constructor(private readonly database: Database) {}
+  private constructor(
+    private readonly url: string,
+    private readonly database: Database,
+  ) {}
 
   static async open(context: BenchContext): Promise<RawInserts> {
-    const database = await Database.open({ url: await context.database({ migrated: true }) });
+    const url = await context.database({ migrated: true });
+    const database = await Database.open({ url });
     await database.query('create table raw_insert (like log.event including indexes)');
-    return new RawInserts(database);
+    return new RawInserts(url, database);
   }
 
-  async measure(rows: number, seconds: number): Promise<number> {
+  async measure(rows: number, seconds: number): Promise<RawMeasured> {
     const before = this.stored;
     const texts = Array.from({ length: rows }, () => JSON.stringify(payload));
     const metadata = Array.from({ length: rows }, () => JSON.stringify(anEvent().metadata));
     const started = performance.now();
-    while (performance.now() < started + seconds * 1_000) {
-      const ids = Array.from({ length: rows }, () => randomUUID());
-      await this.database.query(
-        `insert into raw_insert
+    const { result, serverMs } = await cpuOf(this.url, async () => {
+      while (performance.now() < started + seconds * 1_000) await this.insert(rows, texts, metadata);
+      return performance.now() - started;
+    });
+    const stored = this.stored - before;
+    return {
+      perSecond: Math.round((stored / result) * 1_000),
+      serverUs: round((serverMs / stored) * 1_000, 0),
+    };
+  }
+
+  private async insert(rows: number, texts: readonly string[], metadata: readonly string[]): Promise<void> {
+    const ids = Array.from({ length: rows }, () => randomUUID());
+    await this.database.query(
+      `insert into raw_insert
          select 1, $1::bigint + u.n, $1::bigint, u.n, u.id, 'ParcelMoved', 1, 0, now(), u.data, u.metadata
            from unnest($2::uuid[], $3::text[], $4::text[]) with ordinality u(id, data, metadata, n)`,
-        [this.stored, ids, texts, metadata],
-      );
-      this.stored += rows;
-    }
-    return Math.round(((this.stored - before) / (performance.now() - started)) * 1_000);
+      [this.stored, ids, texts, metadata],
+    );
+    this.stored += rows;
   }
 
   close(): Promise<void> {
