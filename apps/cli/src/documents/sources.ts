@@ -116,7 +116,6 @@ function documentOfLine(line: string, filename: string, origin: string): SourceD
     if (typeof text !== 'string') return { origin, problem: 'the line has no text' };
     const title = textIn(value['title']);
     const whole = indexedText({ title, text });
-    if (whole.trim() === '') return { origin, problem: null };
     const more = { ...(title === '' ? {} : { title }), ...(metadata as JsonObject) };
     return { documentId: documentIdOf(id), origin, filename, text: whole, metadata: more };
   } catch {
