@@ -217,13 +217,13 @@ describe('the documents of a tenant', () => {
     expect((await tenant.reader.get('/v1/documents')).data).toEqual([]);
   });
 
-  it('may come back under the same id with another text', async () => {
-    await aDocument(tenant, 'The kettle is green.', { document_id: 'doc-1' });
-    await tenant.editor.delete('/v1/documents/doc-1');
-    await aDocument(tenant, 'The kettle is blue.', { document_id: 'doc-1' });
-    const text = await answerAbout('kettle');
-    expect(text).toContain('blue');
-    expect(text).not.toContain('green');
+  it('may come back under the same id with another text, at once and again and again', async () => {
+    for (const colour of ['green', 'blue', 'red', 'white', 'black']) {
+      await aDocument(tenant, `The kettle is ${colour}.`, { document_id: 'doc-1' });
+      expect(await answerAbout('kettle')).toContain(`The kettle is ${colour}.`);
+      expect((await tenant.editor.delete('/v1/documents/doc-1')).status).toBe(204);
+    }
+    expect(await answerAbout('kettle')).not.toContain('The kettle is');
   });
 
   it('answer a repeated Idempotency-Key before any look at their state', async () => {

@@ -1,6 +1,6 @@
 import { recorded, specify } from '../../kernel/testing/given.js';
 import { foldRow, type RowOf } from '../../kernel/projection.js';
-import { documentErrors, documents, type SubmitDocument } from './documents.decider.js';
+import { documentErrors, documents, documentSubject, type SubmitDocument } from './documents.decider.js';
 import { chunkErrors } from '../../kernel/text/chunker.js';
 import type { DocumentEvent } from './documents.events.js';
 import { documentRows } from './documents.projection.js';
@@ -45,6 +45,22 @@ const complete = (id: string) =>
   ({ type: 'CompleteIndexing', data: { jobId: id, chunkCount: 2, embeddingSpace: 'hash-512' } }) as const;
 
 describe('a document', () => {
+  it('has another key after its deletion, so that the old one can be destroyed at any time', () => {
+    const removed: DocumentEvent = {
+      type: 'DocumentDeleted',
+      data: { documentId: 'd1', corpusId: 'c1', contentIds: [] },
+    };
+    const subjectAfter = (...events: DocumentEvent[]): string => {
+      const { deletions } = events.reduce(documents.evolve, documents.initial);
+      return documentSubject('t1', jobId, deletions).id;
+    };
+    const first = subjectAfter(submitted, started, indexed);
+    const second = subjectAfter(submitted, started, indexed, removed, submitted);
+    const third = subjectAfter(submitted, started, indexed, removed, submitted, started, indexed, removed);
+    expect(new Set([first, second, third]).size).toBe(3);
+    expect(subjectAfter(submitted, started, indexed, reindexAsked)).toBe(first);
+  });
+
   it('is queued under a fresh job id', () => {
     specify(documents).given().when(submit()).then(submitted);
   });
