@@ -3,6 +3,7 @@ import type { StreamKey } from '#infra/recorded-streams/stream-writer.js';
 
 const MARK_MS = 2_000;
 const MARK_TTL_MS = 6_000;
+const LAST_MARK_MS = MARK_MS + 500;
 
 const markOf = (key: StreamKey): string => `run-watch:${key.tenantId}:${key.streamId}`;
 
@@ -15,17 +16,19 @@ export class RunPresence {
   /** Says that a client watches; call the result when it has left. */
   join(key: StreamKey): () => void {
     const name = markOf(key);
-    const mark = (): void => {
-      this.shared.set(name, '1', MARK_TTL_MS).catch(() => undefined);
+    const mark = (ttlMs = MARK_TTL_MS): void => {
+      this.shared.set(name, '1', ttlMs).catch(() => undefined);
     };
     this.watchers.set(name, (this.watchers.get(name) ?? 0) + 1);
     mark();
-    const timer = setInterval(mark, MARK_MS);
+    const timer = setInterval(() => mark(), MARK_MS);
     return () => {
       clearInterval(timer);
       const left = (this.watchers.get(name) ?? 1) - 1;
       if (left > 0) this.watchers.set(name, left);
       else this.watchers.delete(name);
+      // Watchers of other processes have marked again before this runs out.
+      if (left <= 0) mark(LAST_MARK_MS);
     };
   }
 
