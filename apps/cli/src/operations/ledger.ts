@@ -1,6 +1,11 @@
+import { ledgerBreaks } from '#domain/capabilities/ledger-breaks/ledger-breaks.decider.js';
+import { SYSTEM_TENANT } from '#domain/kernel/streams.js';
+import { idFor } from '#infra/commands/ids.js';
 import { exportLog } from '#infra/ledger/log-export.js';
-import { LedgerRefused } from '#infra/ledger/refusal.js';
+import { type Acknowledgement, LedgerRefused } from '#infra/ledger/refusal.js';
 import { NotSealed } from '#infra/ledger/proofs.js';
+import type { Platform } from '#infra/platform/platform.js';
+import { systemFacts } from './keys.js';
 import { optionalText, plain, textArg, UsageError, withProgress, type Operation } from './operation.js';
 import type { OperationContext } from './operation.js';
 import { findEvent } from './positions.js';
@@ -50,13 +55,15 @@ export const ledgerVerify: Operation = async function* ({ ledger }) {
   );
 };
 
-export const ledgerAcknowledge: Operation = async function* ({ ledger }, args) {
+export const ledgerAcknowledge: Operation = async function* ({ ledger, platform }, args) {
   const reason = textArg(args, 'reason');
   try {
     await ledger.sealer.sealNow();
   } catch (error) {
     if (!(error instanceof LedgerRefused)) throw error;
-    yield plain(await ledger.sealer.acknowledge(reason, 'operator'));
+    const acknowledgement = await ledger.sealer.acknowledge(reason, 'operator');
+    await recordBreak(platform, acknowledgement);
+    yield plain(acknowledgement);
     return;
   }
   throw new UsageError('the ledger has refused nothing, so there is nothing to acknowledge');
@@ -68,3 +75,12 @@ export const logExport: Operation = async function* (context) {
   const { log: events } = context.platform;
   yield* inParts(exportLog({ events, checkpoint, vkey: context.ledger.sealer.vkey }));
 };
+
+/** History broke, and somebody took it upon them: that is an event of the history that goes on. */
+async function recordBreak(platform: Platform, acknowledgement: Acknowledgement): Promise<void> {
+  const { log, timeline, reason, refusal, abandoned } = acknowledgement;
+  const data = { log, timeline, reason, refusal: refusal.kind, abandoned };
+  const streamId = idFor('ledgerBreaks', SYSTEM_TENANT, log);
+  const facts = systemFacts(SYSTEM_TENANT, 'operator');
+  await platform.path.run(ledgerBreaks, streamId, { type: 'AcknowledgeLedgerBreak', data }, facts);
+}

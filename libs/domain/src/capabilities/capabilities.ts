@@ -17,6 +17,8 @@ import { documentEvents } from './documents/documents.events.js';
 import { ingestDocument, purgeDocument, sweepChunks } from './documents/documents.handler.js';
 import { documentRows } from './documents/documents.projection.js';
 import { documentReactions } from './documents/documents.reactions.js';
+import { ledgerBreaks } from './ledger-breaks/ledger-breaks.decider.js';
+import { ledgerBreakEvents } from './ledger-breaks/ledger-breaks.events.js';
 import { runErrors, runs } from './runs/runs.decider.js';
 import { runEvents } from './runs/runs.events.js';
 import { runRows, sessionRows } from './runs/runs.projection.js';
@@ -62,6 +64,7 @@ const recorded: readonly Capability[] = [
     jobs: [ingestDocument, purgeDocument, sweepChunks],
     namesContent: [{ projection: documentRows, column: 'content_id' }],
   }),
+  defineCapability({ name: 'ledger-breaks', events: ledgerBreakEvents, deciders: [ledgerBreaks] }),
   defineCapability({
     name: 'runs',
     events: runEvents,
