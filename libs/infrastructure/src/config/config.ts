@@ -61,6 +61,10 @@ export const configAreas = {
   }),
   crypto: defineConfig('crypto', 'Keys. In embedded mode those that are not set are generated into DATA_DIR.', {
     CRYPTO_LOCAL_MASTER_KEY: secret('Wraps the subject keys: 32 bytes in base64 or hex.', { minLength: 32 }),
+    CRYPTO_ACCEPT_LOST_KEYS: boolean(
+      'Starts although keys are gone that were never destroyed; what they sealed stays unreadable.',
+      false,
+    ),
     LEDGER_SIGNING_KEY: secret('Signs ledger checkpoints: an Ed25519 seed of 32 bytes in base64 or hex.', {
       minLength: 32,
     }),

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { PGlite } from '@electric-sql/pglite';
@@ -23,7 +23,12 @@ export async function openPglite(target: { dataDir: string } | { memory: true; f
     ...('from' in target && target.from !== undefined ? { loadDataDir: target.from } : {}),
     extensions: { vector },
   });
-  await lite.waitReady;
+  try {
+    await lite.waitReady;
+  } catch (cause) {
+    const what = 'dataDir' in target ? `the embedded database in ${target.dataDir}` : 'an embedded database';
+    throw new Error(`${what} cannot be opened: its files are damaged; restore the folder from a backup`, { cause });
+  }
   return {
     config: createPgConfig(lite),
     dump: () => lite.dumpDataDir('none'),
@@ -39,10 +44,24 @@ await lite.waitReady;
 await lite.close();
 `;
 
+/** Made beside and renamed, so that a folder of its name is whole, whenever the process ended. */
 async function prepareFolder(folder: string): Promise<void> {
   if (existsSync(join(folder, 'PG_VERSION'))) return;
-  await mkdir(folder, { recursive: true });
+  const found = await readdir(folder).catch(() => []);
+  if (found.length > 0) {
+    throw new Error(
+      `${folder} has no PG_VERSION: it is no embedded database, or a damaged one; restore it from a backup`,
+    );
+  }
+  const target = resolve(folder);
+  const parent = dirname(target);
+  await mkdir(parent, { recursive: true });
+  const unfinished = (await readdir(parent)).filter((name) => name.startsWith(`${basename(target)}.new-`));
+  for (const name of unfinished) await rm(join(parent, name), { recursive: true, force: true });
+  // The child of a process that was killed may still be writing to its own.
+  const beside = await mkdtemp(`${target}.new-`);
   const cwd = fileURLToPath(new URL('.', import.meta.url));
-  const script = ['--input-type=module', '-e', initScript, resolve(folder)];
+  const script = ['--input-type=module', '-e', initScript, beside];
   await promisify(execFile)(process.execPath, script, { cwd });
+  await rename(beside, target);
 }

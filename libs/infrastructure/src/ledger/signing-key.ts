@@ -13,7 +13,7 @@ export class GivenSigningKey implements SigningKeyStore {
   private readonly key: KeyObject;
 
   constructor(pem: string) {
-    this.key = readKey(pem);
+    this.key = readKey(pem, 'the signing key that was given');
   }
 
   load(): Promise<KeyObject> {
@@ -31,16 +31,23 @@ export class FileSigningKey implements SigningKeyStore {
 
   async load(): Promise<KeyObject> {
     const found = await readIfThere(this.path);
-    if (found !== undefined) return readKey(found.toString('utf8'));
+    if (found !== undefined) return readKey(found.toString('utf8'), this.path);
     const made = generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }) as string;
     // When another process has just made the key, its file stays.
     await createFile(this.path, Buffer.from(made));
-    return readKey(await readFile(this.path, 'utf8'));
+    return readKey(await readFile(this.path, 'utf8'), this.path);
   }
 }
 
-function readKey(pem: string): KeyObject {
-  const key = createPrivateKey(pem);
-  if (key.asymmetricKeyType !== 'ed25519') throw new Error('the ledger signs with an Ed25519 key');
+function readKey(pem: string, path: string): KeyObject {
+  const refused = `${path} must hold the Ed25519 private key of the ledger, as PEM: restore it from its copy`;
+  let key: KeyObject;
+  try {
+    key = createPrivateKey(pem);
+  } catch {
+    // The cause may quote what the file holds.
+    throw new Error(refused);
+  }
+  if (key.asymmetricKeyType !== 'ed25519') throw new Error(refused);
   return key;
 }

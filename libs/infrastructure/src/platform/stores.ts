@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '#infra/config/config.js';
@@ -9,6 +10,7 @@ import { Database, isTransient } from '#infra/database/database.js';
 import { MemorySharedState } from '#infra/shared-state/memory-shared-state.js';
 import { RedisSharedState } from '#infra/shared-state/redis-shared-state.js';
 import type { SharedState } from '#infra/shared-state/shared-state.js';
+import { refuseLostKeys } from './lost-keys.js';
 
 /** What starting says to the operator. */
 export interface StartLog {
@@ -49,19 +51,44 @@ export async function waitFor<T>(
 
 /** Opens everything that keeps state, migrated and ready. */
 export async function openStores(config: Config, log: StartLog): Promise<Stores> {
-  const { DATA_DIR: folder, DATABASE_URL: url, REDIS_URL: redisUrl } = config.data;
+  const { DATA_DIR: folder, DATABASE_URL: url } = config.data;
   const database = await waitFor('the database', log, () => openDatabase(config, url?.reveal(), folder));
+  try {
+    return await storesOver(database, config, log);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+async function storesOver(database: Database, config: Config, log: StartLog): Promise<Stores> {
+  const { DATA_DIR: folder, REDIS_URL: redisUrl } = config.data;
   const migrated = await database.migrate();
   if (migrated > 0) log.info(`${migrated} migrations were run`);
-  const given = config.crypto.CRYPTO_LOCAL_MASTER_KEY;
+  const masterKey = await masterKeyOf(config, folder, log);
+  const { keys, keysDatabase } = await openKeys(config, log, database, masterKey);
+  try {
+    if (!config.crypto.CRYPTO_ACCEPT_LOST_KEYS) await refuseLostKeys(database, keys);
+  } catch (error) {
+    await keys.close();
+    await keysDatabase?.close();
+    throw error;
+  }
+  const shared = redisUrl === undefined ? new MemorySharedState() : new RedisSharedState({ url: redisUrl.reveal() });
+  return { database, keysDatabase, masterKey, keys, shared };
+}
+
+async function masterKeyOf(config: Config, folder: string, log: StartLog): Promise<MasterKey> {
+  const value = config.crypto.CRYPTO_LOCAL_MASTER_KEY;
   const file = join(folder, 'keys', 'master.key');
-  const { masterKey, generated } = await resolveMasterKey(given === undefined ? { file } : { value: given });
+  if (value === undefined && existsSync(join(folder, 'keys', 'keys.jsonl')) && !existsSync(file)) {
+    throw new Error(`${file} is gone, and with it all that it sealed: restore it from its copy`);
+  }
+  const { masterKey, generated } = await resolveMasterKey(value === undefined ? { file } : { value });
   if (generated) {
     log.warn(`a master key was generated in ${file}: keep a copy elsewhere, without it no content can be read`);
   }
-  const { keys, keysDatabase } = await openKeys(config, log, database, masterKey);
-  const shared = redisUrl === undefined ? new MemorySharedState() : new RedisSharedState({ url: redisUrl.reveal() });
-  return { database, keysDatabase, masterKey, keys, shared };
+  return masterKey;
 }
 
 function openDatabase(config: Config, url: string | undefined, folder: string): Promise<Database> {
