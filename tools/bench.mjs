@@ -12,4 +12,6 @@ for (const sources of [['libs', 'apps', 'migrations'], ['test']]) {
 }
 const args = ['--enable-source-maps', '--no-warnings', 'dist/test/bench/main.js', ...process.argv.slice(2)];
 const bench = spawn(process.execPath, args, { stdio: 'inherit' });
+// The bench drops its databases before it ends.
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => bench.kill(signal));
 bench.on('close', (code) => (process.exitCode = code ?? 1));

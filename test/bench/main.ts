@@ -31,6 +31,8 @@ function wantedOf(args: readonly string[]): Wanted | undefined {
 
 async function main({ names, seconds }: Wanted): Promise<void> {
   const databases = new BenchDatabases(process.env['DATABASE_URL'] ?? 'postgres://postgres@127.0.0.1:5432/postgres');
+  const abandon = (): void => void databases.dropAll().finally(() => process.exit(130));
+  process.once('SIGINT', abandon).once('SIGTERM', abandon);
   const machine = machineOf(await databases.describe());
   const { cpu, cores, memoryGiB, node, postgres, settings, load } = machine;
   say(`# ${cpu}, ${cores} cores, ${memoryGiB} GiB; Node ${node}; Postgres ${postgres} (${settings}); load ${load}`);
