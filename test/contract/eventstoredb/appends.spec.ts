@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { AppendOutcomeUnknown, AppendTooLarge, LogUnavailable } from '#infra/event-log/event-log.js';
 import { LogAccessDenied } from '#infra/event-log/eventstoredb-errors.js';
 import { EventStoreDbEventLog } from '#infra/event-log/eventstoredb-event-log.js';
@@ -120,6 +121,34 @@ describe('an append to EventStoreDB when the server misbehaves', () => {
     await log.append(stream, [anEvent()], { expected: { revision: 0 } });
     expect(await eventsOf(log, stream)).toHaveLength(2);
     await second.close();
+  });
+
+  it('finds the leader of a cluster by gossip, also when the seed is down afterwards', async () => {
+    const { standIn, another } = world;
+    const leader = await EventStoreStandIn.start({ records: standIn.records });
+    standIn.leader = leader;
+    const seeds = `127.0.0.1:${standIn.port},127.0.0.1:${leader.port}`;
+    const log = await another({ connectionString: `esdb://${seeds}?tls=false&discoveryInterval=10` });
+    standIn.faults.unavailable = true;
+    const stream = freshStream();
+    await log.append(stream, [anEvent()], { expected: 'no-stream' });
+    leader.dropConnections();
+    await untilKnown(log, stream, [anEvent()], { expected: { revision: 0 } });
+    expect(await eventsOf(log, stream)).toHaveLength(2);
+    standIn.faults.unavailable = false;
+    await log.close();
+    await leader.close();
+  });
+
+  it('never tells a password, also not of a connection string that is wrong', async () => {
+    const printed = jest.spyOn(console, 'warn').mockImplementation(() => undefined);
+    for (const connectionString of ['esdb://me:hunter2@', 'http://me:hunter2@host:1', 'esdb://me:hunter2@h:1?what=1']) {
+      const error = await EventStoreDbEventLog.open({ connectionString, deadlineMs: 50 }).catch((e: unknown) => e);
+      expect(error).toBeInstanceOf(Error);
+      expect(String(error) + String((error as Error).stack)).not.toContain('hunter2');
+    }
+    expect(JSON.stringify(printed.mock.calls)).not.toContain('hunter2');
+    printed.mockRestore();
   });
 
   it('of an aborted caller is of unknown outcome once it was sent', async () => {

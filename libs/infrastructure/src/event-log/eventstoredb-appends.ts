@@ -5,7 +5,6 @@ import {
   NotLeaderError,
   WrongExpectedVersionError,
   type AppendExpectedRevision,
-  type Credentials,
   type EventStoreDBClient,
 } from '@eventstore/db-client';
 import {
@@ -18,7 +17,7 @@ import {
 } from './event-log.js';
 import { appendError } from './eventstoredb-errors.js';
 import { placeOf, positionOfServer, proposalOf } from './eventstoredb-events.js';
-import type { ServerReads } from './eventstoredb-reads.js';
+import type { Access, ServerReads } from './eventstoredb-reads.js';
 import type { PreparedAppend } from './prepared-append.js';
 
 const LEADER_ATTEMPTS = 5;
@@ -39,7 +38,7 @@ export interface AppendSettings {
   /** Longest wait for the server's answer in milliseconds. */
   readonly deadlineMs: number;
   readonly maxInFlight: number;
-  readonly credentials: Credentials;
+  readonly access: Access;
 }
 
 /** Sends appends, each as a call of its own, and finds out what became of them. */
@@ -113,12 +112,11 @@ export class ServerAppends {
   private async call(append: PreparedAppend): ReturnType<EventStoreDBClient['appendToStream']> {
     const events = append.events.map(proposalOf);
     for (let attempt = 1; ; attempt += 1) {
-      // Credentials of its own keep the call off the shared duplex, where one failure rejects everyone's appends.
       const call = this.client.appendToStream(append.stream, events, {
         expectedRevision: expectedOf(append.expected),
         requiresLeader: true,
         deadline: this.settings.deadlineMs,
-        credentials: this.settings.credentials,
+        ...this.settings.access,
       });
       try {
         return await within(call, append.stream, this.settings.deadlineMs + 250);

@@ -3,13 +3,12 @@ import {
   jsonEvent,
   NO_STREAM,
   WrongExpectedVersionError,
-  type Credentials,
   type EventStoreDBClient,
 } from '@eventstore/db-client';
 import { CorruptEvent, LogUnavailable, WriterFenced, type LogId, type WriterControl } from './event-log.js';
 import { appendError } from './eventstoredb-errors.js';
 import { CONTROL_CATEGORY, placeOf } from './eventstoredb-events.js';
-import type { ServerReads } from './eventstoredb-reads.js';
+import type { Access, ServerReads } from './eventstoredb-reads.js';
 
 interface Held {
   readonly control: WriterControl;
@@ -22,7 +21,7 @@ export interface ControlSettings {
   /** Oldest control, in milliseconds, that an append goes by; 0 reads it before each. */
   readonly maxAgeMs: number;
   readonly deadlineMs: number;
-  readonly credentials: Credentials;
+  readonly access: Access;
 }
 
 /**
@@ -81,7 +80,7 @@ export class ServerControl {
       expectedRevision: revision ?? NO_STREAM,
       requiresLeader: true,
       deadline: this.settings.deadlineMs,
-      credentials: this.settings.credentials,
+      ...this.settings.access,
     });
   }
 

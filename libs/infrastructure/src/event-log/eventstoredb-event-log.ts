@@ -1,4 +1,4 @@
-import { BACKWARDS, EventStoreDBClient, FORWARDS, type Credentials } from '@eventstore/db-client';
+import { BACKWARDS, EventStoreDBClient, FORWARDS } from '@eventstore/db-client';
 import {
   LogUnavailable,
   type AppendOptions,
@@ -19,7 +19,7 @@ import { Frontier, ServerAppends } from './eventstoredb-appends.js';
 import { ServerControl } from './eventstoredb-control.js';
 import { isOurs, placeOf, storedEventOf, type AnyResolved } from './eventstoredb-events.js';
 import { followServer, type FollowSettings, type LogSignal } from './eventstoredb-follow.js';
-import { ServerReads } from './eventstoredb-reads.js';
+import { ServerReads, type Access } from './eventstoredb-reads.js';
 import { Scan } from './eventstoredb-scan.js';
 import { prepareAppend } from './prepared-append.js';
 
@@ -67,15 +67,15 @@ export class EventStoreDbEventLog implements EventLog {
     private readonly options: EventStoreDbOptions,
   ) {
     const { deadlineMs = 10_000, maxInFlight = 4_096, controlMaxAgeMs: maxAgeMs = 250 } = options;
-    const credentials = credentialsOf(options.connectionString);
-    this.reads = new ServerReads(client, deadlineMs, this.closing.signal);
-    this.appends = new ServerAppends(client, this.reads, this.frontier, { deadlineMs, maxInFlight, credentials });
-    this.control = new ServerControl(client, this.reads, this.log, { maxAgeMs, deadlineMs, credentials });
+    const access = accessOf(options.connectionString);
+    this.reads = new ServerReads(client, deadlineMs, this.closing.signal, access);
+    this.appends = new ServerAppends(client, this.reads, this.frontier, { deadlineMs, maxInFlight, access });
+    this.control = new ServerControl(client, this.reads, this.log, { maxAgeMs, deadlineMs, access });
   }
 
   /** Connects and reads the writer control. `LogUnavailable` when the server does not answer, `LogAccessDenied` when it refuses. */
   static async open(options: EventStoreDbOptions): Promise<EventStoreDbEventLog> {
-    const log = new EventStoreDbEventLog(EventStoreDBClient.connectionString(esdb(options.connectionString)), options);
+    const log = new EventStoreDbEventLog(clientOf(options.connectionString), options);
     try {
       log.currentEpoch = options.epoch ?? (await log.control.read()).epoch;
       return log;
@@ -207,14 +207,27 @@ function followSettings(options: EventStoreDbOptions): FollowSettings {
   return { firstBackoffMs, longestBackoffMs, silenceMs, onEvent: onEvent ?? (() => undefined) };
 }
 
-/** The client knows the scheme by its older name only. */
-function esdb(connectionString: string): string {
-  return connectionString.replace(/^kurrentdb(?=:|\+discover:)/, 'esdb');
+const user = /^([^:]+:\/\/)([^:@/]+):([^@/]+)@/;
+
+/**
+ * A client that makes a call of each append: on the duplex that it shares between them, one failure rejects everyone's.
+ * It is not told the user, because it prints connection strings. RangeError for what is none.
+ */
+function clientOf(connectionString: string): EventStoreDBClient {
+  let client: EventStoreDBClient;
+  try {
+    // The client knows the scheme by its older name only.
+    const esdb = connectionString.replace(user, '$1').replace(/^kurrentdb(?=:|\+discover:)/, 'esdb');
+    client = EventStoreDBClient.connectionString(esdb);
+  } catch {
+    throw new RangeError('the connection string of the event log is not one that the client understands');
+  }
+  Reflect.set(client, 'supports', () => Promise.resolve(false));
+  return client;
 }
 
-/** The user of a connection string; on a server without users any will do. */
-function credentialsOf(connectionString: string): Credentials {
-  const [, username, password] = /^[^:]+:\/\/([^:@/]+):([^@/]+)@/.exec(connectionString) ?? [];
-  if (username === undefined || password === undefined) return { username: 'none', password: 'none' };
-  return { username: decodeURIComponent(username), password: decodeURIComponent(password) };
+function accessOf(connectionString: string): Access {
+  const [, , username, password] = user.exec(connectionString) ?? [];
+  if (username === undefined || password === undefined) return {};
+  return { credentials: { username: decodeURIComponent(username), password: decodeURIComponent(password) } };
 }

@@ -6,6 +6,7 @@ import {
   START,
   StreamNotFoundError,
   type AllStreamSubscription,
+  type Credentials,
   type Direction,
   type EventStoreDBClient,
   type StreamingRead,
@@ -16,6 +17,11 @@ import { LogUnavailable, type Position } from './event-log.js';
 
 const ATTEMPTS = 4;
 
+/** What every call carries: the user, when the connection string names one. */
+export interface Access {
+  readonly credentials?: Credentials;
+}
+
 /** What reading needs of the client. The client gives reads no deadline, so each has one of its own here. */
 export class ServerReads {
   constructor(
@@ -23,30 +29,36 @@ export class ServerReads {
     /** Longest silence of a read, in milliseconds. */
     private readonly deadlineMs: number,
     private readonly closing: AbortSignal,
+    private readonly access: Access,
   ) {}
 
   /** Up to `count` answers of a stream from a revision on, `undefined` being its end; none for a stream that is absent. */
   async stream(name: string, from: bigint | undefined, count: number, direction: Direction): Promise<AnyResolved[]> {
-    const options = { direction, fromRevision: from ?? END, maxCount: count } as const;
+    const options = { direction, fromRevision: from ?? END, maxCount: count, ...this.access } as const;
     return this.persistently(() => this.client.readStream(name, options));
   }
 
   /** Up to `count` answers of the whole log, from a position on that may be among them; null: from the beginning. */
   async forwards(from: Position | null, count: number): Promise<AnyResolved[]> {
     const fromPosition = from === null ? START : serverPosition(from);
-    return this.persistently(() => this.client.readAll({ direction: FORWARDS, fromPosition, maxCount: count }));
+    return this.persistently(() =>
+      this.client.readAll({ direction: FORWARDS, fromPosition, maxCount: count, ...this.access }),
+    );
   }
 
   /** Up to `count` answers, newest first, before a position that may be among them; null: from the head. */
   async backwards(from: Position | null, count: number): Promise<AnyResolved[]> {
     const fromPosition = from === null ? END : serverPosition(from);
-    return this.persistently(() => this.client.readAll({ direction: BACKWARDS, fromPosition, maxCount: count }));
+    return this.persistently(() =>
+      this.client.readAll({ direction: BACKWARDS, fromPosition, maxCount: count, ...this.access }),
+    );
   }
 
   subscribe(after: Position | null): AllStreamSubscription {
     return this.client.subscribeToAll({
       fromPosition: after === null ? START : serverPosition(after),
       filter: { filterOn: 'streamName', regex: OURS, checkpointInterval: 1 },
+      ...this.access,
     });
   }
 
