@@ -13,8 +13,8 @@ interface Writer {
 }
 
 function startWriter(url: string, name: string, rounds: number): Writer {
-  const flags = ['--experimental-transform-types', '--no-warnings', '--conditions=source'];
-  const script = ['--import', './test/support/event-log-source.mjs', './test/support/event-log-writer.ts'];
+  const flags = ['--no-warnings', '--conditions=source'];
+  const script = ['--import', './test/support/swc-source.mjs', './test/support/event-log-writer.ts'];
   const child = spawn(process.execPath, [...flags, ...script, url, name, String(rounds)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -4,8 +4,8 @@ import { createInterface, type Interface } from 'node:readline';
 import type { StoredEvent } from '#infra/event-log/event-log.js';
 import { EventStoreDbEventLog } from '#infra/event-log/eventstoredb-event-log.js';
 
-const flags = ['--experimental-transform-types', '--conditions=source', '--no-warnings'];
-const source = ['--import', './test/support/event-log-source.mjs'];
+const flags = ['--conditions=source', '--no-warnings'];
+const source = ['--import', './test/support/swc-source.mjs'];
 
 interface Child {
   readonly process: ChildProcessWithoutNullStreams;
