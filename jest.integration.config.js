@@ -2,6 +2,6 @@ import { base } from './jest.base.config.js';
 
 export default {
   ...base,
-  testMatch: ['<rootDir>/test/**/*.spec.ts', '!<rootDir>/test/architecture.spec.ts'],
+  testMatch: ['<rootDir>/test/**/*.spec.ts', '!**/test/architecture.spec.ts'],
   testTimeout: 60_000,
 };
