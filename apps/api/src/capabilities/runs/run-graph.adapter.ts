@@ -1,6 +1,7 @@
 import { Annotation, END, START, StateGraph, type LangGraphRunnableConfig } from '@langchain/langgraph';
 import type { Answer, Answerer, Turn } from '#infra/adapters/llm/answerer.js';
 import type { Position } from '#infra/event-log/event-log.js';
+import type { ContentRef } from '#infra/content/content-store.js';
 import type { Passage, PassageSearch } from '#infra/retrieval/passage.js';
 
 /** What one run is about. */
@@ -15,19 +16,19 @@ export interface RunInput {
   readonly since: Position | null;
 }
 
-/** What the graph reaches outside. `save` keeps the answer before anyone is told of it. */
+/** What the graph reaches outside, for every run alike. `save` keeps the answer before anyone is told of it. */
 export interface RunWorld {
   readonly history: (input: RunInput) => Promise<readonly Turn[]>;
   readonly search: PassageSearch;
   readonly answerer: Answerer;
-  readonly save: (input: RunInput, answer: Answer, passages: readonly Passage[]) => Promise<void>;
+  readonly save: (input: RunInput, answer: Answer) => Promise<ContentRef>;
 }
 
 /** What happens on the way, in order. */
 export type RunProgress =
   | { readonly kind: 'retrieved'; readonly passages: readonly Passage[] }
   | { readonly kind: 'delta'; readonly delta: string }
-  | { readonly kind: 'saved'; readonly answer: Answer };
+  | { readonly kind: 'saved'; readonly answer: Answer; readonly ref: ContentRef };
 
 const RunState = Annotation.Root({
   input: Annotation<RunInput>(),
@@ -42,7 +43,7 @@ function tell(config: LangGraphRunnableConfig, progress: RunProgress): void {
   config.writer?.(progress);
 }
 
-/** The four steps of a run: load_history and retrieve at one time, then generate, then save_checkpoint. */
+/** The four steps of a run: load_history and retrieve at one time, then generate, then save_checkpoint. Compiled once. */
 export function runGraph(world: RunWorld) {
   const loadHistory: Node = async ({ input }) => ({ history: await world.history(input) });
 
@@ -63,10 +64,10 @@ export function runGraph(world: RunWorld) {
     throw new Error('the answerer ended without an answer');
   };
 
-  const saveCheckpoint: Node = async ({ input, answer, passages }, config) => {
+  const saveCheckpoint: Node = async ({ input, answer }, config) => {
     if (answer === undefined) throw new Error('there is no answer to save');
-    await world.save(input, answer, passages);
-    tell(config, { kind: 'saved', answer });
+    const ref = await world.save(input, answer);
+    tell(config, { kind: 'saved', answer, ref });
     return {};
   };
 

@@ -74,7 +74,15 @@ export class RunExecutor {
   private readonly active = new Set<Active>();
   private readonly answered = new WeakSet<Job>();
 
-  constructor(private readonly deps: RunDeps) {}
+  private readonly graph: ReturnType<typeof runGraph>;
+
+  constructor(private readonly deps: RunDeps) {
+    this.graph = runGraph({
+      ...deps,
+      save: ({ tenantId, runId, sessionId }, { text, citations }) =>
+        this.keep({ tenantId, streamId: runId }, sessionId, 'run-answer', { text, citations }),
+    });
+  }
 
   /** Starts a run under `runId` and gives the stream to follow; false when the run exists already. */
   async start(runId: string, asked: RunAsked, facts: Facts, context: CommandContext): Promise<boolean> {
@@ -172,25 +180,22 @@ export class RunExecutor {
       writes.push(written);
     };
     write(runFrame(job.frames, 'request.accepted', { accepted_at: job.facts.now }));
-    const input = await this.inputOf(job);
-    const saved: { ref?: ContentRef } = {};
-    const graph = runGraph({ ...this.deps, save: (_input, answer) => this.keepAnswer(job, answer, saved) });
-    const state = { chunkCount: 0 };
-    for await (const progress of progressOf(graph, input, job.signal)) {
+    let chunkCount = 0;
+    for await (const progress of progressOf(this.graph, await this.inputOf(job), job.signal)) {
       pulse.refresh();
       if (progress.kind === 'retrieved') {
-        state.chunkCount = progress.passages.length;
-        const data = { provider: 'local_pgvector', num_chunks: state.chunkCount };
+        chunkCount = progress.passages.length;
+        const data = { provider: 'local_pgvector', num_chunks: chunkCount };
         if (this.deps.settings.debugEvents) write(runFrame(job.frames, 'debug.retrieval', data));
       }
       if (progress.kind === 'delta') write(runFrame(job.frames, 'token.delta', { delta: progress.delta }));
-      if (progress.kind === 'saved' && saved.ref !== undefined) {
+      if (progress.kind === 'saved') {
         await Promise.allSettled(writes);
         await patiently(() => job.writer.settled());
         // The digest of the last frames goes into the event before they are written: nothing may come between.
         clearInterval(pulse);
         this.answered.add(job);
-        await this.complete(job, progress.answer, saved.ref, state.chunkCount);
+        await this.complete(job, progress.answer, progress.ref, chunkCount);
       }
     }
   }
@@ -206,11 +211,6 @@ export class RunExecutor {
     const k = topK ?? (typeof byDefault === 'number' ? byDefault : DEFAULT_TOP_K);
     const input = { tenantId, runId, sessionId, corpusId, message, since: job.position };
     return { ...input, topK: Math.min(MAX_TOP_K, Math.max(1, k)) };
-  }
-
-  private async keepAnswer(job: Job, answer: Answer, saved: { ref?: ContentRef }): Promise<void> {
-    const { text, citations } = answer;
-    saved.ref = await this.keep(job.key, job.asked.sessionId, 'run-answer', { text, citations });
   }
 
   /** The outcome is an event before anyone is told of it. */
