@@ -1,4 +1,4 @@
-import { openTestServer, type TestServer, type TestTenant } from '#test/support/server.js';
+import { aDocument, openTestServer, type TestServer, type TestTenant } from '#test/support/server.js';
 
 let server: TestServer;
 let tenant: TestTenant;
@@ -37,5 +37,21 @@ describe('half a surrogate pair', () => {
     const body = { corpus_id: 'c1', document_id: 'halved', text: 'a\ud800 b', metadata_json: labels };
     expect((await tenant.editor.post('/v1/documents/text', body)).status).toBe(202);
     expect((await tenant.editor.post('/v1/documents/text', { ...body, corpus_id: '\ud800' })).status).toBe(404);
+  });
+});
+
+describe('a text whose settings cut it into millions of chunks', () => {
+  const text = 'a kettle stands there '.repeat(10_000);
+
+  it.each([
+    [1, 0],
+    [5_000, 4_999],
+    [100_000, 99_800],
+  ])('of %d characters with %d in common is refused', async (chunk_size_chars, chunk_overlap_chars) => {
+    const body = { corpus_id: 'c1', text, document_id: 'bomb', chunk_size_chars, chunk_overlap_chars };
+    expect((await tenant.editor.post('/v1/documents/text', body)).code).toBe('CHUNKS_TOO_MANY');
+    const id = await aDocument(tenant, text, { document_id: `harmless-${chunk_size_chars}` });
+    const again = { chunk_size_chars, chunk_overlap_chars };
+    expect((await tenant.editor.post(`/v1/documents/${id}/reindex`, again)).code).toBe('CHUNKS_TOO_MANY');
   });
 });

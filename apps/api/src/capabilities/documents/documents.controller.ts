@@ -27,6 +27,7 @@ const intakeRefuses = [
   documentErrors.otherCorpus,
   documentErrors.invalid,
   chunkErrors.settingsInvalid,
+  chunkErrors.tooMany,
 ] as const;
 
 @Controller('documents')
@@ -116,6 +117,7 @@ export class DocumentsController {
       documentErrors.inProgress,
       documentErrors.sourceMissing,
       chunkErrors.settingsInvalid,
+      chunkErrors.tooMany,
     ],
   })
   reindex(

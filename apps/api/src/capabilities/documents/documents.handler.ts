@@ -11,7 +11,7 @@ import {
 import type { DocumentEvent } from '#domain/capabilities/documents/documents.events.js';
 import { CatalogueError, isRefusal } from '#domain/kernel/errors.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
-import { chunkSettings, type ChunkSettings } from '#domain/kernel/text/chunker.js';
+import { areTooMany, chunkErrors, chunkSettings, type ChunkSettings } from '#domain/kernel/text/chunker.js';
 import { Commands } from '#api/commands/commands.js';
 import type { CallerContext } from '#api/http/caller.js';
 import type { CommandOutcome } from '#infra/commands/command-path.js';
@@ -52,6 +52,7 @@ export class DocumentIntake {
     const { tenantId } = caller;
     const labels = labelsOf(submission.metadata);
     const chunking = settingsOf(submission.chunkSize, submission.chunkOverlap);
+    refuseTooMany(submission.text.length, chunking);
     const corpus = await this.commands.load(corpora, idFor('corpora', tenantId, submission.corpusId), caller);
     if (corpus.status === 'absent') throw new CatalogueError(corpusErrors.notFound);
     const documentId = submission.documentId ?? newId();
@@ -95,8 +96,10 @@ export class DocumentIntake {
     const state = await this.commands.load(documents, uid, caller);
     if (state.status === 'absent') throw new CatalogueError(documentErrors.notFound);
     const chunking = size === undefined && overlap === undefined ? state.chunking : settingsOf(size, overlap);
-    if (!isInProgress(state) && (await this.content.get(tenantId, state.content.id)) === undefined) {
-      throw new CatalogueError(documentErrors.sourceMissing);
+    if (!isInProgress(state)) {
+      const stored = await this.content.get(tenantId, state.content.id);
+      if (stored === undefined) throw new CatalogueError(documentErrors.sourceMissing);
+      if (areTooMany(stored.length, chunking)) refuseTooMany(lengthOf(stored), chunking);
     }
     const outcome = await this.commands.run(documents, uid, { type: 'ReindexDocument', data: { chunking } }, caller);
     return acceptedOf(asDecided(outcome), caller);
@@ -110,6 +113,15 @@ export class DocumentIntake {
       caller,
     );
   }
+}
+
+function refuseTooMany(length: number, chunking: ChunkSettings): void {
+  if (areTooMany(length, chunking)) throw new CatalogueError(chunkErrors.tooMany);
+}
+
+/** Characters of a stored document's text, which has more bytes than those. */
+function lengthOf(stored: Uint8Array): number {
+  return (JSON.parse(new TextDecoder().decode(stored)) as { text: string }).text.length;
 }
 
 function settingsOf(size: number | undefined, overlap: number | undefined): ChunkSettings {

@@ -1,3 +1,4 @@
+import { CatalogueError } from '../../kernel/errors.js';
 import { defineJob, type JobAttempt } from '../../kernel/job.js';
 import type { JsonObject } from '../../kernel/schema.js';
 import {
@@ -61,7 +62,7 @@ async function ingest(attempt: JobAttempt<IngestData>, ports: DocumentPorts, sta
   try {
     const bytes = await ports.content.get(tenantId, state.content.id);
     if (bytes === undefined) {
-      await run({ type: 'FailIngestion', data: { jobId, reason: 'the stored text is missing' } }, 'fail');
+      await run(failure(jobId, 'the stored text is missing'), 'fail');
       return;
     }
     const { id: subjectId } = documentSubject(tenantId, documentId, state.deletions);
@@ -69,10 +70,17 @@ async function ingest(attempt: JobAttempt<IngestData>, ports: DocumentPorts, sta
     const indexed = await ports.chunks.index(target, textOf(bytes), state.chunking, attempt.signal);
     await run({ type: 'CompleteIndexing', data: { jobId, ...indexed } }, 'complete');
   } catch (error) {
+    // A refusal is the same at every attempt.
+    if (error instanceof CatalogueError) return run(failure(jobId, error.row.title), 'fail');
     if (!attempt.lastAttempt) throw error;
-    await run({ type: 'FailIngestion', data: { jobId, reason: 'ingestion failed repeatedly' } }, 'fail');
+    await run(failure(jobId, 'ingestion failed repeatedly'), 'fail');
   }
 }
+
+const failure = (jobId: string, reason: string): DocumentCommand => ({
+  type: 'FailIngestion',
+  data: { jobId, reason },
+});
 
 interface StoredDocument {
   readonly text: string;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { isRefusal } from '../errors.js';
-import { chunkSettings, chunkText, type ChunkSettings } from './chunker.js';
+import { areTooMany, chunkSettings, chunkText, type ChunkSettings } from './chunker.js';
 
 const pieces = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 40 }),
@@ -77,6 +77,12 @@ describe('chunks', () => {
 
   it('are none of an empty text', () => {
     expect(chunkText(' \n\n\t')).toEqual([]);
+  });
+
+  it('are refused when there would be too many, also where the estimate does not see it', () => {
+    expect(() => chunkText('x'.repeat(60_000), { size: 1, overlap: 0 })).toThrow('too many chunks');
+    expect(areTooMany(60_000, { size: 1, overlap: 0 })).toBe(true);
+    expect(areTooMany(32_000_000, chunkSettings() as ChunkSettings)).toBe(false);
   });
 
   it('take a size alone and give it a fitting overlap, and take 0 as none', () => {

@@ -1,4 +1,4 @@
-import { defineErrors, refuse, type Refusal } from '../errors.js';
+import { CatalogueError, defineErrors, refuse, type Refusal } from '../errors.js';
 import { isSpace, trimSpan, type Span } from './sentences.js';
 
 /** Sizes in UTF-16 characters of the text. */
@@ -19,7 +19,12 @@ export const chunkErrors = defineErrors('chunking', {
     'CHUNK_SETTINGS_INVALID',
     'chunk_size_chars must be a whole number of at least 1, and chunk_overlap_chars at least 0 and below it.',
   ],
+  tooMany: ['validation', 'CHUNKS_TOO_MANY', 'These chunk settings cut this text into too many chunks.'],
 });
+
+/** Most chunks of one text, and most characters in all of them: more is a slip, or meant to bring the server down. */
+const MOST_CHUNKS = 50_000;
+const MOST_CHARACTERS = 100_000_000;
 
 export const defaultChunkSettings: ChunkSettings = { size: 1200, overlap: 150 };
 
@@ -32,9 +37,16 @@ export function chunkSettings(size?: number | null, overlap?: number | null): Ch
   return refuse(chunkErrors.settingsInvalid, { chunk_size_chars: wanted, chunk_overlap_chars: lap });
 }
 
+/** Whether a text of this length would be cut into too many chunks, by what each window leaves behind. */
+export function areTooMany(length: number, { size, overlap }: ChunkSettings): boolean {
+  const chunks = length <= size ? 1 : Math.ceil(length / (size - overlap));
+  return chunks > MOST_CHUNKS || chunks * Math.min(size, length) > MOST_CHARACTERS;
+}
+
 /**
  * Cuts a text into chunks of at most `size` characters (one more where a character would break in two). Paragraphs are
- * joined as long as they fit; one that does not fit is cut by a window that prefers sentence, then word borders.
+ * joined as long as they fit; one that does not fit is cut by a window that prefers sentence, then word borders. Throws
+ * `tooMany` beyond what a document may have.
  */
 export function chunkText(text: string, settings: ChunkSettings = defaultChunkSettings): Chunk[] {
   const spans: Span[] = [];
@@ -45,9 +57,10 @@ export function chunkText(text: string, settings: ChunkSettings = defaultChunkSe
       continue;
     }
     if (open !== undefined) spans.push(open);
+    if (spans.length > MOST_CHUNKS) throw new CatalogueError(chunkErrors.tooMany);
     const windows = paragraph.end - paragraph.start <= settings.size ? [paragraph] : slide(text, paragraph, settings);
     open = windows.pop();
-    spans.push(...windows);
+    for (const window of windows) spans.push(window);
   }
   if (open !== undefined) spans.push(open);
   return spans.map((span, ordinal) => ({ ordinal, ...span, text: text.slice(span.start, span.end) }));
@@ -78,6 +91,7 @@ function slide(text: string, paragraph: Span, { size, overlap }: ChunkSettings):
     const end = windowEnd(text, start, paragraph.end, size, reached);
     const span = trimSpan(text, start, end);
     if (span !== undefined) windows.push(span);
+    if (windows.length > MOST_CHUNKS) throw new CatalogueError(chunkErrors.tooMany);
     if (end >= paragraph.end) break;
     reached = end;
     start = nextStart(text, start, end, overlap);
