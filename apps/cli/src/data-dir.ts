@@ -5,6 +5,8 @@ import { join } from 'node:path';
 /** What a running server tells the other commands, in a file that only its user may read. */
 export interface RunInfo {
   readonly pid: number;
+  /** As in the lock, which may be damaged while the server lives. */
+  readonly began: string;
   readonly url: string;
   readonly operatorToken: string;
   readonly startedAt: string;
@@ -54,6 +56,12 @@ function readJson<T>(path: string): T | undefined {
   }
 }
 
+/** The process that a lock or a run file names; undefined for a file that is gone, torn or of an older version. */
+function readOwner(path: string): Owner | undefined {
+  const { pid, began } = readJson<Partial<Owner> | null>(path) ?? {};
+  return Number.isSafeInteger(pid) && pid !== undefined && typeof began === 'string' ? { pid, began } : undefined;
+}
+
 function writePrivate(path: string, value: object): void {
   const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
   writeFileSync(temporary, JSON.stringify(value), { mode: 0o600 });
@@ -62,7 +70,7 @@ function writePrivate(path: string, value: object): void {
 
 /** The exclusive right to a data folder, from `lockDataDir` until `release` or the end of the process. */
 export interface DataDirLock {
-  publish(info: Omit<RunInfo, 'pid' | 'startedAt'>): void;
+  publish(info: Pick<RunInfo, 'url' | 'operatorToken'>): void;
   release(): void;
 }
 
@@ -72,17 +80,21 @@ export function lockDataDir(folder: string): DataDirLock {
   const lock = join(folder, 'lock');
   const runFile = join(folder, 'run.json');
   const mine = join(folder, `lock.${process.pid}`);
-  writeFileSync(mine, JSON.stringify({ pid: process.pid, began: beganOf(process.pid) } satisfies Owner), {
-    mode: 0o600,
-  });
+  const owner: Owner = { pid: process.pid, began: beganOf(process.pid) };
+  writeFileSync(mine, JSON.stringify(owner), { mode: 0o600 });
   try {
+    const running = readOwner(runFile);
+    if (running !== undefined && running.pid !== process.pid && isAlive(running)) {
+      throw new DataDirInUse(folder, running.pid);
+    }
     takeLock(folder, lock, mine);
   } finally {
     rmSync(mine, { force: true });
   }
   return {
     publish: (info) => {
-      writePrivate(runFile, { ...info, pid: process.pid, startedAt: new Date().toISOString() } satisfies RunInfo);
+      const startedAt = new Date().toISOString();
+      writePrivate(runFile, { ...info, ...owner, startedAt } satisfies RunInfo);
     },
     release: () => {
       rmSync(runFile, { force: true });
@@ -99,11 +111,11 @@ function takeLock(folder: string, lock: string, mine: string): void {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
-    const owner = readJson<Owner>(lock);
+    const owner = readOwner(lock);
     if (owner !== undefined && isAlive(owner)) throw new DataDirInUse(folder, owner.pid);
     removeStale(lock, owner);
   }
-  throw new DataDirInUse(folder, readJson<Owner>(lock)?.pid ?? 0);
+  throw new DataDirInUse(folder, readOwner(lock)?.pid ?? 0);
 }
 
 /** Moves a dead owner's lock away; a lock that someone took meanwhile is put back. */
@@ -111,7 +123,7 @@ function removeStale(lock: string, owner: Owner | undefined): void {
   const aside = `${lock}.stale.${process.pid}`;
   try {
     renameSync(lock, aside);
-    if (readJson<Owner>(aside)?.pid !== owner?.pid) linkSync(aside, lock);
+    if (readOwner(aside)?.pid !== owner?.pid) linkSync(aside, lock);
   } catch {
     // Another starter was quicker; the next attempt sees its lock.
   } finally {
@@ -121,8 +133,8 @@ function removeStale(lock: string, owner: Owner | undefined): void {
 
 /** The server that lives on this folder, or undefined. */
 export function findServer(folder: string): RunInfo | undefined {
-  const info = readJson<RunInfo>(join(folder, 'run.json'));
-  const owner = readJson<Owner>(join(folder, 'lock'));
+  const info = readJson<RunInfo | null>(join(folder, 'run.json')) ?? undefined;
+  const owner = readOwner(join(folder, 'lock')) ?? readOwner(join(folder, 'run.json'));
   if (info === undefined || owner === undefined || owner.pid !== info.pid) return undefined;
   return isAlive(owner) ? info : undefined;
 }
