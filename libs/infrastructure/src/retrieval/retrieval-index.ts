@@ -36,7 +36,8 @@ export interface StoredVersion {
 const namespace = '6d0c2f5e-6f0b-5c5e-9c44-6a52b5a6f1d3';
 const contextLength = 200;
 /** Keeps the parameters of one insert at a few megabytes. */
-const rowsAtOnce = 1000;
+const rowsAtOnce = 250;
+const postingsAtOnce = 5_000;
 
 /** The stable id of a chunk: uuid v5 of its document, version and ordinal. */
 export function chunkIdOf(documentId: string, versionId: string, ordinal: number): string {
@@ -81,8 +82,12 @@ export class RetrievalIndex {
         const part = <T>(list: readonly T[]): T[] => list.slice(at, at + rowsAtOnce);
         await this.insertChunks(version, versionNo, part(chunks), part(bodies));
         await this.insertVectors(space, scopeNo, versionNo, part(chunks), part(vectors));
+        await turn();
       }
-      await this.insertPostings(scopeNo, versionNo, postings.rows);
+      for (let at = 0; at < postings.rows.length; at += postingsAtOnce) {
+        await this.insertPostings(scopeNo, versionNo, postings.rows.slice(at, at + postingsAtOnce));
+        await turn();
+      }
     });
     return { chunks: chunks.length, terms: postings.total };
   }
@@ -235,6 +240,11 @@ export class RetrievalIndex {
       ],
     );
   }
+}
+
+/** The embedded engine answers at once: without a turn of the event loop a long text would stop all that needs no database. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** The first chunk holds the opening already. */
