@@ -68,14 +68,37 @@ function nameSlow(result) {
   }
 }
 
+/** Which tests ran in some pass, and in which file the others stand. */
+const ran = new Set();
+const leftOut = new Map();
+
+function remember(result) {
+  for (const { name, assertionResults } of result.testResults) {
+    for (const { fullName, status } of assertionResults) {
+      const id = `${name} ${fullName}`;
+      if (status === 'passed' || status === 'failed') ran.add(id);
+      else leftOut.set(id, relative('.', name));
+    }
+  }
+}
+
+/** What one pass leaves out and another one runs is not skipped. */
+function skippedFiles() {
+  const files = new Map();
+  for (const [id, file] of leftOut) if (!ran.has(id)) files.set(file, (files.get(file) ?? 0) + 1);
+  return files;
+}
+
 async function runPass(pass, folder) {
   const shown = new Set();
   const showOnce = (text) => shown.has(text) || (shown.add(text), console.log(`  ${text}`));
   const report = join(folder, `${passes.indexOf(pass)}.json`);
   const jest = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js', '--config', pass.config];
   const options = ['--maxWorkers=2', '--passWithNoTests', '--json', `--outputFile=${report}`];
-  for (const path of pass.ignored ?? []) options.push(`--testPathIgnorePatterns=${path}`);
-  const { code, output, seconds } = await run('node', [...jest, ...options, ...(pass.paths ?? []), ...extra], {
+  // It takes every following word as a pattern, so another option comes next.
+  for (const path of pass.ignored ?? []) options.unshift(`--testPathIgnorePatterns=${path}`);
+  const paths = extra.some((word) => !word.startsWith('-')) ? [] : (pass.paths ?? []);
+  const { code, output, seconds } = await run('node', [...jest, ...options, ...paths, ...extra], {
     env: pass.env,
     limitMs: LIMIT_MS,
     onLine: (text) => /^(PASS|FAIL) .*[.]spec[.]ts/.test(text) && showOnce(text),
@@ -83,6 +106,7 @@ async function runPass(pass, folder) {
   const result = await readFile(report, 'utf8').then(JSON.parse, () => undefined);
   if (result === undefined || code !== 0) console.log(withoutNoise(output));
   if (result !== undefined) nameSlow(result);
+  if (result !== undefined) remember(result);
   return { ...totals(result, code), seconds };
 }
 
@@ -120,10 +144,15 @@ for (const pass of passes) {
   }
   console.log(`# ${pass.name}`);
   const result = await runPass(pass, folder);
-  for (const key of Object.keys(sum)) sum[key] += result[key];
+  sum.passed += result.passed;
+  sum.failed += result.failed;
   summary.push(`  ${pass.name}: ${line(result)} (${result.seconds.toFixed(1)} s)`);
   console.log(summary.at(-1));
 }
 await rm(folder, { recursive: true });
+for (const [file, count] of skippedFiles()) {
+  sum.skipped += count;
+  summary.push(`  run in no pass: ${count} of ${file}`);
+}
 console.log(`\nAll passes:\n${summary.join('\n')}\n${line(sum)}`);
 process.exitCode = sum.failed === 0 ? 0 : 1;
