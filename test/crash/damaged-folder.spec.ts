@@ -77,6 +77,11 @@ describe('a data folder', () => {
     expect(await opened()).toBe('opened');
   });
 
+  it('that lost its whole database is not begun anew', async () => {
+    await rm(join(folder, 'pg'), { recursive: true });
+    await expect(open()).rejects.toThrow('restore it from its backup');
+  });
+
   it('that cannot be opened says which', async () => {
     await truncate(join(folder, 'pg', 'global', 'pg_control'), 0);
     await expect(open()).rejects.toThrow(`the embedded database in ${join(folder, 'pg')} cannot be opened`);

@@ -91,8 +91,15 @@ async function masterKeyOf(config: Config, folder: string, log: StartLog): Promi
   return masterKey;
 }
 
-function openDatabase(config: Config, url: string | undefined, folder: string): Promise<Database> {
-  if (url === undefined) return Database.open({ dataDir: join(folder, 'pg') });
+async function openDatabase(config: Config, url: string | undefined, folder: string): Promise<Database> {
+  if (url === undefined) {
+    const dataDir = join(folder, 'pg');
+    // Keys are made after the database, so their file tells that there was one.
+    if (!existsSync(dataDir) && existsSync(join(folder, 'keys', 'keys.jsonl'))) {
+      throw new Error(`${dataDir} is gone: restore it from its backup, or begin anew in another DATA_DIR`);
+    }
+    return Database.open({ dataDir });
+  }
   const { API_DB_POOL_SIZE: poolSize, API_DB_STATEMENT_TIMEOUT_MS: statementTimeoutMs } = config.data;
   return Database.open({ url }, { poolSize, statementTimeoutMs });
 }
