@@ -21,7 +21,8 @@ describe('a caller', () => {
   it('below the role is refused and reported', async () => {
     const response = await server.send('POST', '/v1/boxes', { label: 'a' }, as('reader'));
     expect([response.status, await codeOf(response)]).toEqual([403, 'AUTH_FORBIDDEN']);
-    expect(server.authenticator.denials).toContain('POST /v1/boxes editor');
+    const data = { path: '/v1/boxes', method: 'POST', requiredRole: 'editor', reason: 'role' };
+    expect(server.access.events).toContainEqual({ type: 'RoleRefused', data: expect.objectContaining(data) });
   });
 
   it('of a higher role may do what a lower one may', async () => {

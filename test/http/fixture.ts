@@ -2,6 +2,7 @@ import 'reflect-metadata';
 
 import { Body, Controller, Module, Param, Query } from '@nestjs/common';
 
+import type { AccessEvent } from '#domain/capabilities/access/access.events.js';
 import { CatalogueError, defineErrors } from '#domain/kernel/errors.js';
 import { loadConfig } from '#infra/config/config.js';
 import { LogUnavailable, WriterFenced } from '#infra/event-log/event-log.js';
@@ -13,10 +14,11 @@ import { Caller } from '#api/http/caller.js';
 import type { CallerContext } from '#api/http/caller.js';
 import { Endpoint } from '#api/http/endpoint.js';
 import { httpErrors } from '#api/http/errors.js';
+import type { AccessLog } from '#api/http/gates.js';
 import { Stream } from '#api/http/events-param.js';
 import { Field } from '#api/http/fields.js';
 import { decodeCursor, encodeCursor, Page, PageQuery } from '#api/http/paging.js';
-import type { AuthAttempt, Authenticator, Principal, Role } from '#api/http/principal.js';
+import type { AuthAttempt, Authenticator, Principal } from '#api/http/principal.js';
 import type { StreamOpener } from '#api/http/sse.js';
 import { Upload } from '#api/http/upload.js';
 import type { UploadedFile } from '#api/http/upload.js';
@@ -171,23 +173,32 @@ export class BoxesModule {}
 
 /** Takes `Bearer <role>`, or `Bearer <role>:<actor>` to be someone else. */
 export class RoleAuthenticator implements Authenticator {
-  readonly denials: string[] = [];
-
   authenticate(attempt: AuthAttempt): Principal | Promise<Principal> {
     const [role, actor = 'k1'] = attempt.headers.authorization?.replace('Bearer ', '').split(':') ?? [];
     if (role !== 'reader' && role !== 'editor' && role !== 'admin') throw new CatalogueError(httpErrors.unauthorized);
-    const principal = { subjectId: 'u1', tenantId: 't1', role, apiKeyId: actor, authMethod: 'api_key' } as const;
+    const who = { subjectId: 'u1', tenantId: 't1', role, apiKeyId: actor, authMethod: 'api_key' } as const;
+    const principal = { ...who, platformOperator: false };
     return actor === 'slow' ? Promise.resolve(principal) : principal;
   }
+}
 
-  denied(_: Principal, attempt: AuthAttempt, required: Role): void {
-    this.denials.push(`${attempt.method} ${attempt.path} ${required}`);
+/** Keeps what it is told. */
+export class ListedAccess implements AccessLog {
+  readonly events: AccessEvent[] = [];
+
+  record(event: AccessEvent): void {
+    this.events.push(event);
+  }
+
+  recorded(event: AccessEvent): Promise<void> {
+    this.events.push(event);
+    return Promise.resolve();
   }
 }
 
 export interface Started {
   readonly url: string;
-  readonly authenticator: RoleAuthenticator;
+  readonly access: ListedAccess;
   readonly lines: string[];
   readonly app: Awaited<ReturnType<typeof createApi>>;
   get(path: string, headers?: Record<string, string>): Promise<Response>;
@@ -198,14 +209,15 @@ export interface Started {
 /** A listening application around the controllers above; `as` names the role of every call that brings no other. */
 export async function start(deps: Partial<ApiDeps> = {}, env: Record<string, string> = {}): Promise<Started> {
   const config = loadConfig({ env: { PORT: '0', MAX_BODY_BYTES: '4096', ...env }, readFile: () => undefined });
-  const authenticator = new RoleAuthenticator();
+  const access = new ListedAccess();
   const lines: string[] = [];
   const app = await createApi({
     http: config.http,
     metricsToken: config.telemetry.METRICS_TOKEN,
     logger: createLogger({ level: 'debug', destination: { write: (line) => lines.push(line) } }),
     metrics: createMetrics({ processMetrics: false }),
-    authenticator,
+    authenticator: new RoleAuthenticator(),
+    access,
     readiness: [],
     imports: [BoxesModule],
     version: '0.0.0-test',
@@ -215,7 +227,7 @@ export async function start(deps: Partial<ApiDeps> = {}, env: Record<string, str
   const as = { authorization: 'Bearer admin' };
   return {
     url,
-    authenticator,
+    access,
     lines,
     app,
     get: (path, headers = {}) => fetch(`${url}${path}`, { headers: { ...as, ...headers }, redirect: 'manual' }),

@@ -16,6 +16,7 @@ import type { ReadinessCheck } from './health/health.js';
 import { ApiDocument, DocsController } from './http/docs.controller.js';
 import { EdgeAdapter } from './http/edge-adapter.js';
 import { EdgeFilter } from './http/error-answer.js';
+import type { AccessLog, Admission, Entitlements } from './http/gates.js';
 import type { IdempotencyPort } from './http/idempotency-port.js';
 import { NestLogger } from './http/nest-logger.js';
 import { openApiDocument } from './http/openapi.js';
@@ -32,6 +33,10 @@ export interface ApiDeps {
   readonly authenticator: Authenticator;
   /** Absent: Idempotency-Key is ignored. */
   readonly idempotency?: IdempotencyPort;
+  /** Absent gates let everything through. */
+  readonly access?: AccessLog | undefined;
+  readonly admission?: Admission | undefined;
+  readonly entitlements?: Entitlements | undefined;
   readonly readiness: readonly ReadinessCheck[];
   /** The capabilities' module or modules. */
   readonly imports: readonly (Type<unknown> | DynamicModule)[];
@@ -65,6 +70,9 @@ export async function createApi(deps: ApiDeps): Promise<NestFastifyApplication> 
     tracing: deps.tracing,
     authenticator: deps.authenticator,
     idempotency: deps.idempotency,
+    access: deps.access,
+    admission: deps.admission,
+    entitlements: deps.entitlements,
     maxBodyBytes: http.MAX_BODY_BYTES,
     requestTimeoutMs: http.REQUEST_TIMEOUT_MS,
     trustedProxies: http.TRUSTED_PROXIES,

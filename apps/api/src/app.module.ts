@@ -9,6 +9,8 @@ import type { Platform } from '#infra/platform/platform.js';
 import type { ProjectionWaiter } from '#infra/projections/waiter.js';
 import { ReadModels } from '#infra/read-models/read-models.js';
 import { Commands, RunCommandHandler } from './commands/commands.js';
+import type { EdgeGates } from './edge-gates.js';
+import type { PolicyState } from './policy-state.js';
 import { ReadYourWrites } from './commands/read-your-writes.js';
 import { AuditController } from './capabilities/audit/audit.controller.js';
 import { AuditQueries } from './capabilities/audit/audit.queries.js';
@@ -28,6 +30,9 @@ export interface AppDeps {
   readonly platform: Platform;
   readonly waiter: ProjectionWaiter;
   readonly ledger: Ledger;
+  /** Policy in memory, and the gates that it feeds. */
+  readonly policy: PolicyState;
+  readonly gates: EdgeGates;
   /** The extractive one when absent. */
   readonly answerer?: Answerer | undefined;
 }

@@ -7,6 +7,8 @@ import { capabilities } from '#domain/capabilities/capabilities.js';
 import { documentRows } from '#domain/capabilities/documents/documents.projection.js';
 import { closeGracefully, createApi, listen } from '#api/api.module.js';
 import { AppModule } from '#api/app.module.js';
+import { openGates } from '#api/edge-gates.js';
+import { PolicyState } from '#api/policy-state.js';
 import { ApiKeyAuthenticator, type AuthSettings } from '#api/capabilities/api-keys/api-keys.adapter.js';
 import { RunRescue } from '#api/capabilities/runs/run-rescue.handler.js';
 import { RunExecutor } from '#api/capabilities/runs/runs.handler.js';
@@ -103,7 +105,7 @@ async function follow({ logger }: ServerOptions, platform: Platform, stops: Stop
   await waiter.start();
   stops.push(() => waiter.stop());
   const hot = new HotStates({ database, log, toRecorded: (stored) => registry.toRecorded(stored) });
-  const keys = hot.add(apiKeyRows, { indexBy: ['key_hash'] });
+  const policy = new PolicyState(hot);
   await hot.start();
   stops.push(() => hot.stop());
   const settled = async (): Promise<void> => {
@@ -111,7 +113,7 @@ async function follow({ logger }: ServerOptions, platform: Platform, stops: Stop
     if (head === null) return;
     await Promise.all([hot.catchUp(head, SETTLE_MS), waiter.waitFor(apiKeyRows, head, SETTLE_MS)]);
   };
-  return { projections, waiter, keys, settled };
+  return { projections, waiter, policy, settled };
 }
 
 function authOf({ auth }: Config, operatorToken: string): AuthSettings {
@@ -132,18 +134,21 @@ async function startApi(
   stops: Stops,
 ): Promise<string> {
   const { config, logger, version, answerer } = options;
-  const { projections, waiter, keys, settled } = await follow(options, platform, stops);
+  const { projections, waiter, policy, settled } = await follow(options, platform, stops);
   const jobs = new JobQueue({ database: platform.database, jobs: jobsOf(platform) });
   const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_SERVICE_NAME: serviceName } = config.telemetry;
   const tracing = createTracing({ endpoint, serviceName, logger });
   if (tracing !== undefined) stops.push(() => tracing.close());
+  const gates = openGates(platform, policy);
+  stops.push(() => gates.stop());
   const app = await createApi({
+    ...gates,
     http: config.http,
     metricsToken: config.telemetry.METRICS_TOKEN,
     logger,
     metrics: observeLog(createMetrics(), platform.logSignals),
     ...(tracing === undefined ? {} : { tracing }),
-    authenticator: new ApiKeyAuthenticator(keys, authOf(config, operatorToken)),
+    authenticator: new ApiKeyAuthenticator(policy.keys, authOf(config, operatorToken)),
     ...(config.idempotency.IDEMPOTENCY_ENABLED ? { idempotency: platform.idempotency } : {}),
     readiness: [
       { name: 'database', check: () => platform.database.ping() },
@@ -151,7 +156,7 @@ async function startApi(
       { name: 'shared_state', check: () => platform.shared.healthy() },
     ],
     imports: [
-      AppModule.with({ platform, waiter, ledger, answerer }),
+      AppModule.with({ platform, waiter, ledger, policy, gates, answerer }),
       operatorModule({ platform, projections, ledger, jobs, settled }),
     ],
     version,

@@ -23,7 +23,7 @@ const ACTOR_TYPE = {
 /** The tenant of what nobody in particular does. */
 const SYSTEM_TENANT = '_system';
 
-function actorOf(principal: Principal | undefined): Actor {
+export function actorOf(principal: Principal | undefined): Actor {
   if (principal === undefined) return { type: 'anonymous', id: null, role: null };
   return { type: ACTOR_TYPE[principal.authMethod], id: principal.apiKeyId, role: principal.role };
 }
@@ -61,6 +61,16 @@ export class CallerContext {
 
   get tenantId(): string {
     return this.principal.tenantId;
+  }
+
+  /** True for who may change what concerns all tenants. */
+  get platformOperator(): boolean {
+    return this.principal.platformOperator;
+  }
+
+  /** Refuses another tenant's id in an address, unless the caller operates the platform. */
+  mayActFor(tenantId: string): void {
+    if (tenantId !== this.tenantId && !this.platformOperator) throw new CatalogueError(httpErrors.forbidden);
   }
 
   get requestId(): string {

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import type { Span } from '#infra/telemetry/tracing.js';
 
+import type { Admitted } from './gates.js';
 import type { IdempotencyClaim } from './idempotency-port.js';
 import type { CompiledEndpoint } from './policy.js';
 import type { Principal } from './principal.js';
@@ -15,6 +16,7 @@ export interface Edge {
   readonly legacy: boolean;
   readonly startedAt: number;
   principal: Principal | undefined;
+  admitted: Admitted | undefined;
   claim: IdempotencyClaim | undefined;
   upload: UploadedFile | undefined;
   span: Span | undefined;
@@ -36,6 +38,7 @@ export function edgeOf(request: FastifyRequest): Edge {
     legacy: isLegacy(request.originalUrl),
     startedAt: performance.now(),
     principal: undefined,
+    admitted: undefined,
     claim: undefined,
     upload: undefined,
     span: undefined,

@@ -8,10 +8,23 @@ import { answerOf } from './errors.js';
 import type { Answer } from './errors.js';
 import { setLegacyHeaders } from './legacy.js';
 
+/** Of successes and of 402 only: a refused request gave its units back. */
+const QUOTA_HEADERS = [
+  'Day-Limit',
+  'Day-Used',
+  'Day-Remaining',
+  'Month-Limit',
+  'Month-Used',
+  'Month-Remaining',
+  'SoftCap-Reached',
+  'HardCap-Mode',
+].map((name) => `x-quota-${name.toLowerCase()}`);
+
 function setErrorHeaders(reply: FastifyReply, answer: Answer): void {
   const edge = edgeOf(reply.request);
   reply.header('x-request-id', edge.requestId).header('content-type', JSON_TYPE);
   if (edge.legacy && reply.getHeader('deprecation') === undefined) setLegacyHeaders(reply);
+  if (answer.status !== 402) for (const name of QUOTA_HEADERS) reply.removeHeader(name);
   if (answer.status === 401) reply.header('www-authenticate', 'Bearer');
   if (answer.retryAfterS !== undefined) reply.header('retry-after', String(answer.retryAfterS));
 }
@@ -30,6 +43,7 @@ export async function sendError(request: FastifyRequest, reply: FastifyReply, er
   const edge = edgeOf(request);
   const answer = answerOf(error);
   report(request, answer, error);
+  edge.admitted?.giveBack();
   await endClaim(request, answer.status);
   if (reply.raw.headersSent) {
     reply.raw.destroy();

@@ -34,6 +34,8 @@ export const httpErrors = defineErrors('http', {
   ],
   idempotencyKeyInvalid: ['bad_request', 'IDEMPOTENCY_KEY_INVALID', 'The Idempotency-Key is blank.'],
   unauthorized: ['unauthenticated', 'AUTH_UNAUTHORIZED', 'A valid credential is required.'],
+  quotaExceeded: ['payment_required', 'QUOTA_EXCEEDED', 'The quota of the tenant is used up.'],
+  featureNotEnabled: ['forbidden', 'FEATURE_NOT_ENABLED', 'The plan of the tenant does not include this feature.'],
   forbidden: ['forbidden', 'AUTH_FORBIDDEN', 'The role of this credential does not allow this.'],
   notFound: ['not_found', 'NOT_FOUND', 'There is nothing at this address.'],
   methodNotAllowed: ['method_not_allowed', 'METHOD_NOT_ALLOWED', 'This address does not take this method.'],
@@ -52,6 +54,12 @@ export const httpErrors = defineErrors('http', {
     'The content type of the body is not taken here.',
   ],
   validation: ['validation', 'REQUEST_VALIDATION_ERROR', 'Validation error'],
+  rateLimited: ['rate_limited', 'RATE_LIMITED', 'Too many requests; slow down.'],
+  rateLimitUnavailable: [
+    'unavailable',
+    'RATE_LIMIT_UNAVAILABLE',
+    'Requests cannot be counted now, and are refused until they can.',
+  ],
   internal: ['internal', 'INTERNAL_ERROR', 'Internal server error'],
   unavailable: ['unavailable', 'SERVICE_UNAVAILABLE', 'The service can not answer now; try again.'],
   writeFrozen: ['unavailable', 'WRITE_FROZEN', 'Writes are frozen; try again later.'],
@@ -91,8 +99,9 @@ function answer(row: ErrorRow, more: Partial<Omit<Answer, 'row' | 'status'>> = {
 }
 
 function ofCatalogue(error: CatalogueError): Answer {
-  const seconds = error.details?.['retry_after_s'];
-  const retryAfterS = typeof seconds === 'number' ? Math.max(1, Math.ceil(seconds)) : undefined;
+  const { retry_after_s: seconds, retry_after_ms: millis } = error.details ?? {};
+  const wait = typeof millis === 'number' ? millis / 1000 : seconds;
+  const retryAfterS = typeof wait === 'number' ? Math.max(1, Math.ceil(wait)) : undefined;
   const fallback = error.row.kind === 'unavailable' ? 1 : undefined;
   return answer(error.row, {
     details: error.details,

@@ -5,8 +5,10 @@ import { withLogScope } from '#infra/telemetry/log-scope.js';
 import type { Metrics } from '#infra/telemetry/metrics.js';
 import type { Span, Tracing } from '#infra/telemetry/tracing.js';
 
+import { accessContextOf, endpointCalled } from './access.js';
 import { edgeOf, endpointOf, isAnswered } from './context.js';
 import { httpErrors } from './errors.js';
+import type { AccessLog } from './gates.js';
 import { setLegacyHeaders } from './legacy.js';
 import type { CompiledEndpoint, StepRun } from './policy.js';
 
@@ -14,6 +16,7 @@ export interface HookOptions {
   readonly metrics: Metrics;
   readonly tracing: Tracing | undefined;
   readonly legacyRoutes: 'serve' | 'gone';
+  readonly access?: AccessLog | undefined;
 }
 
 /** Runs steps in order; stays synchronous as long as they are, because most requests need no waiting. */
@@ -44,9 +47,16 @@ function gate(steps: readonly StepRun[], request: FastifyRequest, reply: Fastify
   }
   const pass = (): void => {
     if (!isAnswered(reply)) done();
+    else request.edge.admitted?.giveBack();
   };
   if (pending === undefined) pass();
   else pending.then(pass, done);
+}
+
+/** From here on the handler runs, and the request's quota units are used. */
+function enterHandler(request: FastifyRequest, error: Error | undefined, done: Done): void {
+  if (error === undefined) request.edge.admitted?.served();
+  done(error);
 }
 
 /** True when a legacy address was refused here. */
@@ -94,6 +104,13 @@ function onRequest(options: HookOptions): (request: FastifyRequest, reply: Fasti
   };
 }
 
+/** A read that is itself worth remembering, once it has been answered. */
+function recordView(request: FastifyRequest, reply: FastifyReply, access: AccessLog | undefined): void {
+  const view = endpointOf(request)?.policy.view;
+  if (view === undefined || reply.statusCode >= 300) return;
+  access?.record({ type: view, data: endpointCalled(request) }, accessContextOf(request));
+}
+
 function onResponse(options: HookOptions): (request: FastifyRequest, reply: FastifyReply, done: Done) => void {
   return (request, reply, done) => {
     const { metrics } = options;
@@ -102,6 +119,7 @@ function onResponse(options: HookOptions): (request: FastifyRequest, reply: Fast
     const endpoint = endpointOf(request);
     const route = endpoint?.url ?? 'unmatched';
     metrics.requestsInFlight.dec();
+    recordView(request, reply, options.access);
     span?.end({ failed: reply.statusCode >= 500, attributes: { 'http.response.status_code': reply.statusCode } });
     if (endpoint?.policy.stream !== true)
       metrics.requestSeconds.observe(
@@ -134,7 +152,11 @@ export function installHooks(fastify: FastifyInstance, options: HookOptions): vo
   fastify.addHook('preHandler', (request, reply, done) => {
     const endpoint = endpointOf(request);
     if (endpoint === undefined) done();
-    else gate(endpoint.onBody, request, reply, done);
+    else gate(endpoint.onBody, request, reply, (error) => enterHandler(request, error, done));
+  });
+  fastify.addHook('onRequestAbort', (request, done) => {
+    edgeOf(request).admitted?.giveBack();
+    done();
   });
   fastify.addHook('onResponse', onResponse(options));
 }

@@ -2,24 +2,31 @@ import type { Type } from '@nestjs/common';
 import { ROUTE_ARGS_METADATA, RouteParamtypes } from '@nestjs/common/internal';
 import type { FastifyRequest } from 'fastify';
 
+import type { AccessEvent } from '#domain/capabilities/access/access.events.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 
+import { accessContextOf, endpointCalled, pathOf } from './access.js';
+import { quota, rateLimit } from './admission.js';
 import { userAgentOf } from './context.js';
 import { httpErrors } from './errors.js';
 import { fieldsOf } from './fields.js';
+import type { AccessLog, Admission, Entitlements } from './gates.js';
 import { claimKey } from './idempotency.js';
 import type { IdempotencyPort } from './idempotency-port.js';
 import type { CompiledEndpoint, EndpointPolicy, StepRun } from './policy.js';
 import { mayActAs } from './principal.js';
-import type { AuthAttempt, Authenticator } from './principal.js';
+import type { AuthAttempt, Authenticator, Principal } from './principal.js';
 import { readMultipart } from './upload.js';
 import { parseJson, refuseNul, validated } from './validation.js';
 
-/** What the steps need from outside. */
+/** What the steps need from outside. An absent gate lets everything through. */
 export interface PipelineDeps {
   readonly authenticator: Authenticator;
   /** Absent: Idempotency-Key is ignored. */
   readonly idempotency: IdempotencyPort | undefined;
+  readonly access?: AccessLog | undefined;
+  readonly admission?: Admission | undefined;
+  readonly entitlements?: Entitlements | undefined;
 }
 
 /** One gate: on which part of a request it looks, and its work for one endpoint (undefined: it does not apply there). */
@@ -34,23 +41,39 @@ function attemptOf(request: FastifyRequest): AuthAttempt {
     headers: request.headers,
     ip: request.ip,
     method: request.method,
-    path: request.url.split('?', 1)[0] ?? '',
+    path: pathOf(request),
     requestId: request.edge.requestId,
     userAgent: userAgentOf(request),
   };
 }
 
+/** An event of a refusal, on record before the answer. */
+async function refuse(
+  { access }: PipelineDeps,
+  request: FastifyRequest,
+  event: AccessEvent,
+  error: CatalogueError,
+): Promise<never> {
+  await access?.recorded(event, accessContextOf(request));
+  throw error;
+}
+
+const once = (error: CatalogueError) => ({ code: error.row.code, count: 1, windowSeconds: 0 });
+
 function authenticate(policy: EndpointPolicy, deps: PipelineDeps): StepRun | undefined {
   if (policy.role === 'public') return undefined;
+  const proved = (request: FastifyRequest, principal: Principal): void => {
+    request.edge.principal = principal;
+    const { subjectId: userId, authMethod: authMode } = principal;
+    const data = { path: pathOf(request), method: request.method, userId, authMode };
+    deps.access?.record({ type: 'RequestAuthenticated', data }, accessContextOf(request));
+    deps.authenticator.used?.(principal);
+  };
   return (request) => {
     const found = deps.authenticator.authenticate(attemptOf(request));
-    if (!(found instanceof Promise)) {
-      request.edge.principal = found;
-      return undefined;
-    }
-    return found.then((principal) => {
-      request.edge.principal = principal;
-    });
+    if (found instanceof Promise) return found.then((principal) => proved(request, principal));
+    proved(request, found);
+    return undefined;
   };
 }
 
@@ -69,9 +92,30 @@ function role(policy: EndpointPolicy, deps: PipelineDeps): StepRun | undefined {
   if (required === 'public') return undefined;
   return (request) => {
     const { principal } = request.edge;
-    if (principal !== undefined && mayActAs(principal.role, required)) return;
-    if (principal !== undefined) deps.authenticator.denied?.(principal, attemptOf(request), required);
-    throw new CatalogueError(httpErrors.forbidden, { required_role: required });
+    if (principal === undefined) throw new CatalogueError(httpErrors.forbidden);
+    const reason = mayActAs(principal.role, required)
+      ? deps.authenticator.outOfScope?.(principal, policy, request.ip)
+      : ('role' as const);
+    if (reason === undefined) return undefined;
+    const details = reason === 'role' ? { required_role: required } : { scope: reason };
+    const error = new CatalogueError(httpErrors.forbidden, details);
+    const data = { ...endpointCalled(request), ...once(error), requiredRole: required, reason };
+    return refuse(deps, request, { type: 'RoleRefused', data }, error);
+  };
+}
+
+function feature(policy: EndpointPolicy, { entitlements, ...deps }: PipelineDeps): StepRun | undefined {
+  const key = policy.feature;
+  if (key === undefined || entitlements === undefined) return undefined;
+  const refused = (request: FastifyRequest): Promise<never> => {
+    const error = new CatalogueError(httpErrors.featureNotEnabled, { feature_key: key });
+    const data = { ...endpointCalled(request), ...once(error), featureKey: key };
+    return refuse(deps, request, { type: 'FeatureRefused', data }, error);
+  };
+  return (request) => {
+    const found = entitlements.enabled(request.edge.principal?.tenantId ?? '', key);
+    if (found instanceof Promise) return found.then((enabled) => (enabled ? undefined : refused(request)));
+    return found ? undefined : refused(request);
   };
 }
 
@@ -150,13 +194,16 @@ function idempotency(policy: EndpointPolicy, deps: PipelineDeps): StepRun | unde
 }
 
 /**
- * The one order of gates. The request id is given, and a legacy address resolved, before the first of them.
- * Later gates take their numbered place: 3 rate limit, 5 write gate, 6 feature, 7 quota.
+ * The one order of gates. The request id is given, and a legacy address resolved, before the first of them. The write gate is
+ * the log's: an append under a freeze, or of an older epoch, is refused with WRITE_FROZEN before anything is stored.
  */
 export const pipeline: readonly Step[] = [
   /* 1 */ { name: 'authenticate', on: 'headers', build: authenticate },
   /* 2 */ { name: 'tenant', on: 'headers', build: tenant },
+  /* 3 */ { name: 'rate limit', on: 'headers', build: rateLimit },
   /* 4 */ { name: 'role', on: 'headers', build: role },
+  /* 6 */ { name: 'feature', on: 'headers', build: feature },
+  /* 7 */ { name: 'quota', on: 'headers', build: quota },
   /* 8 */ { name: 'content type', on: 'headers', build: contentType },
   /* 9 */ { name: 'validate path and query', on: 'body', build: validateQuery },
   /* 10 */ { name: 'validate body', on: 'body', build: validateBody },

@@ -1,6 +1,8 @@
 import type { Type } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
+import type { ViewType } from '#domain/capabilities/access/access.events.js';
+import type { FeatureKey } from '#domain/capabilities/plans/features.events.js';
 import type { ErrorRow } from '#domain/kernel/errors.js';
 
 import type { Role } from './principal.js';
@@ -22,7 +24,14 @@ export interface EndpointOptions<R extends Returns = Returns> {
   /** The audit type that the command's event carries. */
   readonly audit?: string;
   /** The plan feature that the tenant must have. */
-  readonly feature?: string;
+  readonly feature?: FeatureKey;
+  /**
+   * Free of quota and of the write gate, so that a caller can always recover: quotas, plans, keys, kill switches, failover,
+   * operator actions.
+   */
+  readonly recovery?: boolean;
+  /** The access event that a successful read of this endpoint is recorded as, in the background. */
+  readonly view?: ViewType;
   readonly returns?: R;
   readonly refuses?: readonly ErrorRow[];
   /** 200 by default, 204 for a DELETE that returns nothing. */

@@ -8,6 +8,8 @@ import type { AnyReaction } from './reaction.js';
 /** All that a capability gives to the machinery. Its name is the folder's name, kebab-case, everywhere. */
 export interface Capability {
   readonly name: string;
+  /** The log that its events are in: `domain`, kept for ever, or `access`, cut by retention. */
+  readonly log: 'domain' | 'access';
   readonly events: EventTable;
   readonly errors: Readonly<Record<string, ErrorRow>>;
   readonly deciders: readonly AnyDecider[];
@@ -19,5 +21,14 @@ export interface Capability {
 }
 
 export function defineCapability(declared: Pick<Capability, 'name' | 'events'> & Partial<Capability>): Capability {
-  return { errors: {}, deciders: [], projections: [], reactions: [], jobs: [], namesContent: [], ...declared };
+  return {
+    log: 'domain',
+    errors: {},
+    deciders: [],
+    projections: [],
+    reactions: [],
+    jobs: [],
+    namesContent: [],
+    ...declared,
+  };
 }

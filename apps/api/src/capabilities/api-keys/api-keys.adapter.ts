@@ -35,7 +35,8 @@ export class ApiKeyAuthenticator implements Authenticator {
     const token = this.tokenOf(attempt);
     if (token !== undefined && this.isOperator(token)) return this.operator(attempt);
     if (!this.settings.enabled && !this.settings.devBypass) throw new CatalogueError(authErrors.unauthorized);
-    if (this.settings.devBypass && (token === undefined || !this.settings.enabled)) return bypass(attempt);
+    if (this.settings.devBypass && (token === undefined || !this.settings.enabled))
+      return bypass(attempt, this.settings.operatorTenantId);
     if (token === undefined) throw new CatalogueError(authErrors.unauthorized);
     return this.byKey(token);
   }
@@ -43,7 +44,7 @@ export class ApiKeyAuthenticator implements Authenticator {
   private async byKey(token: string): Promise<Principal> {
     try {
       const [row] = await this.keys.findByOrCheck('key_hash', hashOfKey(token));
-      return principalOf(row);
+      return principalOf(row, this.settings.operatorTenantId);
     } catch (error) {
       if (error instanceof HotStateUnavailable) {
         throw new CatalogueError(authErrors.unavailable, undefined, { cause: error });
@@ -70,11 +71,18 @@ export class ApiKeyAuthenticator implements Authenticator {
   private operator(attempt: AuthAttempt): Principal {
     const tenantId = attempt.headers['x-tenant-id'] ?? this.settings.operatorTenantId;
     if (typeof tenantId !== 'string' || !isTenantId(tenantId)) throw new CatalogueError(authErrors.unauthorized);
-    return { subjectId: 'operator', tenantId, role: 'admin', apiKeyId: 'operator', authMethod: 'operator' };
+    return {
+      subjectId: 'operator',
+      tenantId,
+      role: 'admin',
+      apiKeyId: 'operator',
+      authMethod: 'operator',
+      platformOperator: true,
+    };
   }
 }
 
-function principalOf(row: KeyRow | undefined): Principal {
+function principalOf(row: KeyRow | undefined, operatorTenantId: string): Principal {
   if (row === undefined) throw new CatalogueError(authErrors.unauthorized);
   if (row.revoked_at !== null) throw new CatalogueError(authErrors.revokedKey);
   if (row.expires_at !== null && Date.parse(row.expires_at) <= Date.now())
@@ -86,6 +94,7 @@ function principalOf(row: KeyRow | undefined): Principal {
     role: row.role,
     apiKeyId: row.id,
     authMethod: 'api_key',
+    platformOperator: row.role === 'admin' && row.tenant_id === operatorTenantId,
   };
 }
 
@@ -94,11 +103,18 @@ function isRole(role: string): role is Role {
 }
 
 /** For development only: the caller names its tenant and role. */
-function bypass(attempt: AuthAttempt): Principal {
+function bypass(attempt: AuthAttempt, operatorTenantId: string): Principal {
   const tenantId = attempt.headers['x-tenant-id'];
   if (typeof tenantId !== 'string' || !isTenantId(tenantId)) throw new CatalogueError(authErrors.unauthorized);
   const asked = attempt.headers['x-role'];
   const role = typeof asked === 'string' ? asked.toLowerCase() : 'admin';
   if (!isRole(role)) throw new CatalogueError(authErrors.invalidRole);
-  return { subjectId: `dev-${tenantId}`, tenantId, role, apiKeyId: 'dev-bypass', authMethod: 'dev_bypass' };
+  return {
+    subjectId: `dev-${tenantId}`,
+    tenantId,
+    role,
+    apiKeyId: 'dev-bypass',
+    authMethod: 'dev_bypass',
+    platformOperator: role === 'admin' && tenantId === operatorTenantId,
+  };
 }
