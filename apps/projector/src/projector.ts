@@ -70,7 +70,7 @@ export class Projector {
 export function jobsOf(platform: Platform): readonly AnyJob[] {
   const { INGEST_MAX_CONCURRENCY: concurrency, INGEST_MAX_RETRIES: retryLimit } = platform.config.ingest;
   const declared = platform.registry.capabilities.flatMap((capability) => capability.jobs);
-  const tuned = declared.map((job) => (job.name.endsWith('.ingest') ? { ...job, concurrency, retryLimit } : job));
+  const tuned = declared.map((job) => (job.budget === 'ingest' ? { ...job, concurrency, retryLimit } : job));
   const deciders = new Map<string, AnyDecider>(
     platform.registry.capabilities.flatMap(({ deciders: of }) => of.map((decider) => [decider.category, decider])),
   );

@@ -20,6 +20,8 @@ export interface Job<D extends JsonObject = JsonObject, P = unknown> {
   /** An attempt that runs longer is aborted and counts as failed. */
   readonly timeoutSeconds: number;
   readonly concurrency: number;
+  /** The configured budget that replaces `concurrency` and `retryLimit`. */
+  readonly budget?: 'ingest';
   /** Five-field cron in UTC, for jobs that run by the clock. */
   readonly cron?: string;
   readonly handle: (attempt: JobAttempt<D>, ports: P) => Promise<void>;

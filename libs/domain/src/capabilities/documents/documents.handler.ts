@@ -25,6 +25,7 @@ export const ingestDocument = defineJob<IngestData, DocumentPorts>({
   retryDelaySeconds: 1,
   timeoutSeconds: 600,
   concurrency: 4,
+  budget: 'ingest',
   handle: async (attempt, ports) => {
     const { tenantId, documentId, jobId } = attempt.data;
     const state = await ports.commands.load(documents, tenantId, documentId);
