@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { CompiledEndpoint } from '#api/http/policy.js';
 import { createKey } from '#cli/operations/keys.js';
 import { startServer, type RunningServer } from '#cli/server.js';
 import { loadConfig } from '#infra/config/config.js';
@@ -25,6 +26,8 @@ export interface TestTenant {
 export interface TestServer {
   readonly url: string;
   readonly platform: Platform;
+  /** What it serves, with the declared policies. */
+  readonly endpoints: readonly CompiledEndpoint[];
   readonly answerer: TestAnswerer;
   /** The lines of the server's log so far. */
   readonly lines: readonly string[];
@@ -68,10 +71,11 @@ export async function openTestServer(env: Readonly<Record<string, string>> = {})
   const logger = createLogger({ level: 'info', destination: { write: (line) => lines.push(line) } });
   const options = { config, roles: ['api', 'projector'], logger, version: '0.0.0-test', answerer } as const;
   const running: RunningServer = await startServer(options);
-  const { platform, operatorToken, url = '' } = running;
+  const { platform, operatorToken, endpoints, url = '' } = running;
   return {
     url,
     platform,
+    endpoints,
     answerer,
     lines,
     anonymous: new TestClient(url, undefined),

@@ -8,6 +8,8 @@ import { documentRows } from '#domain/capabilities/documents/documents.projectio
 import { closeGracefully, createApi, listen } from '#api/api.module.js';
 import { AppModule } from '#api/app.module.js';
 import { openGates } from '#api/edge-gates.js';
+import { endpointsOf } from '#api/http/openapi.js';
+import type { CompiledEndpoint } from '#api/http/policy.js';
 import { PolicyState } from '#api/policy-state.js';
 import { ApiKeyAuthenticator, type AuthSettings } from '#api/capabilities/api-keys/api-keys.adapter.js';
 import { RunRescue } from '#api/capabilities/runs/run-rescue.handler.js';
@@ -45,6 +47,8 @@ export interface ServerOptions {
 /** A running process: its address when it has the api role. */
 export interface RunningServer {
   readonly url: string | undefined;
+  /** What the api serves; none without that role. */
+  readonly endpoints: readonly CompiledEndpoint[];
   readonly operatorToken: string;
   readonly platform: Platform;
   stop(): Promise<void>;
@@ -80,8 +84,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       ({ ledger } = projector);
     }
     ledger ??= await openLedger(config, platform.stores, platform.log, (error) => onProblem(error, 'ledger'));
-    const url = roles.includes('api') ? await startApi(options, platform, ledger, operatorToken, stops) : undefined;
-    return { url, operatorToken, platform, stop };
+    const api = roles.includes('api') ? await startApi(options, platform, ledger, operatorToken, stops) : undefined;
+    return { url: api?.url, endpoints: api?.endpoints ?? [], operatorToken, platform, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -132,7 +136,7 @@ async function startApi(
   ledger: Ledger,
   operatorToken: string,
   stops: Stops,
-): Promise<string> {
+): Promise<{ readonly url: string; readonly endpoints: readonly CompiledEndpoint[] }> {
   const { config, logger, version, answerer } = options;
   const { projections, waiter, policy, settled } = await follow(options, platform, stops);
   const jobs = new JobQueue({ database: platform.database, jobs: jobsOf(platform) });
@@ -164,7 +168,7 @@ async function startApi(
   const rest = app.get(RunRescue, { strict: false }).watch();
   stops.push(() => stopApi(app, config.http.SHUTDOWN_GRACE_MS));
   stops.push(() => Promise.resolve(rest()));
-  return listen(app, config.http);
+  return { url: await listen(app, config.http), endpoints: endpointsOf(app) };
 }
 
 @Module({})

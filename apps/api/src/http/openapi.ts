@@ -8,6 +8,7 @@ import type { OpenAPIObject } from '@nestjs/swagger';
 
 import { EdgeAdapter } from './edge-adapter.js';
 import { ERROR_SCHEMA, META_SCHEMA } from './openapi-decorators.js';
+import type { CompiledEndpoint } from './policy.js';
 
 type Json = Record<string, unknown>;
 
@@ -53,11 +54,16 @@ export interface EndpointRow {
   readonly does: string;
 }
 
-/** Every endpoint as registered, by path and verb. */
-export function endpointTable(app: INestApplication): readonly EndpointRow[] {
+/** Every endpoint as registered, with the steps that guard it. */
+export function endpointsOf(app: INestApplication): readonly CompiledEndpoint[] {
   const adapter: unknown = app.getHttpAdapter();
   if (!(adapter instanceof EdgeAdapter)) throw new Error('the application does not run on the edge adapter');
-  const rows = adapter.routes.endpoints.map(({ url, policy }) => ({
+  return adapter.routes.endpoints;
+}
+
+/** Every endpoint as a line of the table, by path and verb. */
+export function endpointTable(app: INestApplication): readonly EndpointRow[] {
+  const rows = endpointsOf(app).map(({ url, policy }) => ({
     verb: policy.verb,
     path: url,
     role: policy.role,
