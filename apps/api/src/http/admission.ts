@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CatalogueError } from '#domain/kernel/errors.js';
 
 import { accessContextOf, endpointCalled } from './access.js';
+import { endpointOf } from './context.js';
 import { httpErrors } from './errors.js';
 import type { Admitted, QuotaState, RateDenial } from './gates.js';
 import type { PipelineDeps } from './pipeline.js';
@@ -18,7 +19,8 @@ export function rateLimit(policy: EndpointPolicy, deps: PipelineDeps): StepRun |
     const { principal } = request.edge;
     if (principal === undefined) return undefined;
     const reserves = policy.recovery !== true && mayActAs(principal.role, role);
-    const found = admission.admit({ principal, rateClass, reserves });
+    const route = `${policy.verb} ${endpointOf(request)?.url ?? policy.path}`;
+    const found = admission.admit({ principal, rateClass, route, reserves });
     if (found instanceof Promise) return found.then((admitted) => enter(policy, deps, request, reply, admitted));
     return enter(policy, deps, request, reply, found);
   };

@@ -26,6 +26,8 @@ export interface AccessLog {
 export interface AdmissionRequest {
   readonly principal: Principal;
   readonly rateClass: Exclude<RateClass, 'none'>;
+  /** The endpoint as `VERB /v1/pattern`, for the usage by endpoint. */
+  readonly route: string;
   /** False: the request will be refused anyway, or is free of quota, so that nothing may be reserved. */
   readonly reserves: boolean;
 }
@@ -93,8 +95,8 @@ export interface QuotaSource {
   limitsOf(tenantId: string): QuotaLimits;
   /** `start` is the first day of the period, `YYYY-MM-DD`. Never more than was used, so that a counter may be raised to it. */
   usedByLog(tenantId: string, period: 'day' | 'month', start: string): UsedByLog;
-  /** One request reached its handler. Written to the log in the background, rolled up. */
-  served(principal: Principal, rateClass: RateClass, units: number): void;
+  /** One request reached its handler. Written to the log in the background, rolled up. `units` is 0 where no quota applies. */
+  served(principal: Principal, rateClass: Exclude<RateClass, 'none'>, route: string, units: number): void;
   /** The soft cap of a period was passed, or the hard cap was met: remembered once a period. */
   capReached(cap: 'soft' | 'hard', tenantId: string, state: QuotaState & { readonly start: string }): void;
 }
