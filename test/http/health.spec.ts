@@ -36,6 +36,15 @@ describe('health', () => {
     await server.close();
   });
 
+  it('stays ready without what requests can go on without, and says so', async () => {
+    const check = () => Promise.resolve(false);
+    const server = await start({ readiness: [{ name: 'shared_state', optional: true, check }] });
+    const response = await server.get('/v1/health/ready');
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject({ data: { status: 'ready', checks: { shared_state: 'degraded' } } });
+    await server.close();
+  });
+
   it('is not ready while it drains', async () => {
     const server = await start();
     server.app.get(Health, { strict: false }).startDraining();

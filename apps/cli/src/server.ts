@@ -98,8 +98,8 @@ type Stops = (() => Promise<unknown>)[];
 
 /** What an api process follows: read models that are up to date, and policy in memory. */
 async function follow({ logger }: ServerOptions, platform: Platform, stops: Stops) {
-  const { database, log, registry, processId } = platform;
-  const projections = new ProjectionAdmin({ database, log, registry });
+  const { database, log, accessLog, registry, processId } = platform;
+  const projections = new ProjectionAdmin({ database, log, accessLog, registry });
   const heartbeat = new ReaderHeartbeat({ database, processId, versions: registry.projections });
   await heartbeat.start();
   stops.push(() => heartbeat.stop());
@@ -157,7 +157,7 @@ async function startApi(
     readiness: [
       { name: 'database', check: () => platform.database.ping() },
       { name: 'event_log', check: () => platform.log.head().then(() => true) },
-      { name: 'shared_state', check: () => platform.shared.healthy() },
+      { name: 'shared_state', optional: true, check: () => platform.shared.healthy() },
     ],
     imports: [
       AppModule.with({ platform, waiter, ledger, policy, gates, answerer }),

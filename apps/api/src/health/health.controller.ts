@@ -21,7 +21,7 @@ export class ReadyView {
   status!: string;
 
   @Field.json({ does: 'Each store and whether it answers', example: { database: 'ok' } })
-  checks!: Record<string, string>;
+  checks!: Readonly<Record<string, string>>;
 }
 
 function sameText(left: string, right: string): boolean {
@@ -71,6 +71,7 @@ export class HealthController {
     does: 'Read the metrics in the Prometheus text form',
     role: 'public',
     bare: true,
+    produces: ['text/plain'],
     refuses: [httpErrors.unauthorized, httpErrors.forbidden],
   })
   async metrics(@Caller() caller: CallerContext): Promise<string> {

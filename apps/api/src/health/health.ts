@@ -1,15 +1,17 @@
 import type { Secret } from '#infra/config/secret.js';
 import type { Metrics } from '#infra/telemetry/metrics.js';
 
-/** One store that must answer before requests may come. */
+/** One store that must answer before requests may come, unless they go on without it. */
 export interface ReadinessCheck {
   readonly name: string;
+  /** True: without it requests are served, with less; the process stays ready and says so. */
+  readonly optional?: boolean;
   check(): Promise<boolean>;
 }
 
 export interface Readiness {
   readonly status: 'ready' | 'draining' | 'unready';
-  readonly checks: Record<string, string>;
+  readonly checks: Readonly<Record<string, 'ok' | 'degraded' | 'failed'>>;
 }
 
 const CHECK_TIMEOUT_MS = 2_000;
@@ -24,6 +26,11 @@ async function answers(check: ReadinessCheck): Promise<boolean> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+async function stateOf(check: ReadinessCheck): Promise<'ok' | 'degraded' | 'failed'> {
+  if (await answers(check)) return 'ok';
+  return check.optional === true ? 'degraded' : 'failed';
 }
 
 /** Whether this process may be sent requests, and its metrics. */
@@ -45,9 +52,9 @@ export class Health {
   }
 
   async ready(): Promise<Readiness> {
-    const results = await Promise.all(this.#checks.map(async (one) => [one.name, await answers(one)] as const));
-    const checks = Object.fromEntries(results.map(([name, fine]) => [name, fine ? 'ok' : 'failed']));
+    const results = await Promise.all(this.#checks.map(async (one) => [one.name, await stateOf(one)] as const));
+    const checks = Object.fromEntries(results);
     if (this.#draining) return { status: 'draining', checks };
-    return { status: results.every(([, fine]) => fine) ? 'ready' : 'unready', checks };
+    return { status: results.every(([, state]) => state !== 'failed') ? 'ready' : 'unready', checks };
   }
 }
