@@ -8,6 +8,8 @@ import type { OpenAPIObject } from '@nestjs/swagger';
 
 import { EdgeAdapter } from './edge-adapter.js';
 import { ERROR_SCHEMA, META_SCHEMA } from './openapi-decorators.js';
+import { describeOperation } from './openapi-operations.js';
+import type { Components } from './openapi-operations.js';
 import type { CompiledEndpoint } from './policy.js';
 
 type Json = Record<string, unknown>;
@@ -23,23 +25,40 @@ function modernise(value: unknown): unknown {
   return { oneOf: [walked, { type: 'null' }] };
 }
 
+const sorted = (part: Json): Json =>
+  Object.fromEntries(Object.entries(part).sort(([left], [right]) => (left < right ? -1 : 1)));
+
+const ABOUT = `Multi-tenant retrieval-augmented answers as cited streams, on an event log that can be proved.
+
+An address that is declared here answers other methods with 405 \`METHOD_NOT_ALLOWED\` and \`Allow\`; others are 404 \`NOT_FOUND\`.
+A 500 \`INTERNAL_ERROR\` is a fault of the server and never part of the contract.`;
+
 /** The OpenAPI 3.1 document of every endpoint that is not hidden, as plain JSON. */
 export function openApiDocument(app: INestApplication, version: string): Json {
   const base = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
     .setTitle('NexusRAG')
-    .setDescription('Multi-tenant retrieval-augmented answers as cited streams, on an event log that can be proved.')
+    .setDescription(ABOUT)
     .setVersion(version)
     .addServer('/')
     .addBearerAuth({ type: 'http', scheme: 'bearer' }, 'BearerAuth')
     .build();
-  const document: OpenAPIObject = SwaggerModule.createDocument(app, base);
-  const walked = modernise(document) as Json & { components?: { schemas?: Json } };
-  walked.components = {
-    ...walked.components,
-    schemas: { ...walked.components?.schemas, Meta: META_SCHEMA, Error: ERROR_SCHEMA },
+  const made: OpenAPIObject = SwaggerModule.createDocument(app, base);
+  const document = modernise(made) as Json & { paths: Record<string, Record<string, Json>>; components: Json };
+  const components: Components = {
+    schemas: { ...(document.components['schemas'] as Json), Meta: META_SCHEMA, Error: ERROR_SCHEMA },
+    headers: {},
+    parameters: {},
+    responses: {},
   };
-  return walked;
+  for (const endpoint of endpointsOf(app)) {
+    const operations = document.paths[endpoint.url.replaceAll(/:(\w+)/g, '{$1}')] ?? {};
+    const verb = endpoint.policy.verb.toLowerCase();
+    const operation = operations[verb];
+    if (operation !== undefined) operations[verb] = describeOperation(endpoint, operation, components);
+  }
+  const shared = Object.fromEntries(Object.entries(components).map(([name, part]) => [name, sorted(part as Json)]));
+  return { ...document, components: { ...document.components, ...shared } };
 }
 
 /** One line of the endpoint table. */

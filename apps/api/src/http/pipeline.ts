@@ -1,5 +1,3 @@
-import type { Type } from '@nestjs/common';
-import { ROUTE_ARGS_METADATA, RouteParamtypes } from '@nestjs/common/internal';
 import type { FastifyRequest } from 'fastify';
 
 import type { AccessEvent } from '#domain/capabilities/access/access.events.js';
@@ -9,10 +7,10 @@ import { accessContextOf, endpointCalled, pathOf } from './access.js';
 import { quota, rateLimit } from './admission.js';
 import { userAgentOf } from './context.js';
 import { httpErrors } from './errors.js';
-import { fieldsOf } from './fields.js';
 import type { AccessLog, Admission, Entitlements } from './gates.js';
 import { claimKey } from './idempotency.js';
 import type { IdempotencyPort } from './idempotency-port.js';
+import { bodyOf, queryOf } from './parameters.js';
 import type { CompiledEndpoint, EndpointPolicy, StepRun } from './policy.js';
 import { mayActAs } from './principal.js';
 import type { AuthAttempt, Authenticator, Principal } from './principal.js';
@@ -119,25 +117,6 @@ function feature(policy: EndpointPolicy, { entitlements, ...deps }: PipelineDeps
   };
 }
 
-/** The DTO class of a handler's `@Body()` or `@Query()` parameter, when it takes the whole. */
-function parameterClass(policy: EndpointPolicy, kind: RouteParamtypes): Type<object> | undefined {
-  const { controller, method } = policy;
-  const args = (Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, method) ?? {}) as Record<
-    string,
-    { index: number; data?: unknown }
-  >;
-  const found = Object.entries(args).find(([key, arg]) => key.startsWith(`${kind}:`) && arg.data === undefined);
-  if (found === undefined) return undefined;
-  const types = (Reflect.getMetadata('design:paramtypes', controller.prototype as object, method) ??
-    []) as Type<object>[];
-  const type = types[found[1].index];
-  if (type === undefined || fieldsOf(type).size === 0)
-    throw new Error(
-      `${controller.name}.${method} takes a ${kind === RouteParamtypes.BODY ? 'body' : 'query'} of a class without fields`,
-    );
-  return type;
-}
-
 function refuseTenantId(body: unknown): void {
   if (typeof body === 'object' && body !== null && Object.hasOwn(body, 'tenant_id'))
     throw new CatalogueError(httpErrors.tenantIdNotAllowed);
@@ -148,14 +127,14 @@ function takesMultipart(request: FastifyRequest): boolean {
 }
 
 function contentType(policy: EndpointPolicy): StepRun | undefined {
-  if (policy.upload !== undefined) return undefined;
+  if (policy.upload !== undefined || policy.verb === 'GET') return undefined;
   return (request) => {
     if (takesMultipart(request)) throw new CatalogueError(httpErrors.unsupportedMediaType);
   };
 }
 
 function validateQuery(policy: EndpointPolicy): StepRun {
-  const query = policy.query ?? parameterClass(policy, RouteParamtypes.QUERY);
+  const query = queryOf(policy);
   return (request) => {
     if (request.params !== null) refuseNul(request.params as object, 'path');
     refuseNul(request.query as object, 'query');
@@ -164,7 +143,7 @@ function validateQuery(policy: EndpointPolicy): StepRun {
 }
 
 function validateBody(policy: EndpointPolicy): StepRun | undefined {
-  const dto = policy.body ?? parameterClass(policy, RouteParamtypes.BODY);
+  const dto = bodyOf(policy);
   const { upload } = policy;
   if (dto === undefined && upload === undefined) return undefined;
   const json: StepRun = (request) => {

@@ -36,6 +36,8 @@ export interface EndpointOptions<R extends Returns = Returns> {
   readonly refuses?: readonly ErrorRow[];
   /** 200 by default, 204 for a DELETE that returns nothing. */
   readonly status?: number;
+  /** Other statuses of success that the handler may set, e.g. 200 beside 202 when nothing was to do. */
+  readonly also?: readonly number[];
   /** Read models that must have passed the appended events before the answer is given. */
   readonly waitsFor?: readonly string[];
   /** Whether an Idempotency-Key is honoured; by default on everything but GET, public endpoints and streams. */
@@ -44,6 +46,8 @@ export interface EndpointOptions<R extends Returns = Returns> {
   readonly refusesTenantId?: boolean;
   /** Bare answers under /v1 too: probes, metrics, files, foreign protocols. */
   readonly bare?: boolean;
+  /** The media types of a bare answer that is no JSON, the first by default. */
+  readonly produces?: readonly string[];
   /** The answer is a server-sent event stream. */
   readonly stream?: boolean;
   /** False: there is no alias without /v1. */

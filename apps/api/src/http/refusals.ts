@@ -1,0 +1,59 @@
+import { authErrors } from '#domain/capabilities/api-keys/auth-errors.decider.js';
+import type { ErrorRow } from '#domain/kernel/errors.js';
+import { commandErrors } from '#infra/commands/command-path.js';
+import { readModelErrors } from '#infra/read-models/cursor.js';
+
+import { httpErrors } from './errors.js';
+import { fieldsOf } from './fields.js';
+import { queryOf } from './parameters.js';
+import type { EndpointPolicy } from './policy.js';
+
+/** Any request can be unreadable, hold U+0000, be too slow, or meet a store that is away. */
+const everywhere: readonly ErrorRow[] = [
+  httpErrors.badRequest,
+  httpErrors.validation,
+  httpErrors.requestTimeout,
+  httpErrors.unavailable,
+];
+
+function ofCaller({ role, rate, recovery, feature }: EndpointPolicy): readonly ErrorRow[] {
+  if (role === 'public') return [];
+  return [
+    httpErrors.unauthorized,
+    ...Object.values(authErrors),
+    httpErrors.forbidden,
+    // Failed attempts are limited by address, also where calls are not.
+    httpErrors.rateLimited,
+    ...(rate === 'none' ? [] : [httpErrors.rateLimitUnavailable]),
+    ...(rate === 'none' || recovery === true ? [] : [httpErrors.quotaExceeded]),
+    ...(feature === undefined ? [] : [httpErrors.featureNotEnabled]),
+  ];
+}
+
+function ofInput(policy: EndpointPolicy): readonly ErrorRow[] {
+  const query = queryOf(policy);
+  const paged = query !== undefined && fieldsOf(query).has('cursor');
+  return [
+    ...(paged ? [readModelErrors.invalidCursor] : []),
+    ...(policy.verb === 'GET' ? [] : [httpErrors.payloadTooLarge, httpErrors.unsupportedMediaType]),
+    ...(policy.refusesTenantId === true ? [httpErrors.tenantIdNotAllowed] : []),
+  ];
+}
+
+function ofEffect({ verb, idempotent }: EndpointPolicy): readonly ErrorRow[] {
+  return [
+    ...(verb === 'GET' ? [] : [httpErrors.writeFrozen, commandErrors.contended]),
+    ...(idempotent
+      ? [httpErrors.idempotencyConflict, httpErrors.idempotencyBusy, httpErrors.idempotencyKeyInvalid]
+      : []),
+  ];
+}
+
+/** Every refusal that the caller of this endpoint can meet: its own, then the edge's with other codes. */
+export function refusalsOf(policy: EndpointPolicy): readonly ErrorRow[] {
+  const own = policy.refuses ?? [];
+  const edge = [...ofCaller(policy), ...ofInput(policy), ...ofEffect(policy), ...everywhere];
+  const known = new Set(own.map(({ code }) => code));
+  const others = edge.filter(({ code }) => !known.has(code) && known.add(code));
+  return [...new Set([...own, ...others])];
+}
