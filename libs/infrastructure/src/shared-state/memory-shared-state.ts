@@ -1,16 +1,15 @@
 import { EventEmitter } from 'node:events';
 import { randomUUID } from 'node:crypto';
-import type { Bucket, Lock, SharedState, TakeResult } from './shared-state.js';
-import { verdict } from './token-bucket.js';
+import type { AdmitAsked, AdmitResult, Bucket, Lock, SharedState, TakeResult } from './shared-state.js';
+import { counted, idleMs, refilled, verdict, type Level } from './token-bucket.js';
 
 interface Entry {
   readonly value: string;
   readonly until: number;
 }
 
-interface Level {
-  readonly tokens: number;
-  readonly at: number;
+interface Kept<T> {
+  readonly value: T;
   readonly until: number;
 }
 
@@ -19,24 +18,48 @@ const sweepEvery = 10_000;
 /** Shared state of one process, for embedded mode. `now` is in milliseconds. */
 export class MemorySharedState implements SharedState {
   private readonly entries = new Map<string, Entry>();
-  private readonly levels = new Map<string, Level>();
+  private readonly levels = new Map<string, Kept<Level>>();
+  private readonly counters = new Map<string, Kept<number>>();
   private readonly fences = new Map<string, number>();
   private readonly messages = new EventEmitter().setMaxListeners(0);
   private writes = 0;
 
   constructor(private readonly now: () => number = Date.now) {}
 
-  async take(buckets: readonly Bucket[], cost: number): Promise<readonly TakeResult[]> {
+  admit({ buckets, cost, counters }: AdmitAsked): AdmitResult {
     this.sweep();
     const now = this.now();
-    const levels = buckets.map((bucket) => this.levelOf(bucket, now));
-    const all = levels.every((tokens) => tokens >= cost);
-    return buckets.map((bucket, index) => {
-      const before = levels[index] ?? 0;
-      const tokens = all ? before - cost : before;
-      this.levels.set(bucket.key, { tokens, at: now, until: now + idleMs(bucket) });
-      return verdict(bucket, cost, before, tokens);
-    });
+    const levels = buckets.map((bucket) => refilled(bucket, live(this.levels.get(bucket.key), now), now));
+    const allowed = levels.every(({ tokens }) => tokens >= cost);
+    const tallies = counters.map((counter) => counted(counter, live(this.counters.get(counter.key), now) ?? 0));
+    const fits = allowed && counters.every(({ enforced }, index) => !enforced || tallies[index]?.over !== true);
+    return {
+      at: now,
+      buckets: buckets.map((bucket, index) => {
+        const { tokens: before = 0, at = now } = levels[index] ?? {};
+        const after = allowed ? before - cost : before;
+        this.levels.set(bucket.key, { value: { tokens: after, at }, until: now + idleMs(bucket) });
+        return verdict(bucket, cost, before, after);
+      }),
+      counters: counters.map(({ key, adds, ttlMs }, index) => {
+        const { before = 0, over = false } = tallies[index] ?? {};
+        const after = fits ? before + adds : before;
+        if (after !== live(this.counters.get(key), now))
+          this.counters.set(key, { value: after, until: now + Math.max(1, Math.ceil(ttlMs)) });
+        return { before, after, over };
+      }),
+    };
+  }
+
+  async add(counterKey: string, delta: number, ttlMs: number): Promise<void> {
+    const now = this.now();
+    const stored = live(this.counters.get(counterKey), now);
+    if (stored === undefined && delta <= 0) return;
+    this.counters.set(counterKey, { value: Math.max(0, (stored ?? 0) + delta), until: now + ttlMs });
+  }
+
+  async take(buckets: readonly Bucket[], cost: number): Promise<readonly TakeResult[]> {
+    return this.admit({ buckets, cost, counters: [] }).buckets;
   }
 
   async lock(name: string, ttlMs: number): Promise<Lock | undefined> {
@@ -98,24 +121,16 @@ export class MemorySharedState implements SharedState {
     this.messages.removeAllListeners();
   }
 
-  private levelOf(bucket: Bucket, now: number): number {
-    const level = this.levels.get(bucket.key);
-    if (level === undefined || level.until <= now) return bucket.burst;
-    const refilled = level.tokens + (Math.max(0, now - level.at) * bucket.ratePerSecond) / 1_000;
-    return Math.min(bucket.burst, refilled);
-  }
-
   private sweep(): void {
     this.writes += 1;
     if (this.writes % sweepEvery !== 0) return;
     const now = this.now();
     for (const [key, { until }] of this.entries) if (until <= now) this.entries.delete(key);
     for (const [key, { until }] of this.levels) if (until <= now) this.levels.delete(key);
+    for (const [key, { until }] of this.counters) if (until <= now) this.counters.delete(key);
   }
 }
 
-/** How long an untouched bucket is remembered: until it is full again; 30 days when it never refills. */
-export function idleMs(bucket: Bucket): number {
-  if (bucket.ratePerSecond <= 0) return 30 * 86_400_000;
-  return Math.min(30 * 86_400_000, Math.ceil((bucket.burst / bucket.ratePerSecond) * 1_000) + 1_000);
+function live<T>(kept: Kept<T> | undefined, now: number): T | undefined {
+  return kept !== undefined && kept.until > now ? kept.value : undefined;
 }

@@ -1,9 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { idleMs } from './memory-shared-state.js';
-import { compareAndDeleteScript, compareAndSetScript, lockScript, takeScript } from './redis-scripts.js';
-import type { Bucket, Lock, SharedState, TakeResult } from './shared-state.js';
-import { verdict } from './token-bucket.js';
+import { addScript, admitScript, compareAndDeleteScript, compareAndSetScript, lockScript } from './redis-scripts.js';
+import type { AdmitAsked, AdmitResult, Bucket, Lock, SharedState, TakeResult } from './shared-state.js';
+import { idleMs, verdict } from './token-bucket.js';
 
 export interface RedisSharedStateOptions {
   readonly url: string;
@@ -27,7 +26,10 @@ export class SharedStateUnavailable extends Error {
 
 const sha1 = (script: string): string => createHash('sha1').update(script).digest('hex');
 const shas = new Map(
-  [takeScript, lockScript, compareAndSetScript, compareAndDeleteScript].map((script) => [script, sha1(script)]),
+  [admitScript, addScript, lockScript, compareAndSetScript, compareAndDeleteScript].map((script) => [
+    script,
+    sha1(script),
+  ]),
 );
 
 /** Shared state in Redis 6 or newer. Connects at the first use and comes back by itself; while it is down, calls fail at once. */
@@ -51,14 +53,32 @@ export class RedisSharedState implements SharedState {
     });
   }
 
+  async admit({ buckets, cost, counters }: AdmitAsked): Promise<AdmitResult> {
+    const keys = [...buckets.map(({ key }) => `bucket:${key}`), ...counters.map(({ key }) => `counter:${key}`)];
+    const args: (string | number)[] = [buckets.length, cost];
+    for (const bucket of buckets) args.push(bucket.ratePerSecond, bucket.burst, idleMs(bucket));
+    for (const { limit, floor, enforced, needs, adds, ttlMs } of counters)
+      args.push(limit ?? '', floor, enforced ? 1 : 0, needs, adds, whole(ttlMs));
+    const [at, ...pairs] = ((await this.run(admitScript, keys, args)) as string[]).map(Number);
+    const before = (index: number): number => pairs[index * 2] ?? 0;
+    const after = (index: number): number => pairs[index * 2 + 1] ?? 0;
+    return {
+      at: at ?? 0,
+      buckets: buckets.map((bucket, index) => verdict(bucket, cost, before(index), after(index))),
+      counters: counters.map(({ limit, needs }, index) => {
+        const used = before(buckets.length + index);
+        return { before: used, after: after(buckets.length + index), over: limit !== null && used + needs > limit };
+      }),
+    };
+  }
+
+  async add(counterKey: string, delta: number, ttlMs: number): Promise<void> {
+    await this.run(addScript, [`counter:${counterKey}`], [delta, whole(ttlMs)]);
+  }
+
   async take(buckets: readonly Bucket[], cost: number): Promise<readonly TakeResult[]> {
     if (buckets.length === 0) return [];
-    const args = buckets.flatMap((bucket) => [bucket.ratePerSecond, bucket.burst, idleMs(bucket)]);
-    const keys = buckets.map((bucket) => `bucket:${bucket.key}`);
-    const levels = (await this.run(takeScript, keys, [cost, ...args])) as string[];
-    return buckets.map((bucket, index) =>
-      verdict(bucket, cost, Number(levels[index * 2]), Number(levels[index * 2 + 1])),
-    );
+    return (await this.admit({ buckets, cost, counters: [] })).buckets;
   }
 
   async lock(name: string, ttlMs: number): Promise<Lock | undefined> {
