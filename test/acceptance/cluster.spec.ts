@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { capabilities } from '#domain/capabilities/capabilities.js';
+import { PostgresEventLog } from '#infra/event-log/postgres-event-log.js';
 import { ProjectionAdmin } from '#infra/projections/admin.js';
 import { CapabilityRegistry } from '#infra/projections/registry.js';
 import { testEngine } from '#test/support/database.js';
@@ -171,9 +172,11 @@ onServers('two api and two projector processes on PostgreSQL and Redis', () => {
     const { database } = cluster.test;
     const registry = new CapabilityRegistry(capabilities);
     const log = await openTestLog(cluster.test);
-    const admin = new ProjectionAdmin({ database, log, registry });
+    const accessLog = await PostgresEventLog.open(database, 'access');
+    const admin = new ProjectionAdmin({ database, log, accessLog, registry });
     for (const { table } of registry.projections) expect((await admin.verify(table)).differences.total).toBe(0);
     await log.close();
+    await accessLog.close();
   }
 
   it('end a run whose api was killed, for the client that goes on at the other', async () => {

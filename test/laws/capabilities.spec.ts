@@ -13,11 +13,11 @@ const everyEvent = Object.fromEntries(eventDefinitions);
 const deciders = capabilities.flatMap(({ name, events, deciders: of }) =>
   of.map((decider: AnyDecider) => ({ name, decider, events })),
 );
-const projections = capabilities.flatMap(({ events, projections: of }) =>
+const projections = capabilities.flatMap(({ log, events, projections: of }) =>
   of.map((projection: AnyProjection) => ({
     table: projection.table,
     projection,
-    events: projection.onAny === undefined ? events : everyEvent,
+    events: projection.onAny === undefined || log === 'access' ? events : everyEvent,
   })),
 );
 

@@ -53,9 +53,9 @@ export function housekeepingJobs(platform: Platform): readonly AnyJob[] {
  * nothing while a read model that names contents is behind: what it does not show yet may be named.
  */
 export async function sweepContent(platform: Platform, before: Date): Promise<number> {
-  const { database, log, registry, content } = platform;
+  const { database, log, accessLog, registry, content } = platform;
   const naming = registry.capabilities.flatMap((capability) => capability.namesContent);
-  const status = await new ProjectionAdmin({ database, log, registry }).list();
+  const status = await new ProjectionAdmin({ database, log, accessLog, registry }).list();
   const tables = new Set(naming.map(({ projection }) => projection.table));
   const behind = status.some((entry) => tables.has(entry.table) && isLate(entry));
   if (behind) return 0;

@@ -4,6 +4,7 @@ import type { AnyJob } from '#domain/kernel/job.js';
 import { commandJob } from '#infra/jobs/command-job.js';
 import { JobQueue } from '#infra/jobs/job-queue.js';
 import { ReactionRunner } from '#infra/jobs/reaction-runner.js';
+import type { EventLog } from '#infra/event-log/event-log.js';
 import { ProjectionRunner } from '#infra/projections/runner.js';
 import { jobPorts } from '#infra/platform/job-ports.js';
 import { openLedger, type Ledger } from '#infra/platform/ledger.js';
@@ -14,22 +15,25 @@ import { housekeepingJobs } from './housekeeping.js';
 export class Projector {
   private constructor(
     readonly projections: ProjectionRunner,
+    /** Those over the access log. */
+    readonly accessProjections: ProjectionRunner,
     readonly queue: JobQueue,
     readonly reactions: ReactionRunner,
     readonly ledger: Ledger,
   ) {}
 
   static async open(platform: Platform): Promise<Projector> {
-    const { database, log, registry, progress, options } = platform;
+    const { database, log, accessLog, registry, progress, options } = platform;
     const ports = jobPorts(platform);
-    const projections = new ProjectionRunner({
-      database,
-      log,
-      registry,
-      progress,
-      owner: platform.processId,
-      onProblem: (error) => options.onProblem(error, 'projections'),
-    });
+    const runner = (over: EventLog): ProjectionRunner =>
+      new ProjectionRunner({
+        database,
+        log: over,
+        registry,
+        progress,
+        owner: platform.processId,
+        onProblem: (error) => options.onProblem(error, 'projections'),
+      });
     const queue = new JobQueue({
       database,
       jobs: jobsOf(platform),
@@ -47,11 +51,12 @@ export class Projector {
     const ledger = await openLedger(platform.config, platform.stores, log, (error) =>
       options.onProblem(error, 'ledger'),
     );
-    return new Projector(projections, queue, reactions, ledger);
+    return new Projector(runner(log), runner(accessLog), queue, reactions, ledger);
   }
 
   async start(): Promise<void> {
     await this.projections.start();
+    await this.accessProjections.start();
     await this.queue.start({ work: true });
     await this.reactions.start();
     this.ledger.sealer.start();
@@ -62,6 +67,7 @@ export class Projector {
     await this.reactions.stop();
     await this.queue.stop({ graceMs });
     await this.projections.stop();
+    await this.accessProjections.stop();
     await this.ledger.sealer.stop();
   }
 }

@@ -59,7 +59,8 @@ export const eventsReplay: Operation = async function* (context, args) {
   const table = tableArg(context, textArg(args, 'table'));
   const at = optionalText(args, 'as_of');
   const id = optionalText(args, 'id');
-  const head = (await context.platform.log.head()) ?? '';
+  const { registry, log, accessLog } = context.platform;
+  const head = (await (registry.logOf(table) === 'access' ? accessLog : log).head()) ?? '';
   const scope = { tenantId: textArg(args, 'tenant'), ...(id === undefined ? {} : { id }) };
   yield plain(await context.projections.asOf(table, asOf(at, head), scope, context.signal));
 };

@@ -4,6 +4,7 @@ import { apiKeyErrors, apiKeys } from './api-keys/api-keys.decider.js';
 import { authErrors } from './api-keys/auth-errors.decider.js';
 import { apiKeyEvents } from './api-keys/api-keys.events.js';
 import { apiKeyRows } from './api-keys/api-keys.projection.js';
+import { accessEvents } from './access/access.events.js';
 import { auditErrors, auditProjection } from './audit/audit.projection.js';
 import { corpora, corpusErrors } from './corpora/corpora.decider.js';
 import { corpusEvents } from './corpora/corpora.events.js';
@@ -19,12 +20,23 @@ import { documentRows } from './documents/documents.projection.js';
 import { documentReactions } from './documents/documents.reactions.js';
 import { ledgerBreaks } from './ledger-breaks/ledger-breaks.decider.js';
 import { ledgerBreakEvents } from './ledger-breaks/ledger-breaks.events.js';
+import { planErrors, plans } from './plans/plans.decider.js';
+import { planEvents } from './plans/plans.events.js';
+import { tenantPlanRows } from './plans/plans.projection.js';
+import { quotaErrors, quotas } from './quotas/quotas.decider.js';
+import { quotaEvents } from './quotas/quotas.events.js';
+import { quotaRows } from './quotas/quotas.projection.js';
+import { rateLimitErrors, rateLimits } from './rate-limits/rate-limits.decider.js';
+import { rateLimitEvents } from './rate-limits/rate-limits.events.js';
+import { rateLimitRows } from './rate-limits/rate-limits.projection.js';
 import { runErrors, runs } from './runs/runs.decider.js';
 import { runEvents } from './runs/runs.events.js';
 import { runRows, sessionRows } from './runs/runs.projection.js';
 import { tenantErrors, tenants } from './tenants/tenants.decider.js';
 import { tenantEvents } from './tenants/tenants.events.js';
 import { tenantRows } from './tenants/tenants.projection.js';
+import { usageEvents } from './usage/usage.events.js';
+import { usageCounters, usageDays, usageMinutes, usageStorage } from './usage/usage.projection.js';
 
 const recorded: readonly Capability[] = [
   defineCapability({
@@ -66,6 +78,32 @@ const recorded: readonly Capability[] = [
   }),
   defineCapability({ name: 'ledger-breaks', events: ledgerBreakEvents, deciders: [ledgerBreaks] }),
   defineCapability({
+    name: 'plans',
+    events: planEvents,
+    errors: planErrors,
+    deciders: [plans],
+    projections: [tenantPlanRows],
+  }),
+  defineCapability({
+    name: 'quotas',
+    events: quotaEvents,
+    errors: quotaErrors,
+    deciders: [quotas],
+    projections: [quotaRows],
+  }),
+  defineCapability({
+    name: 'usage',
+    events: usageEvents,
+    projections: [usageMinutes, usageDays, usageCounters, usageStorage],
+  }),
+  defineCapability({
+    name: 'rate-limits',
+    events: rateLimitEvents,
+    errors: rateLimitErrors,
+    deciders: [rateLimits],
+    projections: [rateLimitRows],
+  }),
+  defineCapability({
     name: 'runs',
     events: runEvents,
     errors: runErrors,
@@ -83,10 +121,19 @@ export const eventDefinitions: ReadonlyMap<string, EventDefinition> = new Map(
   recorded.flatMap((capability) => Object.entries(capability.events)),
 );
 
-export const auditRows = auditProjection(eventDefinitions);
+/** The audit log of what changed, over the domain log. */
+export const auditRows = auditProjection({ table: 'audit_events', version: 2, definitions: eventDefinitions });
+
+/** The audit log of who came, who was refused and who looked, over the access log. */
+export const accessRows = auditProjection({
+  table: 'access_events',
+  version: 1,
+  definitions: new Map(Object.entries(accessEvents)),
+});
 
 /** Every capability of the platform; the machinery runs these and names none. */
 export const capabilities: readonly Capability[] = [
   ...recorded,
+  defineCapability({ name: 'access', log: 'access', events: accessEvents, projections: [accessRows] }),
   defineCapability({ name: 'audit', events: {}, errors: auditErrors, projections: [auditRows] }),
 ];

@@ -12,6 +12,7 @@ import { sealPersonal } from '#infra/crypto/personal.js';
 import { KeySealer } from '#infra/crypto/sealer.js';
 import type { Database } from '#infra/database/database.js';
 import type { EventLog } from '#infra/event-log/event-log.js';
+import { PostgresEventLog } from '#infra/event-log/postgres-event-log.js';
 import { IdempotencyStore } from '#infra/idempotency/idempotency-store.js';
 import { ProgressHub } from '#infra/projections/progress.js';
 import { CapabilityRegistry } from '#infra/projections/registry.js';
@@ -45,6 +46,8 @@ export class Platform {
   readonly config: Config;
   /** The domain log. */
   readonly log: EventLog;
+  /** Who came, who was refused and who looked; in the database, whatever holds the domain log. */
+  readonly accessLog: EventLog;
   /** What its subscriptions went through; nothing happens to those of the Postgres log. */
   readonly logSignals: LogSignals;
   readonly registry: CapabilityRegistry;
@@ -66,13 +69,14 @@ export class Platform {
   private constructor(
     readonly options: PlatformOptions,
     readonly stores: Stores,
-    domain: DomainLog,
+    logs: { readonly domain: DomainLog; readonly access: EventLog },
     readonly readModels: ReadModels,
     registry: CapabilityRegistry,
   ) {
-    const { log } = domain;
+    const { log, signals } = logs.domain;
     this.log = log;
-    this.logSignals = domain.signals;
+    this.accessLog = logs.access;
+    this.logSignals = signals;
     const { database, keys, shared, masterKey } = stores;
     this.config = options.config;
     this.registry = registry;
@@ -112,9 +116,10 @@ export class Platform {
   static async open(options: PlatformOptions): Promise<Platform> {
     const registry = new CapabilityRegistry(options.capabilities);
     const stores = await openStores(options.config, options.log);
-    const log = await openDomainLog(options.config, stores.database, options.log);
+    const domain = await openDomainLog(options.config, stores.database, options.log);
+    const access = await PostgresEventLog.open(stores.database, 'access');
     const readModels = await ReadModels.open(stores.database, registry.projections);
-    const platform = new Platform(options, stores, log, readModels, registry);
+    const platform = new Platform(options, stores, { domain, access }, readModels, registry);
     await platform.streams.start();
     return platform;
   }
@@ -123,6 +128,7 @@ export class Platform {
     await this.idempotency.close();
     await this.streams.stop();
     await this.log.close();
+    await this.accessLog.close();
     await this.shared.close();
     await this.stores.keysDatabase?.close();
     await this.database.close();

@@ -17,7 +17,10 @@ import { ProjectionVerifier, type TableDigest, type VerifyReport } from './verif
 
 export interface ProjectionAdminOptions {
   readonly database: Database;
+  /** The domain log. */
   readonly log: EventLog;
+  /** Needed for projections over the access log. */
+  readonly accessLog?: EventLog;
   readonly registry: CapabilityRegistry;
   /** Milliseconds after which another process may take up an abandoned rebuild; 10,000 by default. */
   readonly leaseMs?: number;
@@ -25,21 +28,23 @@ export interface ProjectionAdminOptions {
 
 /** All that operators do with projections. Works beside running runners, and without any. */
 export class ProjectionAdmin {
-  private readonly parts: RebuildParts & { readonly quarantine: QuarantineStore };
+  private readonly parts: Omit<RebuildParts, 'log'> & { readonly quarantine: QuarantineStore };
+  private readonly logs: readonly EventLog[];
   private readonly readers: ReaderStore;
 
   constructor(options: ProjectionAdminOptions) {
-    const { database, log, registry, leaseMs = 10_000 } = options;
+    const { database, log, accessLog, registry, leaseMs = 10_000 } = options;
     const generations = new GenerationStore(database);
     const quarantine = new QuarantineStore(database);
     const applier = new BatchApplier(database, generations, quarantine, new ProgressHub(), leaseMs);
     const owner = `admin:${process.pid}:${randomUUID().slice(0, 8)}`;
-    this.parts = { database, log, registry, generations, quarantine, applier, owner, leaseMs };
+    this.logs = accessLog === undefined ? [log] : [log, accessLog];
+    this.parts = { database, registry, generations, quarantine, applier, owner, leaseMs };
     this.readers = new ReaderStore(database);
   }
 
   list(): Promise<ProjectionStatus[]> {
-    return projectionStatus(this.parts);
+    return projectionStatus({ ...this.parts, logs: this.logs });
   }
 
   /** True when the newest version of every table has been at the head once. */
@@ -54,7 +59,7 @@ export class ProjectionAdmin {
 
   /** Builds a new generation beside the served one and swaps it in; see `RebuildOptions` for what stops it. */
   rebuild(table: string, options: RebuildOptions & { readonly version?: number } = {}): Promise<RebuildReport> {
-    return new Rebuild(this.parts, this.parts.registry.projection(table, options.version), options).run();
+    return new Rebuild(this.on(table), this.parts.registry.projection(table, options.version), options).run();
   }
 
   /** Drops the unfinished generation of a table; false when there is none. */
@@ -74,7 +79,7 @@ export class ProjectionAdmin {
     const generation = options.generation ?? warm?.generation;
     if (generation === undefined) throw new Error(`${table} has no earlier generation to go back to`);
     const projection = this.parts.registry.projection(table, options.version);
-    await new Swapper(this.parts).serve(projection, generation);
+    await new Swapper(this.on(table)).serve(projection, generation);
     return { table, version: projection.version, generation };
   }
 
@@ -103,15 +108,15 @@ export class ProjectionAdmin {
     options: { readonly version?: number; readonly signal?: AbortSignal } = {},
   ): Promise<VerifyReport> {
     const projection = this.parts.registry.projection(table, options.version);
-    return new ProjectionVerifier(this.parts).verify(projection, options.signal);
+    return new ProjectionVerifier(this.on(table)).verify(projection, options.signal);
   }
 
   digest(table: string, version?: number): Promise<TableDigest> {
-    return new ProjectionVerifier(this.parts).digest(this.parts.registry.projection(table, version));
+    return new ProjectionVerifier(this.on(table)).digest(this.parts.registry.projection(table, version));
   }
 
   asOf(table: string, at: AsOf, scope: AsOfScope, signal?: AbortSignal): Promise<PastRows> {
-    return new TimeTravel(this.parts).asOf(this.parts.registry.projection(table), at, scope, signal);
+    return new TimeTravel(this.on(table)).asOf(this.parts.registry.projection(table), at, scope, signal);
   }
 
   quarantine(table?: string): Promise<QuarantinedKey[]> {
@@ -125,7 +130,7 @@ export class ProjectionAdmin {
     );
     if (entries.length === 0) throw new Error(`${key.id} of ${key.tenantId} is not in quarantine of ${table}`);
     const results: RetryResult[] = [];
-    for (const entry of entries) results.push(await new QuarantineRetry(this.parts).retry(entry));
+    for (const entry of entries) results.push(await new QuarantineRetry(this.on(table)).retry(entry));
     return results;
   }
 
@@ -142,6 +147,14 @@ export class ProjectionAdmin {
 
   liveReaders(): Promise<LiveReader[]> {
     return this.readers.live();
+  }
+
+  /** The parts with the log that the table's projection folds. */
+  private on(table: string) {
+    const wanted = this.parts.registry.logOf(table);
+    const log = this.logs.find((one) => one.log === wanted);
+    if (log === undefined) throw new Error(`${table} folds the ${wanted} log, which is not open here`);
+    return { ...this.parts, log };
   }
 
   private generationsOf(table: string, version?: number): Promise<GenerationRow[]> {

@@ -2,7 +2,7 @@ import type { Capability } from '#domain/kernel/capability.js';
 import { UnknownEventType, upcast, type EventDefinition, type Recorded } from '#domain/kernel/events.js';
 import type { AnyProjection } from '#domain/kernel/projection.js';
 import type { AnyReaction } from '#domain/kernel/reaction.js';
-import type { StoredEvent } from '#infra/event-log/event-log.js';
+import type { LogId, StoredEvent } from '#infra/event-log/event-log.js';
 
 const tablePattern = /^[a-z][a-z0-9_]{0,40}$/;
 
@@ -11,6 +11,7 @@ export class CapabilityRegistry {
   readonly projections: readonly AnyProjection[];
   readonly reactions: readonly AnyReaction[];
   private readonly definitions = new Map<string, EventDefinition>();
+  private readonly logs = new Map<string, LogId>();
 
   /** Throws when an event type or a (table, version) is declared twice, or a table name is no plain identifier. */
   constructor(readonly capabilities: readonly Capability[]) {
@@ -20,6 +21,7 @@ export class CapabilityRegistry {
     }
     this.projections = capabilities.flatMap((capability) => capability.projections);
     this.reactions = capabilities.flatMap((capability) => capability.reactions);
+    for (const { projections, log } of capabilities) for (const { table } of projections) this.logs.set(table, log);
     const names = new Set<string>();
     for (const { table, version } of this.projections) {
       if (!tablePattern.test(table)) throw new Error(`projection table ${table} is not a plain identifier`);
@@ -39,6 +41,16 @@ export class CapabilityRegistry {
       .toSorted((a, b) => b.version - a.version)[0];
     if (found === undefined) throw new UnknownProjection(table, version);
     return found;
+  }
+
+  /** The log that a table's projection folds; tables that this build does not know are of the domain log. */
+  logOf(table: string): LogId {
+    return this.logs.get(table) ?? 'domain';
+  }
+
+  /** The projections that fold one log. */
+  projectionsOf(log: LogId): readonly AnyProjection[] {
+    return this.projections.filter(({ table }) => this.logOf(table) === log);
   }
 
   /** True for the newest version of its table that this build declares. */

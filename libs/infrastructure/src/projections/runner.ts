@@ -16,6 +16,7 @@ import { Settler } from './settler.js';
 
 export interface ProjectionRunnerOptions {
   readonly database: Database;
+  /** The log that is read; only the projections over it are fed. */
   readonly log: EventLog;
   readonly registry: CapabilityRegistry;
   /** Shared with the waiters of this process, so that they need no round trip. */
@@ -30,7 +31,7 @@ export interface ProjectionRunnerOptions {
   readonly onProblem?: (error: unknown) => void;
 }
 
-/** Feeds every projection of the registry that no other process feeds, and takes over those whose owner fell silent. */
+/** Feeds every projection over one log that no other process feeds, and takes over those whose owner fell silent. */
 export class ProjectionRunner {
   readonly owner: string;
   readonly progress: ProgressHub;
@@ -69,7 +70,7 @@ export class ProjectionRunner {
 
   /** Makes missing tables and starts to feed. Rejects when the database cannot be reached. */
   async start(): Promise<void> {
-    for (const projection of this.options.registry.projections) await this.generations.ensure(projection);
+    for (const projection of this.projections) await this.generations.ensure(projection);
     this.unlisten = await this.options.database.listen(LEASE_CHANNEL, () => this.wake());
     await this.acquire();
     this.keeping = this.keep();
@@ -84,6 +85,10 @@ export class ProjectionRunner {
     await this.feeder.stop();
     await this.unlisten?.();
     await this.generations.release(feds, this.owner);
+  }
+
+  private get projections(): readonly AnyProjection[] {
+    return this.options.registry.projectionsOf(this.options.log.log);
   }
 
   /** What this process feeds now, as `table v1 generation 1`. */
@@ -138,10 +143,11 @@ export class ProjectionRunner {
 
   /** The newest version of each table, and older ones for as long as a live process reads them. */
   private async wanted(): Promise<readonly AnyProjection[]> {
+    const { projections } = this;
     const { registry } = this.options;
-    if (registry.projections.every((projection) => registry.isNewest(projection))) return registry.projections;
+    if (projections.every((projection) => registry.isNewest(projection))) return projections;
     const read = await this.readers.live();
-    return registry.projections.filter(
+    return projections.filter(
       (projection) =>
         registry.isNewest(projection) ||
         read.some((entry) => entry.table === projection.table && entry.version === projection.version),

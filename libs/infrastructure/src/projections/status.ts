@@ -1,6 +1,7 @@
 import type { Database } from '#infra/database/database.js';
 import type { EventLog } from '#infra/event-log/event-log.js';
 import type { GenerationState, GenerationStore } from './generations.js';
+import type { CapabilityRegistry } from './registry.js';
 import { difference } from './waiter.js';
 
 /** A checkpoint that has not moved for this long while events wait is stalled. */
@@ -37,13 +38,13 @@ interface StatusRow {
   readonly quarantined: number;
 }
 
-/** The state of every generation that is not retired, by table, version and generation. */
+/** The state of every generation that is not retired and folds one of the logs, by table, version and generation. */
 export async function projectionStatus(parts: {
   readonly database: Database;
-  readonly log: EventLog;
+  readonly logs: readonly EventLog[];
+  readonly registry: CapabilityRegistry;
   readonly generations: GenerationStore;
 }): Promise<ProjectionStatus[]> {
-  const head = (await parts.log.head()) ?? '';
   const rows = await parts.database.query<StatusRow>(
     `select g.table_name as "table", g.version, g.generation, g.state, g.position, g.error,
             case when g.expires_at > clock_timestamp() then g.owner end as owner,
@@ -52,10 +53,23 @@ export async function projectionStatus(parts: {
               where q.table_name = g.table_name and q.version = g.version and q.generation = g.generation) as quarantined
        from projections.generations g where g.state <> 'retired' order by 1, 2, 3`,
   );
+  const states = new Map<string, ProjectionStatus>();
+  for (const log of parts.logs) {
+    const own = rows.filter((row) => parts.registry.logOf(row.table) === log.log);
+    for (const state of await statesOn(log, own)) states.set(keyOf(state), state);
+  }
+  return rows.flatMap((row) => states.get(keyOf(row)) ?? []);
+}
+
+const keyOf = ({ table, version, generation }: Pick<StatusRow, 'table' | 'version' | 'generation'>): string =>
+  `${table}:${version}:${generation}`;
+
+async function statesOn(log: EventLog, rows: readonly StatusRow[]): Promise<ProjectionStatus[]> {
+  const head = (await log.head()) ?? '';
   const ages = new Map<string, number>();
   const positions = new Set(rows.map((row) => row.position).filter((position) => position < head));
-  for (const position of positions) ages.set(position, await ageAfter(parts.log, position));
-  return rows.map((row) => statusOf(row, head, ages.get(row.position) ?? 0, parts.log.capabilities.gapless));
+  for (const position of positions) ages.set(position, await ageAfter(log, position));
+  return rows.map((row) => statusOf(row, head, ages.get(row.position) ?? 0, log.capabilities.gapless));
 }
 
 function statusOf(row: StatusRow, head: string, ageMs: number, gapless: boolean): ProjectionStatus {

@@ -1,3 +1,7 @@
+import { redactText } from '#domain/kernel/redaction.js';
+
+export { redactText } from '#domain/kernel/redaction.js';
+
 /** Fields that are never written, wherever they stand. Exact names, so that `max_output_tokens` stays readable. */
 const SECRET_KEYS = new Set([
   'authorization',
@@ -19,17 +23,6 @@ const SECRET_KEYS = new Set([
   'database_url',
   'redis_url',
 ]);
-
-/** Credentials inside texts: our own keys and sessions, bearer values, and passwords in addresses. */
-const SECRET_TEXT: readonly (readonly [RegExp, string])[] = [
-  [/nrg(?:k|ss|scim)_[A-Za-z0-9_-]+/g, 'nrg***'],
-  [/\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}/gi, '$1 ***'],
-  [/\b([a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s@/]+@/gi, '$1:***@'],
-];
-
-export function redactText(text: string): string {
-  return SECRET_TEXT.reduce((clean, [pattern, by]) => clean.replace(pattern, by), text);
-}
 
 const MAX_DEPTH = 6;
 

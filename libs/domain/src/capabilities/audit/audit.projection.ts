@@ -1,6 +1,7 @@
 import { defineErrors } from '../../kernel/errors.js';
 import type { AuditMapping, DomainEvent, EventDefinition, Recorded } from '../../kernel/events.js';
 import { defineProjection } from '../../kernel/projection.js';
+import { redactMetadata, redactText } from '../../kernel/redaction.js';
 import type { Json } from '../../kernel/schema.js';
 
 export const auditErrors = defineErrors('audit', {
@@ -8,11 +9,16 @@ export const auditErrors = defineErrors('audit', {
   notSealed: ['conflict', 'LEDGER_NOT_SEALED', 'This is not under a signed checkpoint yet'],
 });
 
-/** The audit log: one row for every event, by the mapping that its type declares. */
-export function auditProjection(definitions: ReadonlyMap<string, EventDefinition>) {
+/** An audit log: one row for every event of one of the logs, by the mapping that its type declares. */
+export function auditProjection(of: {
+  readonly table: 'audit_events' | 'access_events';
+  readonly version: number;
+  readonly definitions: ReadonlyMap<string, EventDefinition>;
+}) {
+  const { table, version, definitions } = of;
   return defineProjection()({
-    table: 'audit_events',
-    version: 1,
+    table,
+    version,
     form: 'append',
     columns: {
       id: 'text',
@@ -37,9 +43,12 @@ export function auditProjection(definitions: ReadonlyMap<string, EventDefinition
       domain_type: 'text',
     },
     indexes: [
-      ['tenant_id', 'occurred_at', 'id'],
-      ['tenant_id', 'event_type', 'occurred_at'],
-      ['tenant_id', 'resource_type', 'resource_id', 'occurred_at'],
+      ['tenant_id', 'occurred_at', 'position'],
+      ['tenant_id', 'event_type', 'occurred_at', 'position'],
+      ['tenant_id', 'actor_id', 'occurred_at', 'position'],
+      ['tenant_id', 'request_id'],
+      // Endpoints are the resources of access, and retention cuts that by position.
+      table === 'access_events' ? ['position'] : ['tenant_id', 'resource_type', 'resource_id', 'occurred_at'],
     ],
     key: (event) => event.id,
     onAny: (event) => {
@@ -67,8 +76,10 @@ function auditRow(event: Recorded, { audit, data: shape }: EventDefinition) {
     resource_id: resourceIdOf(event, audit),
     request_id: requestId,
     ip_address: ipAddress ?? null,
-    user_agent: userAgent ?? null,
-    metadata_json: shownFields(payload, audit.shows ?? [], (name) => shape[name]?.personal !== undefined),
+    user_agent: userAgent == null ? null : redactText(userAgent),
+    metadata_json: redactMetadata(
+      shownFields(payload, audit.shows ?? [], (name) => shape[name]?.personal !== undefined),
+    ),
     error_code: audit.outcome === 'failure' ? textOf(payload['code']) : null,
     stream: event.stream,
     revision: event.revision,

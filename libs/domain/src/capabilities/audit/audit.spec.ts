@@ -3,7 +3,11 @@ import { recorded } from '../../kernel/testing/given.js';
 import { apiKeyEvents } from '../api-keys/api-keys.events.js';
 import { auditProjection } from './audit.projection.js';
 
-const projection = auditProjection(new Map(Object.entries(apiKeyEvents)));
+const projection = auditProjection({
+  table: 'audit_events',
+  version: 1,
+  definitions: new Map(Object.entries(apiKeyEvents)),
+});
 const created = recorded({
   type: 'ApiKeyCreated',
   data: {
