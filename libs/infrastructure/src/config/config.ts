@@ -2,10 +2,16 @@ import { readFileSync } from 'node:fs';
 
 import { ConfigError, defineConfig, readConfig } from './define-config.js';
 import type { ConfigOfAreas, ConfigSource } from './define-config.js';
-import { boolean, int, list, oneOf, secret, secretUrl, string, url } from './fields.js';
+import { boolean, decimal, int, list, oneOf, secret, secretUrl, string, url } from './fields.js';
 
 const POSTGRES = ['postgres://', 'postgresql://'];
 const HTTP = ['http://', 'https://'];
+
+const MOST_RPS = 1_000_000;
+const rps = (whose: string, what: string, byDefault: number) =>
+  decimal(`Tokens a second for ${what} of one ${whose}; 0 never refills.`, { default: byDefault, max: MOST_RPS });
+const burst = (whose: string, what: string, byDefault: number) =>
+  int(`Most tokens at once for ${what} of one ${whose}.`, { default: byDefault, min: 0, max: MOST_RPS });
 
 /** Every area of the configuration. A variable stands here only when something reads it. */
 export const configAreas = {
@@ -77,6 +83,36 @@ export const configAreas = {
     AUTH_DEV_BYPASS: boolean('Accepts X-Tenant-Id and X-Role in place of a key; for development only.', false),
     AUTH_API_KEY_HEADER: string('The header that carries `Bearer <key>`.', 'Authorization'),
     OPERATOR_TENANT_ID: string('The tenant whose admins may change what concerns all tenants.', 't1'),
+    TENANT_SELF_ADMINISTRATION: oneOf(
+      'Whether the admins of a tenant may change its plan, its features and its quotas, or only platform operators may.',
+      ['allow', 'operator_only'],
+      'allow',
+    ),
+  }),
+  rateLimit: defineConfig('rate limit', 'How many requests a key and a tenant may make.', {
+    RATE_LIMIT_ENABLED: boolean('Whether requests are limited; quotas are another matter.', true),
+    RL_FAIL_MODE: oneOf(
+      'While Redis is down: each process limits alone, or refuses what it cannot count.',
+      ['open', 'closed'],
+      'open',
+    ),
+    RL_REDIS_PREFIX: string('Before every key of buckets and quota counters in Redis.', 'nexusrag:rl'),
+    RL_KEY_RUN_RPS: rps('key', 'runs, which cost 3', 1),
+    RL_KEY_RUN_BURST: burst('key', 'runs, which cost 3', 5),
+    RL_KEY_MUTATION_RPS: rps('key', 'changes', 2),
+    RL_KEY_MUTATION_BURST: burst('key', 'changes', 10),
+    RL_KEY_READ_RPS: rps('key', 'reads', 5),
+    RL_KEY_READ_BURST: burst('key', 'reads', 20),
+    RL_KEY_OPS_RPS: rps('key', 'operations', 2),
+    RL_KEY_OPS_BURST: burst('key', 'operations', 10),
+    RL_TENANT_RUN_RPS: rps('tenant', 'runs, which cost 3', 3),
+    RL_TENANT_RUN_BURST: burst('tenant', 'runs, which cost 3', 15),
+    RL_TENANT_MUTATION_RPS: rps('tenant', 'changes', 5),
+    RL_TENANT_MUTATION_BURST: burst('tenant', 'changes', 25),
+    RL_TENANT_READ_RPS: rps('tenant', 'reads', 15),
+    RL_TENANT_READ_BURST: burst('tenant', 'reads', 60),
+    RL_TENANT_OPS_RPS: rps('tenant', 'operations', 4),
+    RL_TENANT_OPS_BURST: burst('tenant', 'operations', 20),
   }),
   run: defineConfig('run', 'How questions are answered and streamed.', {
     RUN_SSE_HEARTBEAT_S: int('A stream that was silent this long gets a heartbeat.', {

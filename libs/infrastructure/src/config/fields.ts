@@ -54,6 +54,20 @@ export function int(
   );
 }
 
+/** A number of at least 0 and at most `max`, with up to six places. */
+export function decimal(does: string, options: { default: number; max: number; unit?: string }): ConfigField<number> {
+  const bounds = `0 to ${options.max}${options.unit === undefined ? '' : ` ${options.unit}`}`;
+  return field(
+    'number',
+    does,
+    { defaultText: String(options.default), defaultValue: options.default, bounds },
+    (text) => {
+      if (!/^\d{1,9}(\.\d{1,6})?$/.test(text)) return bad(`is not a number of 0 or more: ${JSON.stringify(text)}`);
+      return Number(text) > options.max ? bad(`is ${text}, outside ${bounds}`) : ok(Number(text));
+    },
+  );
+}
+
 const YES = new Set(['true', '1', 'yes', 'on']);
 const NO = new Set(['false', '0', 'no', 'off']);
 
