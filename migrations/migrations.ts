@@ -7,6 +7,7 @@ import { Retrieval20261121000450 } from './20261121000450-retrieval.js';
 import { Content20261121000450 } from './20261121000450-content.js';
 import { Idempotency20261121000460 } from './20261121000460-idempotency.js';
 import { RecordedStreams20261121000900 } from './20261121000900-recorded-streams.js';
+import { Trigrams20261123233000 } from './20261123233000-trigrams.js';
 
 /** Every migration of the durable tables, in order; forward only. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -18,4 +19,5 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   Content20261121000450,
   Idempotency20261121000460,
   RecordedStreams20261121000900,
+  Trigrams20261123233000,
 ];

@@ -61,7 +61,7 @@ onServers(`a rebuild of documents over ${EVENTS} events`, () => {
   /** Documents that were indexed again and again: events that ask for no further work. */
   async function fill(): Promise<void> {
     const rows = await server.platform.database.query<{ id: string; document_id: string; last_job_id: string }>(
-      `select id, document_id, last_job_id from read.documents_v1 where tenant_id = $1`,
+      `select id, document_id, last_job_id from read.documents_v${documentRows.version} where tenant_id = $1`,
       [tenant.tenantId],
     );
     const each = Math.ceil(EVENTS / rows.length);
@@ -131,7 +131,9 @@ onServers(`a rebuild of documents over ${EVENTS} events`, () => {
   });
 
   it('leaves the version that this build reads alone while a newer build makes and rebuilds its own', async () => {
-    const newer = { ...documentRows, version: 2, columns: { ...documentRows.columns, note: 'text?' } } as never;
+    const { version } = documentRows;
+    const next = version + 1;
+    const newer = { ...documentRows, version: next, columns: { ...documentRows.columns, note: 'text?' } } as never;
     const registry = new CapabilityRegistry(
       capabilities.map((each) =>
         each.name === 'documents' ? { ...each, projections: [...each.projections, newer] } : each,
@@ -143,11 +145,11 @@ onServers(`a rebuild of documents over ${EVENTS} events`, () => {
     await whileRead(async () => {
       await runner.start();
       await runner.caughtUp();
-      expect(await newerAdmin.rebuild('documents', { version: 2 })).toMatchObject({ swapped: true, version: 2 });
+      expect(await newerAdmin.rebuild('documents', { version: next })).toMatchObject({ swapped: true, version: next });
     });
     const count = async (view: string): Promise<number> =>
       Number((await database.query<{ n: string }>(`select count(*) n from read.${view}`))[0]?.n);
-    expect(await count('documents_v2')).toBe(await count('documents_v1'));
+    expect(await count(`documents_v${next}`)).toBe(await count(`documents_v${version}`));
     await runner.stop();
     await tenant.editor.post('/v1/documents/text', { corpus_id: 'c1', document_id: 'last', text: 'Still read.' });
     expect(await ingested(tenant.reader, 'last')).toMatchObject({ status: 'succeeded' });

@@ -104,7 +104,7 @@ embedded('the command on a data folder', () => {
         await database.query(`set session_replication_role = replica`);
         const changed = `update log.event set data = replace(data, 'agent-', 'Agent-') where position = 4`;
         expect(await database.execute(changed)).toBe(1);
-        await database.query(`update read.documents_v1 set filename = 'x' where document_id = 'agent-operations'`);
+        await database.query(`update read.documents_v2 set filename = 'x' where document_id = 'agent-operations'`);
       });
       const { code, items } = await cli.run('ledger', 'verify', '--json');
       expect(code).toBe(exitCodes.different);

@@ -47,9 +47,9 @@ embedded('a server that is killed in the middle of an ingestion', () => {
   it('leaves no chunk without a document, and every event once', async () => {
     const [counts] = await cli.behind((database) =>
       database.query(`select
-        (select count(*)::int from retrieval.version v where not exists (select 1 from read.documents_v1 d
+        (select count(*)::int from retrieval.version v where not exists (select 1 from read.documents_v2 d
           where d.tenant_id = v.tenant_id and d.id = v.document_id and d.index_version = v.version_id)) as orphans,
-        (select count(*)::int from retrieval.chunk) - (select sum(num_chunks)::int from read.documents_v1) as chunks,
+        (select count(*)::int from retrieval.chunk) - (select sum(num_chunks)::int from read.documents_v2) as chunks,
         (select count(*)::int from log.event where type = 'DocumentSubmitted') as submitted,
         (select count(*)::int from log.event where type = 'DocumentIndexed') as indexed`),
     );

@@ -20,6 +20,7 @@ const parcels = defineProjection<DomainEvent>()({
     tags: 'text[]',
     extra: 'jsonb',
   },
+  searched: ['place'],
   key: (event) => event.type,
 });
 type Row = RowOf<typeof parcels.columns>;
@@ -134,6 +135,44 @@ describe('a read model', () => {
     const [hash] = JSON.parse(Buffer.from(real ?? '', 'base64url').toString()) as string[];
     const nonsense = Buffer.from(JSON.stringify([hash, 'not a time', 'p1'])).toString('base64url');
     await expect(model.page('t1', { ...order, cursor: nonsense })).rejects.toThrow(CatalogueError);
+  });
+
+  it('finds parts of words whatever their case, and takes %, _ and \\ for themselves', async () => {
+    const places = ['100% Bern', '100 Bern', 'a_b', 'axb', 'a\\b', 'ÉVIAN'];
+    await table.upsert(places.map((place, at) => ({ ...row(50 + at), place })));
+    const found = async (text: string): Promise<readonly string[]> => {
+      const { rows } = await model.page('t1', { search: { columns: ['place'], text }, limit: 50 });
+      return rows.map(({ place }) => place);
+    };
+    expect(await found('0% b')).toEqual(['100% Bern']);
+    expect(await found('A_B')).toEqual(['a_b']);
+    expect(await found('a\\b')).toEqual(['a\\b']);
+    expect(await found('éVi')).toEqual(['ÉVIAN']);
+    expect(await found('GENÈ')).toHaveLength(20);
+    expect(await found("' or true --")).toEqual([]);
+  });
+
+  it('indexes what is searched for by trigrams', async () => {
+    const { database } = open;
+    await table.upsert(
+      Array.from({ length: 20_000 }, (_, n) => ({ ...row(1_000 + n), id: `q${n}`, place: `Place ${n}` })),
+    );
+    await table.analyze();
+    const text = `explain select id from ${table.physical} t where t.tenant_id = 't1' and lower(t.place) like '%ace 12718%'`;
+    const plan = (await database.query<{ 'QUERY PLAN': string }>(text)).map((line) => line['QUERY PLAN']).join('\n');
+    expect(plan).toContain('_search');
+  });
+
+  it('counts the values of a facet over all rows that are meant, the most frequent first', async () => {
+    await table.upsert([{ ...row(60), place: 'Chur' }]);
+    expect(await model.facet('t1', 'place', { where: { id: { from: 'p001' } } })).toEqual([
+      { value: 'Genève', count: 20 },
+      { value: 'Basel', count: 19 },
+      { value: 'Chur', count: 1 },
+    ]);
+    expect(await model.facet('t1', 'place', { search: { columns: ['place'], text: 'ch' } })).toEqual([
+      { value: 'Chur', count: 1 },
+    ]);
   });
 
   it('is seen across tenants only by its name', async () => {

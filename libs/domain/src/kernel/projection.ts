@@ -45,6 +45,8 @@ export interface Projection<E extends DomainEvent = DomainEvent, C extends Colum
   readonly columns: C;
   /** Column lists to index, beside the primary key (tenant_id, id). */
   readonly indexes: readonly (readonly (keyof C & string)[])[];
+  /** Text columns in which parts of words are looked for; indexed by trigrams where the database has them. */
+  readonly searched: readonly (keyof C & string)[];
   /** The id of the row that an event concerns; the row's tenant is the event's. */
   readonly key: (event: Recorded<E>) => string;
   readonly on: Handlers<E, RowOf<C>>;
@@ -56,14 +58,18 @@ export interface Projection<E extends DomainEvent = DomainEvent, C extends Colum
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type AnyProjection = Projection<any, any>;
 
-type Declared<E extends DomainEvent, C extends Columns> = Omit<Projection<E, C>, 'form' | 'indexes' | 'on'> &
-  Partial<Pick<Projection<E, C>, 'form' | 'indexes' | 'on'>>;
+type Declared<E extends DomainEvent, C extends Columns> = Omit<
+  Projection<E, C>,
+  'form' | 'indexes' | 'searched' | 'on'
+> &
+  Partial<Pick<Projection<E, C>, 'form' | 'indexes' | 'searched' | 'on'>>;
 
 /** Declares a projection: `defineProjection<Event>()({ table, version, columns, key, on })`. */
 export function defineProjection<E extends DomainEvent>() {
   return <const C extends Columns>(declared: Declared<E, C>): Projection<E, C> => ({
     form: 'row',
     indexes: [],
+    searched: [],
     on: {},
     ...declared,
   });

@@ -5,6 +5,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { PGlite } from '@electric-sql/pglite';
+import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
 import { createPgConfig } from '@electric-sql/pglite/node-postgres';
 import { vector } from '@electric-sql/pglite-pgvector';
 
@@ -21,7 +22,7 @@ export async function openPglite(target: { dataDir: string } | { memory: true; f
   const lite = new PGlite({
     ...('dataDir' in target ? { dataDir: target.dataDir } : {}),
     ...('from' in target && target.from !== undefined ? { loadDataDir: target.from } : {}),
-    extensions: { vector },
+    extensions: { vector, pg_trgm },
   });
   try {
     await lite.waitReady;

@@ -62,6 +62,18 @@ export class ReadTable {
         `create index if not exists ${name} on ${this.physical} (${list.map(quoted).join(', ')})`,
       );
     }
+    await this.createSearchIndex();
+  }
+
+  /** Without trigrams a search reads the rows of its tenant. */
+  private async createSearchIndex(): Promise<void> {
+    const { searched } = this.projection;
+    if (searched.length === 0) return;
+    const trigrams = await this.database.query(`select 1 from pg_extension where extname = 'pg_trgm'`);
+    if (trigrams.length === 0) return;
+    const columns = searched.map((column) => `lower(${quoted(column)}) gin_trgm_ops`).join(', ');
+    const name = quoted(`${this.bare}_search`);
+    await this.database.query(`create index if not exists ${name} on ${this.physical} using gin (${columns})`);
   }
 
   async analyze(): Promise<void> {

@@ -26,6 +26,22 @@ export function conditionsSql(sql: ViewSql, where: Readonly<Record<string, unkno
   });
 }
 
+/** A part of a word, in any of these text columns, whatever its case. */
+export interface Search<R> {
+  readonly columns: readonly (keyof R & string)[];
+  readonly text: string;
+}
+
+/** The SQL of a search: every character of the text stands for itself, also those that LIKE gives a meaning. */
+export function searchSql(sql: ViewSql, { columns, text }: Search<Readonly<Record<string, unknown>>>, params: Params) {
+  const pattern = `lower(${params.add(`%${text.replace(/[\\%_]/g, '\\$&')}%`, 'text')})`;
+  const found = columns.map((name) => {
+    if (sql.columns.get(name)?.type !== 'text') throw new TypeError(`${sql.view} has no text column ${name}`);
+    return `lower(t.${quoted(name)}) like ${pattern}`;
+  });
+  return `(${found.join(' or ')})`;
+}
+
 function conditionSql(column: string, type: string, condition: Condition<Json>, params: Params): string[] {
   if (condition === null) return [`(${column} is null)`];
   if (typeof condition !== 'object' || type === 'jsonb' || Array.isArray(condition)) {

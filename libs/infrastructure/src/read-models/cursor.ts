@@ -15,6 +15,13 @@ export function listHash(...parts: readonly unknown[]): string {
     .slice(0, 16);
 }
 
+/** How the place after a list's last row is written for a client, and read again. */
+export interface CursorForm {
+  write(list: string, values: readonly Json[]): string;
+  /** The `length` sort values of a cursor of this list. Throws the catalogue's INVALID_CURSOR for any other. */
+  read(cursor: string, list: string, length: number): readonly Json[];
+}
+
 /** Base64url of the JSON array of the list's hash and the last row's sort values. Opaque to clients. */
 export function writeCursor(hash: string, values: readonly Json[]): string {
   return Buffer.from(JSON.stringify([hash, ...values])).toString('base64url');
@@ -33,3 +40,6 @@ export function readCursor(cursor: string, hash: string, length: number): readon
   }
   return parsed.slice(1) as Json[];
 }
+
+/** Cursors that anybody can read and nobody can use elsewhere. */
+export const plainCursors: CursorForm = { write: writeCursor, read: readCursor };

@@ -5,14 +5,19 @@ import type { AnyProjection, Columns, Projection, RowOf } from '#domain/kernel/p
 import type { Json } from '#domain/kernel/schema.js';
 import type { Database } from '#infra/database/database.js';
 import { quoted, viewSqlOf, type ViewSql } from './columns.js';
-import { conditionsSql, Params, type Where } from './conditions.js';
+import { conditionsSql, Params, searchSql, type Search, type Where } from './conditions.js';
 import { entityOf, registerEntities, type EntityRow } from './entity.js';
-import { listHash, readCursor, readModelErrors, writeCursor } from './cursor.js';
+import { listHash, plainCursors, readModelErrors, type CursorForm } from './cursor.js';
 
 export type Direction = 'asc' | 'desc';
 
-export interface PageOptions<R> {
+/** Which rows are meant: all conditions hold, and the search finds them. */
+export interface Selection<R> {
   readonly where?: Where<R>;
+  readonly search?: Search<R> | undefined;
+}
+
+export interface PageOptions<R> extends Selection<R> {
   /** Columns that are never null; the id decides between equals. By default the id, ascending. */
   readonly orderBy?: readonly (readonly [column: keyof R & string, direction: Direction])[];
   readonly limit: number;
@@ -20,7 +25,18 @@ export interface PageOptions<R> {
   readonly offset?: number;
   /** `next` of the page before. Another list's cursor is refused with INVALID_CURSOR. */
   readonly cursor?: string | undefined;
+  /** How cursors are written; readable text by default. */
+  readonly cursors?: CursorForm;
 }
+
+/** How many of the rows have a value. */
+export interface FacetCount {
+  readonly value: string;
+  readonly count: number;
+}
+
+/** Values of a facet beyond these are left out. */
+const FACET_VALUES = 100;
 
 export interface RowPage<R> {
   readonly rows: readonly R[];
@@ -84,6 +100,23 @@ export class ReadModel<R> {
     return this.countOf(tenantId, where);
   }
 
+  /** The values of a text column among these rows, the most frequent first. */
+  async facet(
+    tenantId: string,
+    column: keyof R & string,
+    selection: Selection<R> = {},
+  ): Promise<readonly FacetCount[]> {
+    const params = new Params();
+    const conditions = this.conditions(tenantId, selection, params);
+    const value = `t.${quoted(column)}`;
+    return this.database.query<FacetCount>(
+      `select ${value} as value, count(*)::int as count from ${this.sql.view} t
+        where ${conditions.join(' and ')} and ${value} is not null
+        group by 1 order by 2 desc, 1 limit ${FACET_VALUES}`,
+      params.values,
+    );
+  }
+
   acrossTenants(): AcrossTenants<R> {
     return {
       page: (options) => this.pageOf(undefined, options),
@@ -94,7 +127,7 @@ export class ReadModel<R> {
 
   private async countOf(tenantId: string | undefined, where: Where<R>): Promise<number> {
     const params = new Params();
-    const conditions = this.conditions(tenantId, where, params);
+    const conditions = this.conditions(tenantId, { where }, params);
     const [row] = await this.database.query<{ n: string }>(
       `select count(*) as n from ${this.sql.view} t where ${conditions.join(' and ')}`,
       params.values,
@@ -103,21 +136,20 @@ export class ReadModel<R> {
   }
 
   private async pageOf(tenantId: string | undefined, options: PageOptions<R>): Promise<RowPage<R>> {
-    const { where = {}, limit, cursor } = options;
+    const { where = {}, search, limit, cursor, cursors = plainCursors } = options;
     if (!Number.isInteger(limit) || limit < 1) throw new RangeError('a page holds at least one row');
     const order = this.totalOrder(tenantId, options.orderBy ?? []);
-    const hash = listHash(this.sql.view, tenantId ?? null, where, order);
+    const hash = listHash(this.sql.view, tenantId ?? null, where, order, ...(search === undefined ? [] : [search]));
     const params = new Params();
-    const conditions = this.conditions(tenantId, where, params);
-    if (cursor !== undefined) conditions.push(this.after(order, readCursor(cursor, hash, order.length), params));
-    const rows = await this.fetch(
-      conditions,
-      order,
-      { limit: limit + 1, offset: options.offset ?? 0 },
-      params,
-      cursor !== undefined,
-    );
-    return { rows: rows.slice(0, limit), next: nextCursor(rows, limit, hash, order) };
+    const conditions = this.conditions(tenantId, options, params);
+    if (cursor !== undefined) conditions.push(this.after(order, cursors.read(cursor, hash, order.length), params));
+    const rows = await this.fetch(conditions, order, { limit: limit + 1, offset: options.offset ?? 0 }, params, {
+      cursor: cursor !== undefined,
+      search: search !== undefined,
+    });
+    const last = rows.length > limit ? (rows[limit - 1] as Readonly<Record<string, Json>>) : undefined;
+    const next = last && cursors.write(hash, placeOf(last, order));
+    return { rows: rows.slice(0, limit), next: next ?? null };
   }
 
   private async fetch(
@@ -125,24 +157,27 @@ export class ReadModel<R> {
     order: readonly (readonly [string, Direction])[],
     part: { readonly limit: number; readonly offset: number },
     params: Params,
-    withCursor: boolean,
+    by: { readonly cursor: boolean; readonly search: boolean },
   ): Promise<R[]> {
     const sorted = order.map(([name, direction]) => `t.${quoted(name)} ${direction}`).join(', ');
     const text = `select ${this.sql.selected} from ${this.sql.view} t where ${conditions.join(' and ')}
       order by ${sorted} limit ${params.add(part.limit, 'int')} offset ${params.add(part.offset, 'bigint')}`;
     try {
+      // The best plan of a search depends on what is looked for.
+      if (by.search) return await this.database.query<R>(text, params.values);
       return await this.database.queryPrepared<R>(text, params.values);
     } catch (error) {
       // A forged cursor can hold a value that its column cannot read (class 22: data exception).
       const code = (error as { readonly code?: unknown }).code;
-      if (!withCursor || typeof code !== 'string' || !code.startsWith('22')) throw error;
+      if (!by.cursor || typeof code !== 'string' || !code.startsWith('22')) throw error;
       throw new CatalogueError(readModelErrors.invalidCursor, undefined, { cause: error });
     }
   }
 
-  private conditions(tenantId: string | undefined, where: Where<R>, params: Params): string[] {
+  private conditions(tenantId: string | undefined, { where = {}, search }: Selection<R>, params: Params): string[] {
     const own = tenantId === undefined ? 'true' : `t.tenant_id = ${params.add(tenantId, 'text')}`;
-    return [own, ...conditionsSql(this.sql, where, params)];
+    const found = search === undefined ? [] : [searchSql(this.sql, search, params)];
+    return [own, ...conditionsSql(this.sql, where, params), ...found];
   }
 
   private totalOrder(
@@ -179,16 +214,9 @@ export class ReadModel<R> {
   }
 }
 
-function nextCursor(
-  rows: readonly unknown[],
-  limit: number,
-  hash: string,
+function placeOf(
+  row: Readonly<Record<string, Json>>,
   order: readonly (readonly [string, Direction])[],
-): string | null {
-  if (rows.length <= limit) return null;
-  const last = rows[limit - 1] as Readonly<Record<string, Json>>;
-  return writeCursor(
-    hash,
-    order.map(([name]) => last[name] ?? null),
-  );
+): readonly Json[] {
+  return order.map(([name]) => row[name] ?? null);
 }

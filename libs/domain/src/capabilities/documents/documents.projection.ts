@@ -4,7 +4,7 @@ import type { DocumentEvent } from './documents.events.js';
 
 export const documentRows = defineProjection<DocumentEvent>()({
   table: 'documents',
-  version: 1,
+  version: 2,
   columns: {
     /** The uuid of the document's stream; the caller's own id is `document_id`. */
     id: 'text',
@@ -32,7 +32,9 @@ export const documentRows = defineProjection<DocumentEvent>()({
   indexes: [
     ['tenant_id', 'created_at', 'id'],
     ['tenant_id', 'corpus_id', 'created_at', 'id'],
+    ['tenant_id', 'filename', 'document_id'],
   ],
+  searched: ['filename', 'document_id'],
   key: (event) => streamIdOf(event.stream),
   on: {
     DocumentSubmitted: (event, row) => ({
