@@ -11,6 +11,8 @@ import { listHash, plainCursors, readModelErrors, type CursorForm } from './curs
 
 export type Direction = 'asc' | 'desc';
 
+type Order = readonly (readonly [column: string, Direction])[];
+
 /** Which rows are meant: all conditions hold, and the search finds them. */
 export interface Selection<R> {
   readonly where?: Where<R>;
@@ -136,40 +138,39 @@ export class ReadModel<R> {
   }
 
   private async pageOf(tenantId: string | undefined, options: PageOptions<R>): Promise<RowPage<R>> {
-    const { where = {}, search, limit, cursor, cursors = plainCursors } = options;
+    const { limit, cursor, cursors = plainCursors } = options;
     if (!Number.isInteger(limit) || limit < 1) throw new RangeError('a page holds at least one row');
     const order = this.totalOrder(tenantId, options.orderBy ?? []);
-    const hash = listHash(this.sql.view, tenantId ?? null, where, order, ...(search === undefined ? [] : [search]));
+    const list = this.nameOf(tenantId, options, order);
     const params = new Params();
     const conditions = this.conditions(tenantId, options, params);
-    if (cursor !== undefined) conditions.push(this.after(order, cursors.read(cursor, hash, order.length), params));
-    const rows = await this.fetch(conditions, order, { limit: limit + 1, offset: options.offset ?? 0 }, params, {
-      cursor: cursor !== undefined,
-      search: search !== undefined,
-    });
-    const last = rows.length > limit ? (rows[limit - 1] as Readonly<Record<string, Json>>) : undefined;
-    const next = last && cursors.write(hash, placeOf(last, order));
-    return { rows: rows.slice(0, limit), next: next ?? null };
+    if (cursor !== undefined) conditions.push(this.after(order, cursors.read(cursor, list, order.length), params));
+    const rows = await this.fetch(conditions, order, options, params);
+    const next = rows.length > limit ? cursors.write(list, placeOf(rows[limit - 1], order)) : null;
+    return { rows: rows.slice(0, limit), next };
+  }
+
+  private nameOf(tenantId: string | undefined, { where = {}, search }: Selection<R>, order: Order): string {
+    return listHash(this.sql.view, tenantId ?? null, where, order, ...(search === undefined ? [] : [search]));
   }
 
   private async fetch(
     conditions: readonly string[],
-    order: readonly (readonly [string, Direction])[],
-    part: { readonly limit: number; readonly offset: number },
+    order: Order,
+    { limit, offset = 0, cursor, search }: PageOptions<R>,
     params: Params,
-    by: { readonly cursor: boolean; readonly search: boolean },
   ): Promise<R[]> {
     const sorted = order.map(([name, direction]) => `t.${quoted(name)} ${direction}`).join(', ');
     const text = `select ${this.sql.selected} from ${this.sql.view} t where ${conditions.join(' and ')}
-      order by ${sorted} limit ${params.add(part.limit, 'int')} offset ${params.add(part.offset, 'bigint')}`;
+      order by ${sorted} limit ${params.add(limit + 1, 'int')} offset ${params.add(offset, 'bigint')}`;
     try {
       // The best plan of a search depends on what is looked for.
-      if (by.search) return await this.database.query<R>(text, params.values);
+      if (search !== undefined) return await this.database.query<R>(text, params.values);
       return await this.database.queryPrepared<R>(text, params.values);
     } catch (error) {
       // A forged cursor can hold a value that its column cannot read (class 22: data exception).
       const code = (error as { readonly code?: unknown }).code;
-      if (!by.cursor || typeof code !== 'string' || !code.startsWith('22')) throw error;
+      if (cursor === undefined || typeof code !== 'string' || !code.startsWith('22')) throw error;
       throw new CatalogueError(readModelErrors.invalidCursor, undefined, { cause: error });
     }
   }
@@ -180,10 +181,7 @@ export class ReadModel<R> {
     return [own, ...conditionsSql(this.sql, where, params), ...found];
   }
 
-  private totalOrder(
-    tenantId: string | undefined,
-    orderBy: readonly (readonly [string, Direction])[],
-  ): readonly (readonly [string, Direction])[] {
+  private totalOrder(tenantId: string | undefined, orderBy: Order): Order {
     for (const [name] of orderBy) {
       const column = this.sql.columns.get(name);
       if (column === undefined || column.nullable) throw new TypeError(`${this.sql.view} cannot be ordered by ${name}`);
@@ -195,7 +193,7 @@ export class ReadModel<R> {
   }
 
   /** The rows after a cursor; one row comparison, which an index serves, when all columns go the same way. */
-  private after(order: readonly (readonly [string, Direction])[], values: readonly Json[], params: Params): string {
+  private after(order: Order, values: readonly Json[], params: Params): string {
     const columns = order.map(([name, direction], index) => ({
       column: `t.${quoted(name)}`,
       value: params.add(values[index], this.sql.columns.get(name)?.type ?? 'text'),
