@@ -1,3 +1,4 @@
+import { assertDeclared } from './declared.js';
 import { EventStream } from './event-stream.js';
 
 /** An answer, wholly read. */
@@ -73,13 +74,13 @@ export class TestClient {
     return this.call('POST', path, body, { 'content-type': `multipart/form-data; boundary=${boundary}`, ...headers });
   }
 
-  /** Sends any request; a string is sent as it is, anything else as JSON. */
+  /** Sends any request; a string is sent as it is, anything else as JSON. Throws when the answer is not one that OpenAPI declares. */
   async call(method: string, path: string, body: unknown, headers: HeaderMap = {}): Promise<Answer> {
     const response = await fetch(`${this.url}${path}`, this.init(method, body, headers));
     const text = await response.text();
     const body_ = parsed(text);
     const envelope = (body_ ?? {}) as Envelope;
-    return {
+    const answer = {
       status: response.status,
       headers: response.headers,
       text,
@@ -87,6 +88,8 @@ export class TestClient {
       data: envelope.data,
       code: envelope.error?.code,
     };
+    assertDeclared({ method, path, answer });
+    return answer;
   }
 
   /** Asks, and gives the stream of frames as it comes. */

@@ -106,7 +106,7 @@ export class DeclaredAnswers {
 function unmatched({ status, code }: Exchange['answer']): string | undefined {
   const expected =
     status === 307 || (status === 404 && code === 'NOT_FOUND') || (status === 400 && code === 'BAD_REQUEST');
-  return expected ? undefined : 'the document has no such address';
+  return expected ? undefined : 'the document has no such address (`npm run docs:generate` writes it)';
 }
 
 function wrongMethod(method: string, { status, code, headers }: Exchange['answer']): string | undefined {

@@ -184,7 +184,7 @@ export const Field = {
   /** An object with the fields of another DTO. */
   object(of: () => Type<object>, options: FieldOptions<object> = {}): PropertyDecorator {
     const rules = [IsObject(rule('dict_type', 'must be an object')), ValidateNested()];
-    return field(options, { kind: 'object', of, schema: { type: of }, rules });
+    return field(options, { kind: 'object', of, schema: { type: () => of() }, rules });
   },
 
   /** An object that is kept as it is. */
@@ -200,7 +200,8 @@ export const Field = {
       ValidateNested({ each: true }),
     ]);
     const bounds = { minItems: options.minItems, maxItems: options.maxItems };
-    return field(options, { kind: 'list', of, schema: said({ type: of, isArray: true, ...bounds }), rules });
+    // Swagger knows a class to be looked up later by the function's own name, `type`.
+    return field(options, { kind: 'list', of, schema: said({ type: () => of(), isArray: true, ...bounds }), rules });
   },
 
   /** A list of strings, each of at most `maxLength` characters. */

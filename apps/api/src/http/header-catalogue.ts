@@ -1,3 +1,4 @@
+import { takesIdempotencyKey } from './policy.js';
 import type { EndpointPolicy } from './policy.js';
 
 /** A header of the HTTP contract, for OpenAPI and the tables of the README. */
@@ -50,7 +51,7 @@ export const requestHeaders: readonly RequestHeaderRow[] = [
     does: 'Makes a repeat of the request give the first answer again, byte for byte, instead of a second effect.',
     where: 'every mutation, and `POST /v1/run`',
     schema: { type: 'string', minLength: 1, maxLength: 128 },
-    on: ({ idempotent, stream, verb }) => idempotent || (stream === true && verb === 'POST'),
+    on: takesIdempotencyKey,
   },
   {
     name: 'X-Min-Position',

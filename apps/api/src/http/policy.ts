@@ -123,3 +123,8 @@ export function resolvePolicy(
     idempotent: options.idempotent ?? (writes && options.stream !== true),
   };
 }
+
+/** Whether an endpoint looks at the Idempotency-Key: mutations through their claim, runs by replaying their frames. */
+export function takesIdempotencyKey({ idempotent, stream, verb }: EndpointPolicy): boolean {
+  return idempotent || (stream === true && verb === 'POST');
+}

@@ -6,6 +6,7 @@ import { readModelErrors } from '#infra/read-models/cursor.js';
 import { httpErrors } from './errors.js';
 import { fieldsOf } from './fields.js';
 import { queryOf } from './parameters.js';
+import { takesIdempotencyKey } from './policy.js';
 import type { EndpointPolicy } from './policy.js';
 
 /** Any request can be unreadable, hold U+0000, be too slow, or meet a store that is away. */
@@ -40,10 +41,10 @@ function ofInput(policy: EndpointPolicy): readonly ErrorRow[] {
   ];
 }
 
-function ofEffect({ verb, idempotent }: EndpointPolicy): readonly ErrorRow[] {
+function ofEffect(policy: EndpointPolicy): readonly ErrorRow[] {
   return [
-    ...(verb === 'GET' ? [] : [httpErrors.writeFrozen, commandErrors.contended]),
-    ...(idempotent
+    ...(policy.verb === 'GET' ? [] : [httpErrors.writeFrozen, commandErrors.contended]),
+    ...(takesIdempotencyKey(policy)
       ? [httpErrors.idempotencyConflict, httpErrors.idempotencyBusy, httpErrors.idempotencyKeyInvalid]
       : []),
   ];
