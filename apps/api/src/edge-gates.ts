@@ -1,18 +1,44 @@
+import { AccessRecorder } from '#infra/access-log/access-recorder.js';
 import type { Platform } from '#infra/platform/platform.js';
 
+import { UsageWriter } from './capabilities/usage/usage-writer.adapter.js';
+import { UsageMeter } from './capabilities/usage/usage.adapter.js';
+import { PlanEntitlements } from './capabilities/plans/entitlements.adapter.js';
 import type { AccessLog, Admission, Entitlements } from './http/gates.js';
 import type { PolicyState } from './policy-state.js';
 
 /** The gates that capabilities give to the pipeline. */
 export interface EdgeGates {
-  readonly access?: AccessLog;
+  readonly access: AccessLog & Pick<AccessRecorder, 'stats'>;
   readonly admission?: Admission;
   readonly entitlements?: Entitlements;
+  /** What was used and may be used, for the admission. */
+  readonly meter: UsageMeter;
+  readonly usageWriter: UsageWriter;
   /** Writes down what waits: usage, access events. */
   stop(): Promise<void>;
 }
 
 /** Builds the gates of an api process over its platform and its policy in memory. */
-export function openGates(_platform: Platform, _policy: PolicyState): EdgeGates {
-  return { stop: () => Promise.resolve() };
+export function openGates(platform: Platform, policy: PolicyState): EdgeGates {
+  const { log, processId, path } = platform;
+  const onError = (error: unknown): void => platform.options.onProblem(error, 'usage');
+  const usageWriter = new UsageWriter({ log, processId, onError });
+  const meter = new UsageMeter({ quotas: policy.quotas, counters: policy.usage, writer: usageWriter, path, onError });
+  const access = openRecorder(platform);
+  const stop = async (): Promise<void> => {
+    await meter.stop();
+    await access.stop();
+  };
+  return { access, entitlements: new PlanEntitlements(policy.plans), meter, usageWriter, stop };
+}
+
+/** Records who came and who was refused in the access log. */
+function openRecorder({ accessLog, config, registry, options }: Platform): AccessRecorder {
+  return new AccessRecorder({
+    log: accessLog,
+    versionOf: (type) => registry.definition(type)?.version ?? 1,
+    windowMs: config.audit.AUDIT_REPEAT_WINDOW_SECONDS * 1_000,
+    onProblem: (error) => options.onProblem(error, 'access log'),
+  });
 }

@@ -25,6 +25,7 @@ import { ProjectionAdmin } from '#infra/projections/admin.js';
 import { ReaderHeartbeat } from '#infra/projections/readers.js';
 import { ProjectionWaiter } from '#infra/projections/waiter.js';
 import { createTracing } from '#infra/telemetry/tracing.js';
+import { observeAccess } from '#infra/telemetry/access-metrics.js';
 import { observeLog } from '#infra/telemetry/log-metrics.js';
 import { createMetrics } from '#infra/telemetry/metrics.js';
 import type { Logger } from '#infra/telemetry/logger.js';
@@ -150,7 +151,7 @@ async function startApi(
     http: config.http,
     metricsToken: config.telemetry.METRICS_TOKEN,
     logger,
-    metrics: observeLog(createMetrics(), platform.logSignals),
+    metrics: observeAccess(observeLog(createMetrics(), platform.logSignals), gates.access),
     ...(tracing === undefined ? {} : { tracing }),
     authenticator: new ApiKeyAuthenticator(policy.keys, authOf(config, operatorToken)),
     ...(config.idempotency.IDEMPOTENCY_ENABLED ? { idempotency: platform.idempotency } : {}),

@@ -82,6 +82,31 @@ export const configAreas = {
     AUTH_ENABLED: boolean('Whether API keys are accepted; when false every call is 401 unless the bypass is on.', true),
     AUTH_DEV_BYPASS: boolean('Accepts X-Tenant-Id and X-Role in place of a key; for development only.', false),
     AUTH_API_KEY_HEADER: string('The header that carries `Bearer <key>`.', 'Authorization'),
+    AUTH_API_KEY_INACTIVE_ENFORCED: boolean('Whether a key that was not used for too long is refused.', true),
+    AUTH_API_KEY_INACTIVE_DAYS: int('Days without use after which a key is refused, and reported as inactive.', {
+      default: 90,
+      min: 1,
+      max: 3_650,
+      unit: 'days',
+    }),
+    AUTH_FAILURE_RPS: decimal('Failed attempts a second that one address may make; more are answered with 429.', {
+      default: 1,
+      max: MOST_RPS,
+    }),
+    AUTH_FAILURE_BURST: int('Most failed attempts of one address at once.', { default: 20, min: 1, max: MOST_RPS }),
+    AUTH_KEY_PEPPER: secret('Keys are hashed under this too, so that a stolen table alone tells nothing about them.', {
+      minLength: 32,
+    }),
+    AUTH_KEY_PEPPER_PREVIOUS: secret(
+      'The pepper before this one: its keys still work, and are hashed anew when they are used.',
+      { minLength: 32 },
+    ),
+    SELF_SERVE_MAX_ACTIVE_KEYS: int('Active keys of one tenant above which its admins can make no more.', {
+      default: 20,
+      min: 1,
+      max: 10_000,
+    }),
+    NODE_ENV: string('`production` refuses to start with AUTH_DEV_BYPASS.'),
     OPERATOR_TENANT_ID: string('The tenant whose admins may change what concerns all tenants.', 't1'),
     TENANT_SELF_ADMINISTRATION: oneOf(
       'Whether the admins of a tenant may change its plan, its features and its quotas, or only platform operators may.',
@@ -156,6 +181,14 @@ export const configAreas = {
       unit: 'h',
     }),
   }),
+  audit: defineConfig('audit', 'What is recorded of who came and who was refused.', {
+    AUDIT_REPEAT_WINDOW_SECONDS: int('How long refusals of one kind from one address are one event with a count.', {
+      default: 60,
+      min: 1,
+      max: 3_600,
+      unit: 's',
+    }),
+  }),
   telemetry: defineConfig('telemetry', 'What the processes tell about themselves.', {
     LOG_LEVEL: oneOf(
       'The least severe line that is written.',
@@ -187,6 +220,8 @@ function contradictions(config: Config): string[] {
     problems.push('EVENTSTORE_URL needs DATABASE_URL, which holds the read models');
   if (!/^[a-z0-9_]{1,64}$/.test(config.auth.OPERATOR_TENANT_ID))
     problems.push('OPERATOR_TENANT_ID may hold up to 64 lower-case letters, digits and underscores');
+  if (config.auth.AUTH_DEV_BYPASS && config.auth.NODE_ENV?.toLowerCase() === 'production')
+    problems.push('AUTH_DEV_BYPASS lets anybody in and must not be on with NODE_ENV=production');
   if (!/^[A-Za-z0-9-]{1,64}$/.test(config.auth.AUTH_API_KEY_HEADER))
     problems.push('AUTH_API_KEY_HEADER is not the name of a header');
   return problems;
