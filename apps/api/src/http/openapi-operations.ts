@@ -128,19 +128,20 @@ function parametersOf(endpoint: CompiledEndpoint, operation: Json, components: C
   return [...pathParameters(endpoint.url), ...query, ...refs];
 }
 
-/** An example of a schema from those of its fields, or from their defaults and first choices; what is optional and has none is left out. */
+/** An example of a schema from those of its fields, or from their defaults and first choices; what has none is left out. */
 export function exampleOf(schema: Json, components: Components): unknown {
-  if (typeof schema['$ref'] === 'string')
-    return exampleOf((components.schemas[schema['$ref'].split('/').at(-1) ?? ''] ?? {}) as Json, components);
-  for (const inner of (schema['allOf'] ?? []) as Json[]) return exampleOf(inner, components);
-  if (schema['example'] !== undefined) return schema['example'];
-  if (schema['default'] !== undefined) return schema['default'];
-  if (Array.isArray(schema['enum'])) return schema['enum'][0] as unknown;
-  if (schema['type'] === 'array') {
-    const item = exampleOf((schema['items'] ?? {}) as Json, components);
-    return item === undefined ? undefined : [item];
-  }
-  return schema['properties'] === undefined ? undefined : objectExample(schema, components);
+  const { $ref: ref, allOf, example, default: given, enum: choices } = schema;
+  if (typeof ref === 'string')
+    return exampleOf((components.schemas[ref.split('/').at(-1) ?? ''] ?? {}) as Json, components);
+  if (Array.isArray(allOf)) return exampleOf(allOf[0] as Json, components);
+  return example ?? given ?? (Array.isArray(choices) ? choices[0] : composedExample(schema, components));
+}
+
+function composedExample(schema: Json, components: Components): unknown {
+  if (schema['properties'] !== undefined) return objectExample(schema, components);
+  if (schema['type'] !== 'array') return undefined;
+  const item = exampleOf((schema['items'] ?? {}) as Json, components);
+  return item === undefined ? undefined : [item];
 }
 
 function objectExample(schema: Json, components: Components): Json {
