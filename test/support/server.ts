@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CompiledEndpoint } from '#api/http/policy.js';
-import { createKey } from '#cli/operations/keys.js';
+import type { PlanId } from '#domain/capabilities/plans/catalogue.decider.js';
+import { createKey, firstPlan } from '#cli/operations/keys.js';
 import { startServer, type RunningServer } from '#cli/server.js';
 import { loadConfig } from '#infra/config/config.js';
 import type { StoredEvent } from '#infra/event-log/event-log.js';
@@ -35,16 +36,28 @@ export interface TestServer {
   readonly anonymous: TestClient;
   /** Calls as the operator of the machine, for one tenant. */
   operator(tenantId: string): TestClient;
-  tenant(): Promise<TestTenant>;
+  /** On the enterprise plan unless told otherwise. */
+  tenant(options?: NewTenant): Promise<TestTenant>;
   stop(): Promise<void>;
 }
 
 let tenants = 0;
 
+export interface NewTenant {
+  /** `none`: no plan is assigned, so that the default one is in force. */
+  readonly plan?: PlanId | 'none';
+}
+
 /** A tenant that no other test has. */
-export async function newTenant(platform: Platform, url: string): Promise<TestTenant> {
+export async function newTenant(
+  platform: Platform,
+  url: string,
+  { plan = 'enterprise' }: NewTenant = {},
+): Promise<TestTenant> {
   tenants += 1;
   const tenantId = `tenant_${tenants}_${randomBytes(4).toString('hex')}`;
+  // Before the keys: a process that knows them knows the plan.
+  if (plan !== 'none') await firstPlan(platform, tenantId, plan);
   const client = async (role: 'admin' | 'editor' | 'reader'): Promise<TestClient> => {
     const { api_key } = await createKey(platform, { tenantId, role, name: role });
     return new TestClient(url, api_key);
@@ -80,7 +93,7 @@ export async function openTestServer(env: Readonly<Record<string, string>> = {})
     lines,
     anonymous: new TestClient(url, undefined),
     operator: (tenantId) => new OperatorClient(url, operatorToken, tenantId),
-    tenant: () => newTenant(platform, url),
+    tenant: (options) => newTenant(platform, url, options),
     stop: async () => {
       await running.stop();
       await engine.database?.drop();

@@ -12,6 +12,7 @@ import { Commands, RunCommandHandler } from './commands/commands.js';
 import type { EdgeGates } from './edge-gates.js';
 import type { PolicyState } from './policy-state.js';
 import { ReadYourWrites } from './commands/read-your-writes.js';
+import { SelfAdministration } from './commands/self-administration.js';
 import { AuditController } from './capabilities/audit/audit.controller.js';
 import { AuditQueries } from './capabilities/audit/audit.queries.js';
 import { CorporaController } from './capabilities/corpora/corpora.controller.js';
@@ -19,6 +20,8 @@ import { CorpusQueries } from './capabilities/corpora/corpora.queries.js';
 import { DocumentsController } from './capabilities/documents/documents.controller.js';
 import { DocumentIntake } from './capabilities/documents/documents.handler.js';
 import { DocumentQueries } from './capabilities/documents/documents.queries.js';
+import { PlansController } from './capabilities/plans/plans.controller.js';
+import { PlanQueries } from './capabilities/plans/plans.queries.js';
 import { RunPresence } from './capabilities/runs/run-presence.handler.js';
 import { RunRescue } from './capabilities/runs/run-rescue.handler.js';
 import { RunsController } from './capabilities/runs/runs.controller.js';
@@ -40,7 +43,7 @@ export interface AppDeps {
 /** A conversation's last answer may still be on its way to the read model; longer than this nobody waits for it. */
 const HISTORY_WAIT_MS = 1_000;
 
-const controllers = [AuditController, CorporaController, DocumentsController, RunsController];
+const controllers = [AuditController, CorporaController, DocumentsController, PlansController, RunsController];
 
 /** Every capability of the API; a new one adds its controller and what that needs. */
 @Module({})
@@ -56,16 +59,24 @@ export class AppModule {
   }
 }
 
-function shared({ platform, waiter }: AppDeps): Provider[] {
+function shared({ platform, waiter, policy }: AppDeps): Provider[] {
   const versions = new Map(platform.registry.projections.map(({ table, version }) => [table, version]));
   const reads = new ReadYourWrites({
-    waitFor: (table, position, timeoutMs) =>
-      waiter.waitFor({ table, version: versions.get(table) ?? 1 }, position, timeoutMs),
+    waitFor: async (table, position, timeoutMs) => {
+      const [reached] = await Promise.all([
+        waiter.waitFor({ table, version: versions.get(table) ?? 1 }, position, timeoutMs),
+        // What the next request is let in by is in memory too.
+        policy.keeps(table) ? policy.catchUp(position, timeoutMs) : true,
+      ]);
+      return reached;
+    },
   });
+  const { TENANT_SELF_ADMINISTRATION: rule } = platform.config.auth;
   return [
     { provide: CommandPath, useValue: platform.path },
     { provide: ReadModels, useValue: platform.readModels },
     { provide: ReadYourWrites, useValue: reads },
+    { provide: SelfAdministration, useValue: new SelfAdministration(rule) },
     RunCommandHandler,
     Commands,
   ];
@@ -75,6 +86,7 @@ function queries({ platform, ledger }: AppDeps): Provider[] {
   return [
     CorpusQueries,
     DocumentQueries,
+    PlanQueries,
     {
       provide: AuditQueries,
       inject: [ReadModels, ReadYourWrites],

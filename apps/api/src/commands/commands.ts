@@ -40,13 +40,24 @@ export class Commands {
   ) {}
 
   /** Throws CatalogueError for a refusal. */
-  async run<C extends DomainCommand, E extends DomainEvent, S>(
+  run<C extends DomainCommand, E extends DomainEvent, S>(
     decider: Decider<C, E, S>,
     streamId: string,
     command: C,
     caller: CallerContext,
   ): Promise<CommandOutcome<E, S>> {
-    const run = new RunCommand(decider, streamId, command, caller.facts, caller.context);
+    return this.runFor(caller.tenantId, decider, streamId, command, caller);
+  }
+
+  /** As `run`, on a stream of another tenant; whether the caller may act for it is the caller's own question. */
+  async runFor<C extends DomainCommand, E extends DomainEvent, S>(
+    tenantId: string,
+    decider: Decider<C, E, S>,
+    streamId: string,
+    command: C,
+    caller: CallerContext,
+  ): Promise<CommandOutcome<E, S>> {
+    const run = new RunCommand(decider, streamId, command, { ...caller.facts, tenantId }, caller.context);
     const outcome = (await this.bus.execute(run)) as CommandOutcome<E, S>;
     await this.reads.after(outcome.position, caller);
     return outcome;
@@ -55,5 +66,10 @@ export class Commands {
   /** The state of a stream of the caller's tenant. */
   load<E extends DomainEvent, S>(decider: Decider<never, E, S>, streamId: string, caller: CallerContext): Promise<S> {
     return this.path.load(decider, caller.tenantId, streamId);
+  }
+
+  /** As `load`, of a stream of another tenant. */
+  loadFor<E extends DomainEvent, S>(tenantId: string, decider: Decider<never, E, S>, streamId: string): Promise<S> {
+    return this.path.load(decider, tenantId, streamId);
   }
 }

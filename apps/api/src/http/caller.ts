@@ -6,6 +6,7 @@ import { v7 as uuidV7 } from 'uuid';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { Facts } from '#domain/kernel/decider.js';
 import type { Actor } from '#domain/kernel/events.js';
+import { isTenantId } from '#domain/kernel/streams.js';
 
 import type { CommandContext } from '#infra/commands/command-path.js';
 
@@ -70,7 +71,9 @@ export class CallerContext {
 
   /** Refuses another tenant's id in an address, unless the caller operates the platform. */
   mayActFor(tenantId: string): void {
-    if (tenantId !== this.tenantId && !this.platformOperator) throw new CatalogueError(httpErrors.forbidden);
+    if (tenantId === this.tenantId) return;
+    if (!this.platformOperator) throw new CatalogueError(httpErrors.forbidden);
+    if (!isTenantId(tenantId)) throw new CatalogueError(httpErrors.notFound);
   }
 
   get requestId(): string {

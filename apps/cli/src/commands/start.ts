@@ -84,9 +84,11 @@ async function announce(
 }
 
 async function seeded(url: string, token: string, server: RunningServer, config: Config): Promise<string> {
-  const { registerTenant } = await import('../operations/keys.js');
+  const { firstPlan, registerTenant } = await import('../operations/keys.js');
   const { startKey } = await import('../start-key.js');
   await registerTenant(server.platform, demoTenantId, 'Demo');
+  for (const tenantId of new Set([demoTenantId, config.auth.OPERATOR_TENANT_ID]))
+    await firstPlan(server.platform, tenantId, 'enterprise');
   const apiKey = await startKey(server.platform, config.data.DATA_DIR, demoTenantId);
   await seedDemo(new Client({ url, token, tenantId: demoTenantId }));
   return apiKey;

@@ -1,11 +1,13 @@
 import { API_KEYS_STREAM_ID, apiKeys, type ApiKeyCommand } from '#domain/capabilities/api-keys/api-keys.decider.js';
 import { roles, type Role } from '#domain/capabilities/api-keys/api-keys.events.js';
 import { apiKeyRows } from '#domain/capabilities/api-keys/api-keys.projection.js';
+import type { PlanId } from '#domain/capabilities/plans/catalogue.decider.js';
+import { PLAN_STREAM_ID, plans } from '#domain/capabilities/plans/plans.decider.js';
 import { tenants } from '#domain/capabilities/tenants/tenants.decider.js';
 import { addMillis } from '#domain/kernel/time.js';
 import type { Decider, DomainCommand, Facts } from '#domain/kernel/decider.js';
 import type { DomainEvent } from '#domain/kernel/events.js';
-import { mintKey } from '#api/capabilities/api-keys/api-key-secret.adapter.js';
+import { keyHasherOf } from '#api/capabilities/api-keys/api-key-secret.adapter.js';
 import { newId } from '#infra/commands/ids.js';
 import { personalAad } from '#infra/crypto/personal.js';
 import type { Platform } from '#infra/platform/platform.js';
@@ -41,6 +43,13 @@ export async function registerTenant(platform: Platform, tenantId: string, name:
   await runAsSystem(platform, tenants, tenantId, tenantId, command, 'operator');
 }
 
+/** Gives a tenant its first plan; nothing happens when it has one. */
+export async function firstPlan(platform: Platform, tenantId: string, planId: PlanId): Promise<void> {
+  const { assigned } = await platform.path.load(plans, tenantId, PLAN_STREAM_ID);
+  if (assigned !== null) return;
+  await runAsSystem(platform, plans, tenantId, PLAN_STREAM_ID, { type: 'AssignPlan', data: { planId } }, 'operator');
+}
+
 function runOnKeys(platform: Platform, tenantId: string, command: ApiKeyCommand, actorId: string) {
   return runAsSystem(platform, apiKeys, tenantId, API_KEYS_STREAM_ID, command, actorId);
 }
@@ -57,7 +66,7 @@ export interface NewApiKey {
 /** Creates a key and gives its secret, which is kept nowhere. */
 export async function createKey(platform: Platform, key: NewApiKey, actorId = 'create_api_key') {
   await registerTenant(platform, key.tenantId, key.tenantId);
-  const { secret, stored } = mintKey();
+  const { secret, stored } = keyHasherOf(platform.config.auth).mint();
   const { name, role, userId = newId(), email, expiresAt = null } = key;
   const data = { ...stored, name, role, userId, expiresAt, ...(email === undefined ? {} : { email }) };
   await runOnKeys(platform, key.tenantId, { type: 'CreateApiKey', data }, actorId);
@@ -143,7 +152,7 @@ export const keysRevoke: Operation = async function* ({ platform, settled }, arg
 export const keysRotate: Operation = async function* ({ platform, settled }, args) {
   const oldKeyId = textArg(args, 'key_id');
   const tenantId = await tenantOf(platform, oldKeyId);
-  const { secret, stored } = mintKey();
+  const { secret, stored } = keyHasherOf(platform.config.auth).mint();
   const name = optionalText(args, 'name');
   const keepOldActive = flag(args, 'keep_old_active');
   const data = { oldKeyId, newKey: stored, keepOldActive, ...(name === undefined ? {} : { name }) };

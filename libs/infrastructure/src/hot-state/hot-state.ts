@@ -54,6 +54,11 @@ export class HotStates {
     return this.follower.position;
   }
 
+  /** True for a read model that is kept in memory here. */
+  keeps(table: string): boolean {
+    return this.tables.some(({ projection }) => projection.table === table);
+  }
+
   /** `performance.now()` of the last batch or heartbeat at the head. */
   get freshAt(): number {
     return this.follower.freshAt;
@@ -91,6 +96,11 @@ export class HotState<R> {
 
   get(tenantId: string, id: string): R | undefined {
     return this.rows.get(tenantId, id) as R | undefined;
+  }
+
+  /** True while memory may answer for a row at once: it is current, and has folded every event of the row. */
+  isFresh(tenantId: string, id: string): boolean {
+    return !this.follower.isStale() && !this.rows.isFrozen(tenantId, id);
   }
 
   /** The rows, of every tenant, whose indexed column has this value. */

@@ -17,7 +17,13 @@ import { AuditQueries } from './audit.queries.js';
 export class AuditController {
   constructor(private readonly queries: AuditQueries) {}
 
-  @Endpoint('GET /events', { does: 'List audit events, newest first', role: 'admin', rate: 'ops', returns: AuditPage })
+  @Endpoint('GET /events', {
+    does: 'List audit events, newest first',
+    role: 'admin',
+    feature: 'feature.audit_access',
+    rate: 'ops',
+    returns: AuditPage,
+  })
   list(@Query() query: AuditQuery, @Caller() caller: CallerContext): Promise<AuditPage> {
     return this.queries.list(query, caller);
   }
@@ -25,6 +31,7 @@ export class AuditController {
   @Endpoint('GET /events/:eventId', {
     does: 'Get an audit event',
     role: 'admin',
+    feature: 'feature.audit_access',
     rate: 'ops',
     returns: AuditEventView,
     refuses: [auditErrors.notFound],
@@ -36,6 +43,7 @@ export class AuditController {
   @Endpoint('GET /events/:eventId/proof', {
     does: 'Prove that an event is in the signed log',
     role: 'admin',
+    feature: 'feature.audit_access',
     rate: 'ops',
     returns: InclusionProofView,
     refuses: [auditErrors.notFound, auditErrors.notSealed],
@@ -47,6 +55,7 @@ export class AuditController {
   @Endpoint('GET /checkpoint', {
     does: 'Get the newest signed checkpoint of the log',
     role: 'admin',
+    feature: 'feature.audit_access',
     rate: 'ops',
     returns: CheckpointView,
     refuses: [auditErrors.notSealed],
@@ -58,6 +67,7 @@ export class AuditController {
   @Endpoint('GET /consistency', {
     does: 'Prove that a newer checkpoint extends an older one',
     role: 'admin',
+    feature: 'feature.audit_access',
     rate: 'ops',
     returns: ConsistencyProofView,
     refuses: [auditErrors.notSealed],

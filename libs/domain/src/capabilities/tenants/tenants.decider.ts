@@ -4,6 +4,7 @@ import { isTenantId } from '../../kernel/streams.js';
 import type { TenantEvent } from './tenants.events.js';
 
 export const tenantErrors = defineErrors('tenants', {
+  notFound: ['not_found', 'NOT_FOUND', 'There is no such tenant'],
   invalidId: ['validation', 'TENANT_ID_INVALID', 'A tenant id has 1 to 64 characters of a-z, 0-9 and _'],
 });
 

@@ -1,0 +1,186 @@
+import fc from 'fast-check';
+import { featureKeys } from '#domain/capabilities/plans/features.events.js';
+import { PLAN_STREAM_ID } from '#domain/capabilities/plans/plans.decider.js';
+import { eventsOf, openTestServer, type TestServer, type TestTenant } from '#test/support/server.js';
+import { until } from '#test/support/until.js';
+
+let server: TestServer;
+let tenant: TestTenant;
+
+beforeAll(async () => {
+  server = await openTestServer();
+});
+afterAll(() => server.stop());
+beforeEach(async () => {
+  tenant = await server.tenant({ plan: 'none' });
+});
+
+const planPath = (of: TestTenant, rest = ''): string => `/v1/admin/plans/${of.tenantId}${rest}`;
+const history = (of: TestTenant) => eventsOf(server.platform, `plans-${of.tenantId}.${PLAN_STREAM_ID}`);
+
+interface Entitlement {
+  readonly feature_key: string;
+  readonly enabled: boolean;
+  readonly config_json: object | null;
+}
+
+const entitlement = (data: unknown, key: string): Entitlement | undefined =>
+  (data as { entitlements: Entitlement[] }).entitlements.find(({ feature_key }) => feature_key === key);
+
+describe('plans', () => {
+  it('are listed by id with their features by key', async () => {
+    const { status, data } = await tenant.admin.get('/v1/admin/plans');
+    expect(status).toBe(200);
+    const plans = data as { id: string; name: string; features: Entitlement[] }[];
+    expect(plans.map(({ id, name }) => [id, name])).toEqual([
+      ['enterprise', 'Enterprise'],
+      ['free', 'Free'],
+      ['pro', 'Pro'],
+    ]);
+    for (const { features } of plans) expect(features.map(({ feature_key }) => feature_key)).toEqual(featureKeys);
+    expect(plans[1]?.features.filter(({ enabled }) => enabled)).toEqual([
+      { feature_key: 'feature.retrieval.local_pgvector', enabled: true, config_json: null },
+    ]);
+  });
+
+  it('are free for a tenant that was assigned none', async () => {
+    expect((await tenant.admin.get(planPath(tenant))).data).toMatchObject({
+      tenant_id: tenant.tenantId,
+      plan_id: 'free',
+      plan_name: 'Free',
+      effective_from: null,
+      effective_to: null,
+      is_active: false,
+      overridden: [],
+      pending_upgrade: null,
+    });
+  });
+
+  it('are assigned, in force at once, and no event the second time', async () => {
+    const refused = await tenant.admin.get('/v1/audit/events');
+    expect(refused).toMatchObject({ status: 403, code: 'FEATURE_NOT_ENABLED' });
+    expect(refused.body).toMatchObject({ error: { details: { feature_key: 'feature.audit_access' } } });
+    for (let again = 0; again < 2; again += 1) {
+      const assigned = await tenant.admin.patch(planPath(tenant), { plan_id: 'pro' });
+      expect(assigned).toMatchObject({ status: 200, data: { plan_id: 'pro', plan_name: 'Pro', is_active: true } });
+    }
+    expect((await tenant.admin.get('/v1/audit/events')).status).toBe(200);
+    expect((await history(tenant)).map(({ type }) => type)).toEqual(['PlanAssigned']);
+    await tenant.admin.patch(planPath(tenant), { plan_id: 'free' });
+    expect((await tenant.admin.get('/v1/audit/events')).code).toBe('FEATURE_NOT_ENABLED');
+  });
+
+  it('answer 401, 403 and 404 to whom they are not for', async () => {
+    const other = await server.tenant();
+    for (const path of ['/v1/admin/plans', planPath(tenant)]) {
+      expect((await server.anonymous.get(path)).status).toBe(401);
+      expect((await tenant.editor.get(path)).code).toBe('AUTH_FORBIDDEN');
+    }
+    for (const refused of [
+      await tenant.admin.get(planPath(other)),
+      await tenant.admin.patch(planPath(other), { plan_id: 'free' }),
+      await tenant.admin.patch(planPath(other, '/overrides'), { feature_key: 'feature.tts', enabled: true }),
+      await tenant.admin.delete(planPath(other, '/overrides/feature.tts')),
+      await tenant.admin.get('/v1/admin/plans/Not.A-Tenant'),
+    ])
+      expect(refused).toMatchObject({ status: 403, code: 'AUTH_FORBIDDEN' });
+    expect((await history(other)).length).toBe(1);
+    expect(await tenant.admin.patch(planPath(tenant), { plan_id: 'gold' })).toMatchObject({
+      status: 404,
+      code: 'NOT_FOUND',
+    });
+    for (const body of [{}, { plan_id: null }, { plan_id: 'pro', more: 1 }])
+      expect((await tenant.admin.patch(planPath(tenant), body)).code).toBe('REQUEST_VALIDATION_ERROR');
+  });
+
+  it("are every tenant's business for a platform operator, of tenants that exist", async () => {
+    const operator = server.operator('t1');
+    const assigned = await operator.patch(planPath(tenant), { plan_id: 'enterprise' });
+    expect(assigned).toMatchObject({ status: 200, data: { tenant_id: tenant.tenantId, plan_id: 'enterprise' } });
+    const [event] = await history(tenant);
+    expect(event?.metadata).toMatchObject({ tenantId: tenant.tenantId, actor: { id: 'operator' } });
+    for (const nobody of ['nobody_here', 'Not.A-Tenant'])
+      expect((await operator.patch(`/v1/admin/plans/${nobody}`, { plan_id: 'pro' })).status).toBe(404);
+  });
+});
+
+describe('overrides', () => {
+  const path = (): string => planPath(tenant, '/overrides');
+
+  it('speak field by field: absent is unchanged, null follows the plan', async () => {
+    const on = await tenant.admin.patch(path(), {
+      feature_key: 'feature.tts',
+      enabled: true,
+      config_json: { voices: ['nova'] },
+    });
+    expect(entitlement(on.data, 'feature.tts')).toMatchObject({ enabled: true, config_json: { voices: ['nova'] } });
+    const off = await tenant.admin.patch(path(), { feature_key: 'feature.tts', enabled: null });
+    expect(entitlement(off.data, 'feature.tts')).toMatchObject({ enabled: false, config_json: { voices: ['nova'] } });
+    const gone = await tenant.admin.patch(path(), { feature_key: 'feature.tts', config_json: null });
+    expect(gone.data).toMatchObject({ overridden: [] });
+    expect((await history(tenant)).map(({ type }) => type)).toEqual([
+      'FeatureOverrideSet',
+      'FeatureOverrideSet',
+      'FeatureOverrideRemoved',
+    ]);
+  });
+
+  it('open and close an endpoint at once, and are removed by DELETE', async () => {
+    await tenant.admin.patch(path(), { feature_key: 'feature.audit_access', enabled: true });
+    expect((await tenant.admin.get('/v1/audit/events')).status).toBe(200);
+    for (let again = 0; again < 2; again += 1) {
+      const removed = await tenant.admin.delete(`${path()}/feature.audit_access`);
+      expect(removed).toMatchObject({ status: 200, data: { overridden: [] } });
+    }
+    expect((await tenant.admin.get('/v1/audit/events')).code).toBe('FEATURE_NOT_ENABLED');
+  });
+
+  it('refuse a feature that does not exist', async () => {
+    for (const refused of [
+      await tenant.admin.patch(path(), { feature_key: 'feature.none', enabled: true }),
+      await tenant.admin.patch(path(), { feature_key: '__proto__', enabled: true }),
+      await tenant.admin.delete(`${path()}/toString`),
+    ])
+      expect(refused).toMatchObject({ status: 422, code: 'VALIDATION_ERROR' });
+  });
+});
+
+describe('W33: concurrent changes of a plan', () => {
+  it('are never a 500, leave one plan in force, and one event for each real change', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.constantFrom('free', 'pro', 'enterprise'), { minLength: 2, maxLength: 12 }),
+        async (wanted) => {
+          const racing = await server.tenant({ plan: 'none' });
+          const answers = await Promise.all(wanted.map((plan_id) => racing.admin.patch(planPath(racing), { plan_id })));
+          expect(answers.map(({ status }) => status)).toEqual(wanted.map(() => 200));
+          const assigned = (await history(racing)).map(
+            ({ data }) => data as { planId: string; previousPlanId: string },
+          );
+          assigned.forEach(({ previousPlanId }, at) => expect(previousPlanId).toBe(assigned[at - 1]?.planId ?? null));
+          const last = assigned.at(-1)?.planId;
+          expect((await racing.admin.get(planPath(racing))).data).toMatchObject({ plan_id: last, is_active: true });
+        },
+      ),
+      { numRuns: 10 },
+    );
+  });
+});
+
+describe('W14: who changed what a tenant may use', () => {
+  it('stands in the audit log, each change by itself', async () => {
+    const audited = await server.tenant();
+    await audited.admin.patch(planPath(audited), { plan_id: 'pro' });
+    await audited.admin.patch(planPath(audited, '/overrides'), { feature_key: 'feature.tts', enabled: false });
+    await audited.admin.delete(planPath(audited, '/overrides/feature.tts'));
+    const types = async (): Promise<string[]> => {
+      const { data } = await audited.admin.get('/v1/audit/events');
+      return (data as { items: { event_type: string }[] }).items.map(({ event_type }) => event_type);
+    };
+    const expected = ['plan.assigned', 'plan.override.removed', 'plan.override.set'];
+    await until('the changes are in the audit log', async () => {
+      const seen = await types();
+      return expected.every((type) => seen.includes(type));
+    });
+  });
+});
