@@ -155,7 +155,7 @@ describe('a read model', () => {
   it('indexes what is searched for by trigrams', async () => {
     const { database } = open;
     await table.upsert(
-      Array.from({ length: 10_000 }, (_, n) => ({ ...row(1_000 + n), id: `q${n}`, place: `Place ${n}` })),
+      Array.from({ length: 20_000 }, (_, n) => ({ ...row(1_000 + n), id: `q${n}`, place: `Place ${n}` })),
     );
     await table.analyze();
     const text = `explain select id from ${table.physical} t where t.tenant_id = 't1' and lower(t.place) like '%ace 2718%'`;

@@ -33,7 +33,7 @@ export interface Search<R> {
 }
 
 /** The SQL of a search: every character of the text stands for itself, also those that LIKE gives a meaning. */
-export function searchSql(sql: ViewSql, { columns, text }: Search<Readonly<Record<string, unknown>>>, params: Params) {
+export function searchSql(sql: ViewSql, { columns, text }: Search<never>, params: Params): string {
   const pattern = `lower(${params.add(`%${text.replace(/[\\%_]/g, '\\$&')}%`, 'text')})`;
   const found = columns.map((name) => {
     if (sql.columns.get(name)?.type !== 'text') throw new TypeError(`${sql.view} has no text column ${name}`);

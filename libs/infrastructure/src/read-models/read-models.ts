@@ -68,7 +68,7 @@ export class ReadModels {
 
   for<E extends DomainEvent, C extends Columns>(projection: Projection<E, C>): ReadModel<RowOf<C>> {
     const known = this.made.get(projection);
-    if (known !== undefined) return known;
+    if (known !== undefined) return known as unknown as ReadModel<RowOf<C>>;
     const model = new ReadModel<RowOf<C>>(this.database, projection);
     this.made.set(projection, model as unknown as ReadModel<never>);
     return model;
@@ -212,9 +212,6 @@ export class ReadModel<R> {
   }
 }
 
-function placeOf(
-  row: Readonly<Record<string, Json>>,
-  order: readonly (readonly [string, Direction])[],
-): readonly Json[] {
-  return order.map(([name]) => row[name] ?? null);
+function placeOf(row: unknown, order: Order): readonly Json[] {
+  return order.map(([name]) => (row as Readonly<Record<string, Json>>)[name] ?? null);
 }
