@@ -1,5 +1,5 @@
 import { defineDecider, type Decision } from '../../kernel/decider.js';
-import { defineErrors, refuse } from '../../kernel/errors.js';
+import { defineErrors, refuse, type Refusal } from '../../kernel/errors.js';
 import { limitScopes, routeClasses } from './rate-limits.events.js';
 import type { LimitScope, RateLimitEvent, RouteClass, TenantLimit } from './rate-limits.events.js';
 
@@ -49,20 +49,21 @@ function change(
   tenantId: string,
 ): Decision<RateLimitEvent> {
   if (new Set(limits.map(nameOf)).size < limits.length) return refuse(rateLimitErrors.twice);
-  if (by === 'tenant') {
-    const ceiling = effectiveLimits(configured, { operator: state.operator, tenant: [] });
-    for (const limit of limits) {
-      const { scope, routeClass: route_class, rps, burst } = limit;
-      const most = ceiling[scope][route_class];
-      const details = { scope, route_class, ceiling_rps: most.rps, ceiling_burst: most.burst };
-      if (rps > most.rps || burst > most.burst) return refuse(rateLimitErrors.aboveCeiling, details);
-      if (route_class === 'mutation' && (rps <= 0 || burst < 1))
-        return refuse(rateLimitErrors.lockout, { scope, route_class });
-    }
-  }
+  const ceiling = effectiveLimits(configured, { operator: state.operator, tenant: [] });
+  const refusals = by === 'tenant' ? limits.flatMap((limit) => mayNotSet(limit, ceiling) ?? []) : [];
+  if (refusals[0] !== undefined) return refusals[0];
   const before = state[by];
   const same = limits.length === before.length && limits.every((limit) => before.some((other) => equal(limit, other)));
   return same ? [] : [{ type: 'RateLimitsChanged', data: { tenantId, by, limits } }];
+}
+
+function mayNotSet({ scope, routeClass, rps, burst }: TenantLimit, ceiling: LimitTable): Refusal | undefined {
+  const most = ceiling[scope][routeClass];
+  const place = { scope, route_class: routeClass };
+  if (rps > most.rps || burst > most.burst)
+    return refuse(rateLimitErrors.aboveCeiling, { ...place, ceiling_rps: most.rps, ceiling_burst: most.burst });
+  if (routeClass === 'mutation' && (rps <= 0 || burst < 1)) return refuse(rateLimitErrors.lockout, place);
+  return undefined;
 }
 
 function equal(one: TenantLimit, other: TenantLimit): boolean {
