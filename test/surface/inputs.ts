@@ -1,0 +1,49 @@
+import { aDocument } from '#test/support/server.js';
+import type { Operation } from './operations.js';
+import { fieldsAskedFor } from './samples.js';
+import type { Things } from './things.js';
+
+type Make = (of: Things) => unknown;
+
+/** What must stand in a field, by its name, wherever a body or a query requires it. */
+const fields: Readonly<Record<string, Make>> = {
+  corpus_id: () => 'c1',
+  document_id: ({ tenant }) => aDocument(tenant, 'A kettle boils water for tea.'),
+  feature_key: () => 'feature.tts',
+  message: () => 'What boils water?',
+  plan_id: () => 'enterprise',
+  tenant_id: ({ tenant }) => tenant.tenantId,
+};
+
+/** What a scraper must say to read the metrics from another machine. */
+export const METRICS_TOKEN = 'a-token-of-a-scraper';
+
+interface Whole {
+  readonly query?: Readonly<Record<string, unknown>>;
+  readonly body?: unknown;
+  readonly headers?: readonly (readonly [string, string])[];
+}
+
+/** What the schema of an operation can not say; a whole body stands in place of a made one. */
+const wholes: Readonly<Record<string, (of: Things) => Whole>> = {
+  'GET /v1/metrics': () => ({ headers: [['authorization', `Bearer ${METRICS_TOKEN}`]] }),
+  'GET /v1/audit/consistency': () => ({ query: { from: 1 } }),
+  'POST /v1/operator/:operation': ({ tenant }) => ({ body: { args: { tenant: tenant.tenantId } } }),
+};
+
+export interface Inputs extends Whole {
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** Real values for what a request of this operation must name. */
+export async function inputs(operation: Operation, of: Things): Promise<Inputs> {
+  const schema = operation.form ?? operation.body;
+  const asked = new Set([
+    ...(schema === undefined ? [] : fieldsAskedFor(schema)),
+    ...operation.query.filter(({ required }) => required).map(({ name }) => name),
+  ]);
+  const made = Object.entries(fields).filter(([name]) => asked.has(name));
+  const values = await Promise.all(made.map(async ([name, make]) => [name, await make(of)] as const));
+  const whole = wholes[operation.title];
+  return { fields: Object.fromEntries(values), ...whole?.(of) };
+}

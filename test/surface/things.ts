@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto';
+import { createKey } from '#cli/operations/keys.js';
+import { aDocument, type TestServer, type TestTenant } from '#test/support/server.js';
+import type { Operation } from './operations.js';
+
+type Make = (tenant: TestTenant, server: TestServer) => Promise<string>;
+
+const unique = (): string => randomBytes(6).toString('hex');
+
+async function aCorpusOf({ editor }: TestTenant): Promise<string> {
+  const id = `corpus-${unique()}`;
+  const created = await editor.post('/v1/corpora', { id, name: 'A corpus' });
+  if (created.status !== 201) throw new Error(`the corpus was refused: ${created.text}`);
+  return id;
+}
+
+async function newestEvent({ admin }: TestTenant): Promise<string> {
+  const { text, data } = await admin.get('/v1/audit/events?limit=1&outcome=success&resource_type=corpus');
+  const [event] = (data as { items?: { id: string }[] } | undefined)?.items ?? [];
+  if (event === undefined) throw new Error(`there is no audit event: ${text}`);
+  return event.id;
+}
+
+async function aKeyOf({ tenantId }: TestTenant, { platform }: TestServer): Promise<string> {
+  const { key_id } = await createKey(platform, { tenantId, role: 'reader', name: 'a-key' });
+  return key_id;
+}
+
+/** A feature that an override names for the tenant. */
+async function anOverride({ tenantId }: TestTenant, server: TestServer): Promise<string> {
+  const body = { feature_key: 'feature.tts', enabled: true };
+  const { status, text } = await server.operator(tenantId).patch(`/v1/admin/plans/${tenantId}/overrides`, body);
+  if (status !== 200) throw new Error(`the override was refused: ${text}`);
+  return body.feature_key;
+}
+
+/** How a real object is made for a parameter of a path, by its name, or by the segment before it and its name. */
+const makers: Readonly<Record<string, Make>> = {
+  corpusId: aCorpusOf,
+  documentId: (tenant) => aDocument(tenant, 'A kettle boils water for tea.'),
+  eventId: newestEvent,
+  featureKey: anOverride,
+  keyId: aKeyOf,
+  tenantId: ({ tenantId }) => Promise.resolve(tenantId),
+  tenant_id: ({ tenantId }) => Promise.resolve(tenantId),
+  'assets/name': () => Promise.resolve('start.js'),
+  'operator/operation': () => Promise.resolve('keys.list'),
+};
+
+/** The operations after which an object can not be used again. */
+const consumes = (operation: Operation): boolean => operation.verb !== 'GET';
+
+/** The real objects of one tenant that requests name: made once for reads, anew for each mutation. */
+export class Things {
+  private readonly kept = new Map<string, Promise<string>>();
+
+  constructor(
+    readonly tenant: TestTenant,
+    private readonly server: TestServer,
+  ) {}
+
+  /** The id of a real object for a parameter of an operation's path. Throws when nobody said how to make one. */
+  idFor(operation: Operation, param: string): Promise<string> {
+    const segments = operation.url.split('/');
+    const before = segments[segments.findIndex((segment) => segment.startsWith(`:${param}`)) - 1] ?? '';
+    const name = [`${before}/${param}`, param].find((each) => Object.hasOwn(makers, each));
+    const make = name === undefined ? undefined : makers[name];
+    if (name === undefined || make === undefined)
+      throw new Error(`${operation.title}: say in test/surface/things.ts how a real ${before}/${param} is made`);
+    if (consumes(operation)) return make(this.tenant, this.server);
+    const kept = this.kept.get(name) ?? make(this.tenant, this.server);
+    this.kept.set(name, kept);
+    return kept;
+  }
+}
