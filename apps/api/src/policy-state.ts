@@ -1,12 +1,35 @@
 import { apiKeyRows } from '#domain/capabilities/api-keys/api-keys.projection.js';
+import { tenantPlanRows, type TenantPlanRow } from '#domain/capabilities/plans/plans.projection.js';
+import { rateLimitRows, type RateLimitRow } from '#domain/capabilities/rate-limits/rate-limits.projection.js';
+import { quotaRows } from '#domain/capabilities/quotas/quotas.projection.js';
+import { usageCounters, type CounterRow } from '#domain/capabilities/usage/usage.projection.js';
 import type { RowOf } from '#domain/kernel/projection.js';
 import type { HotState, HotStates } from '#infra/hot-state/hot-state.js';
 
 /** Policy that every request needs, in memory: no request pays a query for it, and a change is in force within milliseconds. */
 export class PolicyState {
   readonly keys: HotState<RowOf<typeof apiKeyRows.columns>>;
+  readonly plans: HotState<TenantPlanRow>;
+  readonly rateLimits: HotState<RateLimitRow>;
+  readonly quotas: HotState<RowOf<typeof quotaRows.columns>>;
+  /** What each tenant has used of its quota. */
+  readonly usage: HotState<CounterRow>;
 
-  constructor(hot: HotStates) {
+  constructor(private readonly hot: HotStates) {
     this.keys = hot.add(apiKeyRows, { indexBy: ['key_hash'] });
+    this.plans = hot.add(tenantPlanRows);
+    this.quotas = hot.add(quotaRows);
+    this.usage = hot.add(usageCounters);
+    this.rateLimits = hot.add(rateLimitRows);
+  }
+
+  /** True for a read model that is kept in memory. */
+  keeps(table: string): boolean {
+    return this.hot.keeps(table);
+  }
+
+  /** True when memory has passed a position of the log, after at most `timeoutMs`. */
+  catchUp(position: string, timeoutMs: number): Promise<boolean> {
+    return this.hot.catchUp(position, timeoutMs);
   }
 }

@@ -1,4 +1,5 @@
 import { Annotation, END, START, StateGraph, type LangGraphRunnableConfig } from '@langchain/langgraph';
+import { estimatedTokens } from '#domain/kernel/text/tokens.js';
 import type { Answer, Answerer, Turn } from '#infra/adapters/llm/answerer.js';
 import type { Position } from '#infra/event-log/event-log.js';
 import type { ContentRef } from '#infra/content/content-store.js';
@@ -28,7 +29,17 @@ export interface RunWorld {
 export type RunProgress =
   | { readonly kind: 'retrieved'; readonly passages: readonly Passage[] }
   | { readonly kind: 'delta'; readonly delta: string }
-  | { readonly kind: 'saved'; readonly answer: Answer; readonly ref: ContentRef };
+  | { readonly kind: 'saved'; readonly answer: Answer; readonly ref: ContentRef; readonly tokens: RunTokens };
+
+export type Saved = Extract<RunProgress, { kind: 'saved' }>;
+
+/** What the answerer was given and what it answered, in tokens. */
+export interface RunTokens {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  /** True when they were counted by rule, not by the model. */
+  readonly tokensEstimated: boolean;
+}
 
 const RunState = Annotation.Root({
   input: Annotation<RunInput>(),
@@ -64,10 +75,16 @@ export function runGraph(world: RunWorld) {
     throw new Error('the answerer ended without an answer');
   };
 
-  const saveCheckpoint: Node = async ({ input, answer }, config) => {
+  const saveCheckpoint: Node = async ({ input, answer, history, passages }, config) => {
     if (answer === undefined) throw new Error('there is no answer to save');
     const ref = await world.save(input, answer);
-    tell(config, { kind: 'saved', answer, ref });
+    const given = [input.message, ...history.map(({ content }) => content), ...passages.map(({ text }) => text)];
+    const tokens = {
+      inputTokens: estimatedTokens(given),
+      outputTokens: estimatedTokens([answer.text]),
+      tokensEstimated: true,
+    };
+    tell(config, { kind: 'saved', answer, ref, tokens });
     return {};
   };
 

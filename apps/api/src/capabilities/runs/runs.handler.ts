@@ -4,7 +4,6 @@ import { runErrors, runs, type RunCommand } from '#domain/capabilities/runs/runs
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { Facts } from '#domain/kernel/decider.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
-import type { Answer } from '#infra/adapters/llm/answerer.js';
 import type { CommandContext, CommandPath } from '#infra/commands/command-path.js';
 import { derivedId, idFor } from '#infra/commands/ids.js';
 import { patiently } from '#infra/commands/patiently.js';
@@ -20,7 +19,7 @@ import {
   type FrameContext,
   type MakeFrame,
 } from './run-frames.contract.js';
-import { progressOf, runGraph, type RunInput, type RunWorld } from './run-graph.adapter.js';
+import { progressOf, runGraph, type RunInput, type RunWorld, type Saved } from './run-graph.adapter.js';
 import type { RunPresence } from './run-presence.handler.js';
 import { writeAll } from './run-rescue.handler.js';
 
@@ -73,7 +72,6 @@ const BEAT_MS = 3_000;
 export class RunExecutor {
   private readonly active = new Set<Active>();
   private readonly answered = new WeakSet<Job>();
-
   private readonly graph: ReturnType<typeof runGraph>;
 
   constructor(private readonly deps: RunDeps) {
@@ -195,7 +193,7 @@ export class RunExecutor {
         // The digest of the last frames goes into the event before they are written: nothing may come between.
         clearInterval(pulse);
         this.answered.add(job);
-        await this.complete(job, progress.answer, progress.ref, chunkCount);
+        await this.complete(job, progress, chunkCount);
       }
     }
   }
@@ -214,7 +212,7 @@ export class RunExecutor {
   }
 
   /** The outcome is an event before anyone is told of it. */
-  private async complete(job: Job, answer: Answer, ref: ContentRef, chunkCount: number): Promise<void> {
+  private async complete(job: Job, { answer, ref, tokens }: Saved, chunkCount: number): Promise<void> {
     const { citations, degraded, reasonCode } = answer;
     const last = finalFrames(job.frames, answer, job.asked.audio);
     await this.record(job, 'end', {
@@ -227,6 +225,7 @@ export class RunExecutor {
         reasonCode,
         frames: job.writer.digest(last),
         durationMs: Date.now() - job.startedAt,
+        ...tokens,
       },
     });
     await this.end(job.writer, last);

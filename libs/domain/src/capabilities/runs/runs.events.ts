@@ -21,7 +21,7 @@ export const runEvents = defineEvents({
     audit: { ...run, type: 'run.invoked', shows: ['sessionId', 'corpusId', 'topK'] },
   },
   RunCompleted: {
-    version: 1,
+    version: 2,
     data: {
       runId: t.uuid,
       sessionId: t.string,
@@ -32,12 +32,29 @@ export const runEvents = defineEvents({
       reasonCode: t.nullable(t.string),
       frames,
       durationMs: t.integer,
+      /** Tokens of what the answerer was given and of what it answered. */
+      inputTokens: t.integer,
+      outputTokens: t.integer,
+      /** True when they were counted by rule, not by the model. */
+      tokensEstimated: t.boolean,
     },
     audit: {
       ...run,
       type: 'run.completed',
-      shows: ['sessionId', 'citationCount', 'chunkCount', 'degraded', 'reasonCode', 'durationMs'],
+      shows: [
+        'sessionId',
+        'citationCount',
+        'chunkCount',
+        'degraded',
+        'reasonCode',
+        'durationMs',
+        'inputTokens',
+        'outputTokens',
+        'tokensEstimated',
+      ],
     },
+    // Runs of before were not counted.
+    upcasters: { 1: (data) => ({ ...data, inputTokens: 0, outputTokens: 0, tokensEstimated: true }) },
   },
   RunFailed: {
     version: 1,

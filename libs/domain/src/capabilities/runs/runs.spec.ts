@@ -16,6 +16,9 @@ const result = {
   reasonCode: 'llm_unconfigured',
   frames,
   durationMs: 9,
+  inputTokens: 120,
+  outputTokens: 8,
+  tokensEstimated: true,
 };
 const started: RunEvent = { type: 'RunStarted', data: begin };
 const completed: RunEvent = { type: 'RunCompleted', data: { runId, sessionId: 's1', ...result } };

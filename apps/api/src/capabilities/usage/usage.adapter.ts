@@ -1,0 +1,81 @@
+import { quotas, DEFAULT_QUOTA, type NoteCapReached } from '#domain/capabilities/quotas/quotas.decider.js';
+import type { quotaRows } from '#domain/capabilities/quotas/quotas.projection.js';
+import { usedSince, type CounterRow } from '#domain/capabilities/usage/usage.projection.js';
+import type { RowOf } from '#domain/kernel/projection.js';
+import type { CommandPath } from '#infra/commands/command-path.js';
+import { newId } from '#infra/commands/ids.js';
+import type { HotState } from '#infra/hot-state/hot-state.js';
+import type { QuotaLimits, QuotaSource, QuotaState, UsedByLog } from '#api/http/gates.js';
+import type { RateClass } from '#api/http/policy.js';
+import type { Principal } from '#api/http/principal.js';
+import type { UsageWriter } from './usage-writer.adapter.js';
+
+type QuotaRow = RowOf<typeof quotaRows.columns>;
+
+export interface UsageMeterOptions {
+  readonly quotas: Pick<HotState<QuotaRow>, 'get'>;
+  readonly counters: Pick<HotState<CounterRow>, 'get'>;
+  readonly writer: UsageWriter;
+  readonly path: Pick<CommandPath, 'run'>;
+  readonly onError: (error: unknown) => void;
+}
+
+const UNLIMITED: QuotaLimits = { ...DEFAULT_QUOTA };
+
+/** Quotas and usage for the admission: limits and used amounts from memory, what was served to the log. */
+export class UsageMeter implements QuotaSource {
+  /** The caps that this process has told of or is telling of: the first day of the period by `tenant/cap/metric/period`. */
+  private readonly told = new Map<string, string>();
+  private readonly telling = new Set<Promise<void>>();
+
+  constructor(private readonly options: UsageMeterOptions) {}
+
+  limitsOf(tenantId: string): QuotaLimits {
+    const row = this.options.quotas.get(tenantId, tenantId);
+    if (row === undefined) return UNLIMITED;
+    return {
+      dailyRequests: row.daily_requests,
+      monthlyRequests: row.monthly_requests,
+      dailyTokens: row.daily_tokens,
+      monthlyTokens: row.monthly_tokens,
+      softCapRatio: row.soft_cap_ratio,
+      hardCap: row.hard_cap,
+    };
+  }
+
+  usedByLog(tenantId: string, period: 'day' | 'month', start: string): UsedByLog {
+    return usedSince(this.options.counters.get(tenantId, 'used'), period, start);
+  }
+
+  served({ tenantId }: Principal, rateClass: Exclude<RateClass, 'none'>, route: string, units: number): void {
+    this.options.writer.add({ tenantId, rateClass, route, units, at: Date.now() });
+  }
+
+  capReached(cap: 'soft' | 'hard', tenantId: string, state: QuotaState & { readonly start: string }): void {
+    const { period, metric, start, used, limit } = state;
+    const place = `${tenantId}/${cap}/${metric}/${period}`;
+    if (start <= (this.told.get(place) ?? '')) return;
+    this.told.set(place, start);
+    const data = { cap, period, metric, start, used: Math.floor(used), limit };
+    const telling = this.tell(tenantId, data)
+      .catch((error: unknown) => {
+        this.told.delete(place);
+        this.options.onError(error);
+      })
+      .finally(() => this.telling.delete(telling));
+    this.telling.add(telling);
+  }
+
+  /** Writes what waits. */
+  async stop(): Promise<void> {
+    await Promise.all(this.telling);
+    await this.options.writer.stop();
+  }
+
+  private async tell(tenantId: string, data: NoteCapReached['data']): Promise<void> {
+    const id = newId();
+    const actor = { type: 'system', id: 'quota', role: null } as const;
+    const facts = { tenantId, actor, now: new Date().toISOString(), commandId: id, newId: id, requestId: null };
+    await this.options.path.run(quotas, tenantId, { type: 'NoteCapReached', data }, facts);
+  }
+}
