@@ -44,10 +44,15 @@ function replay(reply: FastifyReply, answer: StoredResponse): void {
 }
 
 /** Claims the key of a request before anything is decided. Answers a replay itself. */
-export async function claimKey(store: IdempotencyPort, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+export async function claimKey(
+  store: IdempotencyPort,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  given: string | readonly string[] | undefined = request.headers['idempotency-key'],
+): Promise<void> {
   const { principal, legacy } = request.edge;
   if (principal === undefined || legacy) return;
-  const key = idempotencyKey(request.headers['idempotency-key']);
+  const key = idempotencyKey(given);
   if (key === undefined) return;
   const path = request.url.split('?', 1)[0] ?? '';
   const scope = { tenantId: principal.tenantId, actorId: principal.apiKeyId, method: request.method, path, key };
@@ -74,7 +79,7 @@ const NOT_STORED = new Set(['connection', 'keep-alive', 'date', 'transfer-encodi
 export function storedAnswer(reply: FastifyReply, body: string): StoredResponse {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(reply.getHeaders()))
-    if (value !== undefined && !NOT_STORED.has(name))
+    if (value !== undefined && !NOT_STORED.has(name) && !name.startsWith('access-control-'))
       headers[name] = Array.isArray(value) ? value.join(', ') : String(value);
   return { status: reply.statusCode, headers, body };
 }

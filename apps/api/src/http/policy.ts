@@ -42,6 +42,8 @@ export interface EndpointOptions<R extends Returns = Returns> {
   readonly waitsFor?: readonly string[];
   /** Whether an Idempotency-Key is honoured; by default on everything but GET, public endpoints and streams. */
   readonly idempotent?: boolean;
+  /** The field of the body that may hold the idempotency key; it goes before the header. */
+  readonly keyInBody?: string;
   /** Refuses a top-level `tenant_id` in a JSON body with 400 instead of 422. */
   readonly refusesTenantId?: boolean;
   /** Bare answers under /v1 too: probes, metrics, files, foreign protocols. */
@@ -52,6 +54,8 @@ export interface EndpointOptions<R extends Returns = Returns> {
   readonly stream?: boolean;
   /** False: there is no alias without /v1. */
   readonly legacy?: boolean;
+  /** The longest JSON body, where it is more than other endpoints take; MAX_UPLOAD_BYTES caps it. */
+  readonly maxBodyBytes?: number;
   /** Takes multipart/form-data with one file of at most this many bytes, beside JSON when there is a body DTO for it. */
   readonly upload?: { readonly maxBytes: number };
   /** Left out of OpenAPI. */

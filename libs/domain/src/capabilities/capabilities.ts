@@ -35,6 +35,9 @@ import { runRows, sessionRows } from './runs/runs.projection.js';
 import { tenantErrors, tenants } from './tenants/tenants.decider.js';
 import { tenantEvents } from './tenants/tenants.events.js';
 import { tenantRows } from './tenants/tenants.projection.js';
+import { uiActions, uiErrors } from './ui/ui.decider.js';
+import { uiEvents } from './ui/ui.events.js';
+import { uiActionRows } from './ui/ui.projection.js';
 import { usageEvents } from './usage/usage.events.js';
 import { usageCounters, usageDays, usageMinutes, usageStorage } from './usage/usage.projection.js';
 
@@ -113,6 +116,13 @@ const recorded: readonly Capability[] = [
       { projection: runRows, column: 'message_content_id' },
       { projection: runRows, column: 'answer_content_id' },
     ],
+  }),
+  defineCapability({
+    name: 'ui',
+    events: uiEvents,
+    errors: uiErrors,
+    deciders: [uiActions],
+    projections: [uiActionRows],
   }),
 ];
 

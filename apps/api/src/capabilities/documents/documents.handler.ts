@@ -90,6 +90,7 @@ export class DocumentIntake {
     size: number | undefined,
     overlap: number | undefined,
     caller: CallerContext,
+    via: 'api' | 'ui' = 'api',
   ): Promise<DocumentAccepted> {
     const { tenantId } = caller;
     const uid = documentUid(tenantId, documentId);
@@ -101,7 +102,12 @@ export class DocumentIntake {
       if (stored === undefined) throw new CatalogueError(documentErrors.sourceMissing);
       if (areTooMany(stored.length, chunking)) refuseTooMany(lengthOf(stored), chunking);
     }
-    const outcome = await this.commands.run(documents, uid, { type: 'ReindexDocument', data: { chunking } }, caller);
+    const outcome = await this.commands.run(
+      documents,
+      uid,
+      { type: 'ReindexDocument', data: { chunking, via } },
+      caller,
+    );
     return acceptedOf(asDecided(outcome), caller);
   }
 

@@ -44,7 +44,10 @@ export interface SubmitDocument {
 
 export interface ReindexDocument {
   readonly type: 'ReindexDocument';
-  readonly data: { readonly chunking: Chunking };
+  readonly data: {
+    readonly chunking: Chunking;
+    /** Through which door; `api` when absent. */ readonly via?: 'api' | 'ui';
+  };
 }
 
 export interface StartProcessing {
@@ -173,10 +176,11 @@ function submit(command: SubmitDocument, state: DocumentState, facts: Facts): De
 
 function reindex(command: ReindexDocument, state: PresentDocument, facts: Facts): Decision<DocumentEvent> {
   if (isInProgress(state)) return refuse(documentErrors.inProgress);
-  const { chunking } = command.data;
+  const { chunking, via = 'api' } = command.data;
   const problem = checkChunking(chunking);
   if (problem !== undefined) return problem;
-  return [{ type: 'DocumentReindexRequested', data: { documentId: state.documentId, jobId: facts.newId, chunking } }];
+  const { documentId } = state;
+  return [{ type: 'DocumentReindexRequested', data: { documentId, jobId: facts.newId, chunking, via } }];
 }
 
 /** A job that is not the document's newest has nothing to say. */

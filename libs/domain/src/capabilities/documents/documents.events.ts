@@ -34,9 +34,16 @@ export const documentEvents = defineEvents({
     },
   },
   DocumentReindexRequested: {
-    version: 1,
-    data: { documentId: t.string, jobId: t.uuid, chunking: t.object(chunking) },
-    audit: { ...data, type: 'documents.reindex.enqueued', shows: ['jobId', 'chunking'] },
+    version: 2,
+    data: {
+      documentId: t.string,
+      jobId: t.uuid,
+      chunking: t.object(chunking),
+      /** `ui`: by an action of the user interface, whose id is that of the job. */
+      via: t.oneOf('api', 'ui'),
+    },
+    audit: { ...data, type: 'documents.reindex.enqueued', shows: ['jobId', 'chunking', 'via'] },
+    upcasters: { 1: (before) => ({ ...before, via: 'api' }) },
   },
   DocumentProcessingStarted: {
     version: 1,

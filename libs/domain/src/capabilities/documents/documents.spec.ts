@@ -39,7 +39,7 @@ const indexed: DocumentEvent = {
 };
 const reindexAsked: DocumentEvent = {
   type: 'DocumentReindexRequested',
-  data: { documentId: 'd1', jobId: otherJob, chunking },
+  data: { documentId: 'd1', jobId: otherJob, chunking, via: 'api' },
 };
 const complete = (id: string) =>
   ({ type: 'CompleteIndexing', data: { jobId: id, chunkCount: 2, embeddingSpace: 'hash-512' } }) as const;
