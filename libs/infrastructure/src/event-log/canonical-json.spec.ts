@@ -1,3 +1,4 @@
+import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import { canonicalJson, NotCanonical } from './canonical-json.js';
 
@@ -8,6 +9,19 @@ describe('canonical JSON', () => {
         const text = canonicalJson(value);
         expect(canonicalJson(JSON.parse(text))).toBe(text);
       }),
+    );
+  });
+
+  it('is what RFC 8785 says, for values in order and out of it', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
+        expect(canonicalJson(value)).toBe(canonicalize(value));
+        const ordered: unknown = JSON.parse(canonicalJson(value));
+        expect(canonicalJson(ordered)).toBe(canonicalize(value));
+      }),
+    );
+    expect(canonicalJson({ 9: 1, 10: 2, '\u20ac': '\u2028', A: -0, a: 1e21 })).toBe(
+      '{"10":2,"9":1,"A":0,"a":1e+21,"\u20ac":"\u2028"}',
     );
   });
 

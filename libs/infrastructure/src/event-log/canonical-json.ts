@@ -16,9 +16,25 @@ const MAX_DEPTH = 200;
  */
 export function canonicalJson(value: unknown): string {
   const problem = problemOf(value, 0);
-  const text = problem === undefined ? canonicalize(value) : undefined;
+  const text = problem === undefined ? printed(value) : undefined;
   if (text === undefined) throw new NotCanonical(`not canonical JSON: ${problem ?? 'no JSON form'}`);
   return text;
+}
+
+/** Where every object has its keys in order already, RFC 8785 asks for nothing that JSON.stringify does not do. */
+function printed(value: unknown): string | undefined {
+  return inOrder(value) ? JSON.stringify(value) : canonicalize(value);
+}
+
+function inOrder(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  if (Array.isArray(value)) return value.every(inOrder);
+  let last = '';
+  for (const key of Object.keys(value)) {
+    if (key < last || !inOrder((value as Record<string, unknown>)[key])) return false;
+    last = key;
+  }
+  return true;
 }
 
 function problemOf(value: unknown, depth: number): string | undefined {
