@@ -78,7 +78,17 @@ export async function openTestServer(env: Readonly<Record<string, string>> = {})
   const engine = await engineEnv();
   if (engine.database === undefined) await fillEmbeddedFolder(join(folder, 'pg'));
   const lines: string[] = [];
-  const settings = { PORT: '0', DATA_DIR: folder, SHUTDOWN_GRACE_MS: '200', ...engine.env, ...env };
+  const settings = {
+    PORT: '0',
+    DATA_DIR: folder,
+    SHUTDOWN_GRACE_MS: '200',
+    // Every test calls from one address.
+    AUTH_FAILURE_BURST: '1000000',
+    // As clients of one tenant, tests would be the first to be limited.
+    RATE_LIMIT_ENABLED: 'false',
+    ...engine.env,
+    ...env,
+  };
   const config = loadConfig({ env: settings, readFile: () => undefined });
   const answerer = new TestAnswerer();
   const logger = createLogger({ level: 'info', destination: { write: (line) => lines.push(line) } });

@@ -130,6 +130,7 @@ export class Platform {
     await this.log.close();
     await this.accessLog.close();
     await this.shared.close();
+    await this.stores.rates.close();
     await this.stores.keysDatabase?.close();
     await this.database.close();
   }

@@ -24,6 +24,8 @@ export interface Stores {
   readonly masterKey: MasterKey;
   readonly keys: KeyStore;
   readonly shared: SharedState;
+  /** Rate buckets and quota counters, on a connection of their own: nothing else stands before them. */
+  readonly rates: SharedState;
 }
 
 const FIRST_WAIT_MS = 100;
@@ -62,7 +64,7 @@ export async function openStores(config: Config, log: StartLog): Promise<Stores>
 }
 
 async function storesOver(database: Database, config: Config, log: StartLog): Promise<Stores> {
-  const { DATA_DIR: folder, REDIS_URL: redisUrl } = config.data;
+  const { DATA_DIR: folder } = config.data;
   const migrated = await database.migrate();
   if (migrated > 0) log.info(`${migrated} migrations were run`);
   const masterKey = await masterKeyOf(config, folder, log);
@@ -74,8 +76,18 @@ async function storesOver(database: Database, config: Config, log: StartLog): Pr
     await keysDatabase?.close();
     throw error;
   }
-  const shared = redisUrl === undefined ? new MemorySharedState() : new RedisSharedState({ url: redisUrl.reveal() });
-  return { database, keysDatabase, masterKey, keys, shared };
+  return { database, keysDatabase, masterKey, keys, ...sharedStates(config) };
+}
+
+/** Longer than a busy process may keep its own answers waiting, so that only a store that is ill is taken for one. */
+const RATES_TIMEOUT_MS = 1_000;
+
+function sharedStates({ data, rateLimit }: Config): Pick<Stores, 'shared' | 'rates'> {
+  const url = data.REDIS_URL?.reveal();
+  if (url === undefined) return { shared: new MemorySharedState(), rates: new MemorySharedState() };
+  const prefix = `${rateLimit.RL_REDIS_PREFIX}:`;
+  const rates = new RedisSharedState({ url, prefix, name: 'nexusrag-rates', commandTimeoutMs: RATES_TIMEOUT_MS });
+  return { shared: new RedisSharedState({ url }), rates };
 }
 
 async function masterKeyOf(config: Config, folder: string, log: StartLog): Promise<MasterKey> {
