@@ -89,7 +89,7 @@ describe.each<[string, () => SharedState]>([
   });
 
   it('admits exactly the limit to parallel callers', async () => {
-    const results = await Promise.all(Array.from({ length: 64 }, () => admit([counter()])));
+    const results = await Promise.all(Array.from({ length: 64 }, async () => admit([counter()])));
     expect(results.filter(({ counters }) => counters[0]?.over === false)).toHaveLength(10);
     expect(await used()).toBe(10);
   });

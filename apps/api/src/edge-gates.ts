@@ -1,16 +1,19 @@
 import { AccessRecorder } from '#infra/access-log/access-recorder.js';
 import type { Platform } from '#infra/platform/platform.js';
+import { FallbackBuckets } from '#infra/shared-state/fallback-take.js';
 
 import { UsageWriter } from './capabilities/usage/usage-writer.adapter.js';
 import { UsageMeter } from './capabilities/usage/usage.adapter.js';
 import { PlanEntitlements } from './capabilities/plans/entitlements.adapter.js';
-import type { AccessLog, Admission, Entitlements } from './http/gates.js';
+import { configuredLimits, LimitTables } from './capabilities/rate-limits/limit-tables.adapter.js';
+import { TenantAdmission } from './capabilities/rate-limits/rate-limits.adapter.js';
+import type { AccessLog, Entitlements, QuotaSource } from './http/gates.js';
 import type { PolicyState } from './policy-state.js';
 
 /** The gates that capabilities give to the pipeline. */
 export interface EdgeGates {
   readonly access: AccessLog & Pick<AccessRecorder, 'stats'>;
-  readonly admission?: Admission;
+  readonly admission: TenantAdmission;
   readonly entitlements?: Entitlements;
   /** What was used and may be used, for the admission. */
   readonly meter: UsageMeter;
@@ -30,7 +33,8 @@ export function openGates(platform: Platform, policy: PolicyState): EdgeGates {
     await meter.stop();
     await access.stop();
   };
-  return { access, entitlements: new PlanEntitlements(policy.plans), meter, usageWriter, stop };
+  const admission = openAdmission(platform, policy, meter);
+  return { access, admission, entitlements: new PlanEntitlements(policy.plans), meter, usageWriter, stop };
 }
 
 /** Records who came and who was refused in the access log. */
@@ -40,5 +44,15 @@ function openRecorder({ accessLog, config, registry, options }: Platform): Acces
     versionOf: (type) => registry.definition(type)?.version ?? 1,
     windowMs: config.audit.AUDIT_REPEAT_WINDOW_SECONDS * 1_000,
     onProblem: (error) => options.onProblem(error, 'access log'),
+  });
+}
+
+function openAdmission({ config, stores }: Platform, policy: PolicyState, quotas: QuotaSource): TenantAdmission {
+  const { RATE_LIMIT_ENABLED: enabled, RL_FAIL_MODE: failMode } = config.rateLimit;
+  return new TenantAdmission({
+    buckets: new FallbackBuckets(stores.rates),
+    limits: new LimitTables(configuredLimits(config.rateLimit), policy.rateLimits),
+    quotas,
+    settings: { enabled, failClosed: failMode === 'closed' },
   });
 }
