@@ -11,7 +11,7 @@ import { openGates } from '#api/edge-gates.js';
 import { endpointsOf } from '#api/http/openapi.js';
 import type { CompiledEndpoint } from '#api/http/policy.js';
 import { PolicyState } from '#api/policy-state.js';
-import { ApiKeyAuthenticator, type AuthSettings } from '#api/capabilities/api-keys/api-keys.adapter.js';
+import { openAuthenticator } from '#api/capabilities/api-keys/open-authenticator.adapter.js';
 import { RunRescue } from '#api/capabilities/runs/run-rescue.handler.js';
 import { RunExecutor } from '#api/capabilities/runs/runs.handler.js';
 import type { Answerer } from '#infra/adapters/llm/answerer.js';
@@ -121,16 +121,6 @@ async function follow({ logger }: ServerOptions, platform: Platform, stops: Stop
   return { projections, waiter, policy, settled };
 }
 
-function authOf({ auth }: Config, operatorToken: string): AuthSettings {
-  return {
-    enabled: auth.AUTH_ENABLED,
-    devBypass: auth.AUTH_DEV_BYPASS,
-    header: auth.AUTH_API_KEY_HEADER.toLowerCase(),
-    operatorToken,
-    operatorTenantId: auth.OPERATOR_TENANT_ID,
-  };
-}
-
 async function startApi(
   options: ServerOptions,
   platform: Platform,
@@ -146,6 +136,8 @@ async function startApi(
   if (tracing !== undefined) stops.push(() => tracing.close());
   const gates = openGates(platform, policy);
   stops.push(() => gates.stop());
+  const authentication = openAuthenticator(platform, policy.keys, operatorToken);
+  stops.push(() => authentication.stop());
   const app = await createApi({
     ...gates,
     http: config.http,
@@ -153,7 +145,7 @@ async function startApi(
     logger,
     metrics: observeAccess(observeLog(createMetrics(), platform.logSignals), gates.access),
     ...(tracing === undefined ? {} : { tracing }),
-    authenticator: new ApiKeyAuthenticator(policy.keys, authOf(config, operatorToken)),
+    authenticator: authentication.authenticator,
     ...(config.idempotency.IDEMPOTENCY_ENABLED ? { idempotency: platform.idempotency } : {}),
     readiness: [
       { name: 'database', check: () => platform.database.ping() },

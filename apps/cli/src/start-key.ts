@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { API_KEYS_STREAM_ID, apiKeys } from '#domain/capabilities/api-keys/api-keys.decider.js';
-import { hashOfKey } from '#api/capabilities/api-keys/api-key-secret.adapter.js';
+import { isActiveKey } from '#domain/capabilities/api-keys/key-state.decider.js';
+import { keyHasherOf } from '#api/capabilities/api-keys/api-key-secret.adapter.js';
 import { replaceFile } from '#infra/files/durable-file.js';
 import type { Platform } from '#infra/platform/platform.js';
 import { createKey } from './operations/keys.js';
@@ -27,6 +28,8 @@ export async function startKey(platform: Platform, folder: string, tenantId: str
 /** Whether the key's stream knows it and has not ended it. */
 async function works(platform: Platform, tenantId: string, secret: string): Promise<boolean> {
   const state = await platform.path.load(apiKeys, tenantId, API_KEYS_STREAM_ID);
-  const hash = hashOfKey(secret);
-  return Object.values(state).some((key) => key.keyHash === hash && !key.revoked);
+  const hasher = keyHasherOf(platform.config.auth);
+  const hashes = [hasher.hash(secret), ...hasher.olderHashes(secret)];
+  const now = new Date().toISOString();
+  return Object.values(state).some((key) => hashes.includes(key.keyHash) && isActiveKey(key, now));
 }

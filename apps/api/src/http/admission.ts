@@ -42,7 +42,8 @@ function enter(
   return admitted.rateDenied === undefined ? undefined : limited(policy, deps, request, reply, admitted.rateDenied);
 }
 
-async function limited(
+/** Answers 429 by what the limit said, once that is on record. */
+export async function limited(
   policy: EndpointPolicy,
   { access }: PipelineDeps,
   request: FastifyRequest,

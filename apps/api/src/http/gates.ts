@@ -33,7 +33,8 @@ export interface AdmissionRequest {
 }
 
 export interface RateDenial {
-  readonly scope: 'api_key' | 'tenant';
+  /** `address`: too many failed attempts to prove who calls. */
+  readonly scope: 'api_key' | 'tenant' | 'address';
   /** Milliseconds; null when no wait helps. */
   readonly retryAfterMs: number | null;
 }

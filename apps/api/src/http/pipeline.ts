@@ -3,9 +3,10 @@ import type { FastifyRequest } from 'fastify';
 import type { AccessEvent } from '#domain/capabilities/access/access.events.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 
-import { accessContextOf, endpointCalled, pathOf } from './access.js';
+import { accessContextOf, endpointCalled } from './access.js';
 import { quota, rateLimit } from './admission.js';
-import { userAgentOf } from './context.js';
+import { authenticate } from './authentication.js';
+import { endpointOf } from './context.js';
 import { httpErrors } from './errors.js';
 import type { AccessLog, Admission, Entitlements } from './gates.js';
 import { claimKey } from './idempotency.js';
@@ -13,7 +14,7 @@ import type { IdempotencyPort } from './idempotency-port.js';
 import { bodyOf, queryOf } from './parameters.js';
 import type { CompiledEndpoint, EndpointPolicy, StepRun } from './policy.js';
 import { mayActAs } from './principal.js';
-import type { AuthAttempt, Authenticator, Principal } from './principal.js';
+import type { Authenticator } from './principal.js';
 import { readMultipart } from './upload.js';
 import { parseJson, refuseNul, validated } from './validation.js';
 
@@ -34,17 +35,6 @@ export interface Step {
   readonly build: (policy: EndpointPolicy, deps: PipelineDeps) => StepRun | undefined;
 }
 
-function attemptOf(request: FastifyRequest): AuthAttempt {
-  return {
-    headers: request.headers,
-    ip: request.ip,
-    method: request.method,
-    path: pathOf(request),
-    requestId: request.edge.requestId,
-    userAgent: userAgentOf(request),
-  };
-}
-
 /** An event of a refusal, on record before the answer. */
 async function refuse(
   { access }: PipelineDeps,
@@ -58,23 +48,6 @@ async function refuse(
 
 const once = (error: CatalogueError) => ({ code: error.row.code, count: 1, windowSeconds: 0 });
 
-function authenticate(policy: EndpointPolicy, deps: PipelineDeps): StepRun | undefined {
-  if (policy.role === 'public') return undefined;
-  const proved = (request: FastifyRequest, principal: Principal): void => {
-    request.edge.principal = principal;
-    const { subjectId: userId, authMethod: authMode } = principal;
-    const data = { path: pathOf(request), method: request.method, userId, authMode };
-    deps.access?.record({ type: 'RequestAuthenticated', data }, accessContextOf(request));
-    deps.authenticator.used?.(principal);
-  };
-  return (request) => {
-    const found = deps.authenticator.authenticate(attemptOf(request));
-    if (found instanceof Promise) return found.then((principal) => proved(request, principal));
-    proved(request, found);
-    return undefined;
-  };
-}
-
 const TENANT = /^[a-z0-9_]{1,64}$/;
 
 function tenant(policy: EndpointPolicy): StepRun | undefined {
@@ -86,13 +59,13 @@ function tenant(policy: EndpointPolicy): StepRun | undefined {
 }
 
 function role(policy: EndpointPolicy, deps: PipelineDeps): StepRun | undefined {
-  const required = policy.role;
+  const { role: required, verb, rate, path } = policy;
   if (required === 'public') return undefined;
   return (request) => {
     const { principal } = request.edge;
     if (principal === undefined) throw new CatalogueError(httpErrors.forbidden);
     const reason = mayActAs(principal.role, required)
-      ? deps.authenticator.outOfScope?.(principal, policy, request.ip)
+      ? deps.authenticator.outOfScope?.(principal, { verb, rate, url: endpointOf(request)?.url ?? path }, request.ip)
       : ('role' as const);
     if (reason === undefined) return undefined;
     const details = reason === 'role' ? { required_role: required } : { scope: reason };

@@ -1,10 +1,19 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
+import { CatalogueError } from '#domain/kernel/errors.js';
+import type { ErrorRow } from '#domain/kernel/errors.js';
+import type { Actor } from '#domain/kernel/events.js';
+
+import { httpErrors } from './errors.js';
 import type { EndpointPolicy } from './policy.js';
 
 /** Roles by rank; each may do all that the ones before it may. */
 export const roles = ['reader', 'editor', 'admin'] as const;
 export type Role = (typeof roles)[number];
+
+export function isRole(role: string): role is Role {
+  return (roles as readonly string[]).includes(role);
+}
 
 export function mayActAs(role: Role, required: Role): boolean {
   return roles.indexOf(role) >= roles.indexOf(required);
@@ -43,12 +52,48 @@ export interface AuthAttempt {
   readonly userAgent: string | null;
 }
 
+/** The endpoint that a request reached, as its table names it. */
+export interface CalledRoute extends Pick<EndpointPolicy, 'verb' | 'rate'> {
+  /** The route pattern, e.g. `/v1/corpora/:corpusId`. */
+  readonly url: string;
+}
+
+/** What is on record of a credential that was not accepted. */
+export interface RefusedCredential {
+  /** Whose it is, where that is known. */
+  readonly who?: { readonly tenantId: string; readonly actor: Actor };
+  /** Its time was over. */
+  readonly expired?: boolean;
+  /** It was idle for these days or more. */
+  readonly inactiveDaysThreshold?: number;
+  /** It could not be checked at all. */
+  readonly unavailable?: boolean;
+}
+
+/** A credential was not accepted: what to answer, and what to remember. */
+export class CredentialRefused extends CatalogueError {
+  constructor(
+    row: ErrorRow,
+    readonly refused: RefusedCredential = {},
+    options?: ErrorOptions,
+  ) {
+    super(row, undefined, options);
+  }
+}
+
+/** An address has failed to prove who it is too often: 429 until it has waited. */
+export class TooManyFailures extends CatalogueError {
+  constructor(readonly retryAfterMs: number) {
+    super(httpErrors.rateLimited, { scope: 'address', retry_after_ms: retryAfterMs });
+  }
+}
+
 /** Turns a credential into a principal; implemented by a capability. */
 export interface Authenticator {
-  /** Throws a CatalogueError (401, 403, 400 or 503) for what it does not accept. Answers at once when it can: every request waits for it. */
+  /** Throws CredentialRefused (401, 403, 400 or 503) or TooManyFailures. Answers at once when it can: every request waits for it. */
   authenticate(attempt: AuthAttempt): Principal | Promise<Principal>;
   /** Whether the key's scopes allow this endpoint from this address; the reason when they do not. */
-  outOfScope?(principal: Principal, policy: EndpointPolicy, ip: string): 'network' | 'route' | undefined;
+  outOfScope?(principal: Principal, route: CalledRoute, ip: string): 'network' | 'route' | undefined;
   /** Told of the first use of the principal by each request that was let in. */
   used?(principal: Principal): void;
 }

@@ -1,5 +1,6 @@
 import { defineCapability, type Capability } from '../kernel/capability.js';
 import type { EventDefinition } from '../kernel/events.js';
+import { apiKeyUse } from './api-keys/api-key-use.decider.js';
 import { apiKeyErrors, apiKeys } from './api-keys/api-keys.decider.js';
 import { authErrors } from './api-keys/auth-errors.decider.js';
 import { apiKeyEvents } from './api-keys/api-keys.events.js';
@@ -53,7 +54,7 @@ const recorded: readonly Capability[] = [
     name: 'api-keys',
     events: apiKeyEvents,
     errors: { ...apiKeyErrors, ...authErrors },
-    deciders: [apiKeys],
+    deciders: [apiKeys, apiKeyUse],
     projections: [apiKeyRows],
   }),
   defineCapability({

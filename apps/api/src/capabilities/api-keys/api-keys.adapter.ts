@@ -1,14 +1,24 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { apiKeyRows } from '#domain/capabilities/api-keys/api-keys.projection.js';
+import type { ApiKeyRow } from '#domain/capabilities/api-keys/api-keys.projection.js';
+import type { SessionLookup } from '#domain/capabilities/api-keys/api-keys.ports.js';
 import { authErrors } from '#domain/capabilities/api-keys/auth-errors.decider.js';
-import { CatalogueError } from '#domain/kernel/errors.js';
-import type { RowOf } from '#domain/kernel/projection.js';
 import { isTenantId } from '#domain/kernel/streams.js';
-import { roles, type AuthAttempt, type Authenticator, type Principal, type Role } from '#api/http/principal.js';
+import {
+  CredentialRefused,
+  isRole,
+  TooManyFailures,
+  type AuthAttempt,
+  type Authenticator,
+  type CalledRoute,
+  type Principal,
+} from '#api/http/principal.js';
 import { HotStateUnavailable, type HotState } from '#infra/hot-state/hot-state.js';
-import { hashOfKey } from './api-key-secret.adapter.js';
-
-type KeyRow = RowOf<typeof apiKeyRows.columns>;
+import type { AddressLimiter } from './address-limiter.adapter.js';
+import { sha256Of, type KeyHasher } from './api-key-secret.adapter.js';
+import type { KeyUses } from './api-key-use.adapter.js';
+import { bypass } from './dev-bypass.adapter.js';
+import { KeyJudge } from './key-judge.adapter.js';
+import { outOfScope } from './key-scopes.adapter.js';
 
 export interface AuthSettings {
   readonly enabled: boolean;
@@ -18,39 +28,129 @@ export interface AuthSettings {
   /** Accepted as an admin of the tenant in `X-Tenant-Id`; of this process's operator, from its run file. */
   readonly operatorToken: string | undefined;
   readonly operatorTenantId: string;
+  /** Days after which an unused key is not let in; undefined: never. */
+  readonly inactiveDays: number | undefined;
 }
+
+export interface AuthDeps {
+  readonly keys: HotState<ApiKeyRow>;
+  readonly hasher: KeyHasher;
+  readonly uses: KeyUses;
+  readonly failures: AddressLimiter;
+  readonly sessions: SessionLookup;
+}
+
+const SESSION_PREFIX = 'nrgss_';
+
+/** Knows no session until the identity capability brings some. */
+export const noSessions: SessionLookup = { find: () => Promise.resolve(undefined) };
 
 /** Proves callers by their API key, against keys held in memory and kept fresh by subscription. */
 export class ApiKeyAuthenticator implements Authenticator {
   private readonly operatorToken: Buffer | undefined;
+  private readonly judge: KeyJudge;
 
   constructor(
-    private readonly keys: HotState<KeyRow>,
+    private readonly deps: AuthDeps,
     private readonly settings: AuthSettings,
   ) {
     this.operatorToken = settings.operatorToken === undefined ? undefined : Buffer.from(settings.operatorToken);
+    this.judge = new KeyJudge(settings);
   }
 
+  /** At once for a key that is in memory and works; every other way ends in a promise. */
   authenticate(attempt: AuthAttempt): Principal | Promise<Principal> {
+    try {
+      return this.prove(attempt);
+    } catch (error) {
+      return this.failed(attempt, error);
+    }
+  }
+
+  outOfScope({ scopes }: Principal, route: CalledRoute, ip: string): 'network' | 'route' | undefined {
+    return scopes === undefined ? undefined : outOfScope(scopes, route, ip);
+  }
+
+  used({ authMethod, tenantId, apiKeyId }: Principal): void {
+    const row = authMethod === 'api_key' ? this.deps.keys.get(tenantId, apiKeyId) : undefined;
+    if (row !== undefined) this.deps.uses.note(row);
+  }
+
+  private prove(attempt: AuthAttempt): Principal | Promise<Principal> {
+    const { enabled, devBypass, operatorTenantId } = this.settings;
     const token = this.tokenOf(attempt);
     if (token !== undefined && this.isOperator(token)) return this.operator(attempt);
-    if (!this.settings.enabled && !this.settings.devBypass) throw new CatalogueError(authErrors.unauthorized);
-    if (this.settings.devBypass && (token === undefined || !this.settings.enabled))
-      return bypass(attempt, this.settings.operatorTenantId);
-    if (token === undefined) throw new CatalogueError(authErrors.unauthorized);
-    return this.byKey(token);
+    if (devBypass && (token === undefined || !enabled)) return bypass(attempt, operatorTenantId);
+    if (token === undefined || !enabled) throw new CredentialRefused(authErrors.unauthorized);
+    return token.startsWith(SESSION_PREFIX) ? this.session(token, attempt) : this.key(token, attempt);
   }
 
-  private async byKey(token: string): Promise<Principal> {
-    try {
-      const [row] = await this.keys.findByOrCheck('key_hash', hashOfKey(token));
-      return principalOf(row, this.settings.operatorTenantId);
-    } catch (error) {
-      if (error instanceof HotStateUnavailable) {
-        throw new CatalogueError(authErrors.unavailable, undefined, { cause: error });
-      }
-      throw error;
+  private key(token: string, attempt: AuthAttempt): Principal | Promise<Principal> {
+    const hash = this.deps.hasher.hash(token);
+    const [row] = this.deps.keys.findBy('key_hash', hash);
+    if (row !== undefined && this.deps.keys.isFresh(row.tenant_id, row.id)) return this.judge.principalOf(row);
+    return this.missed(token, hash, attempt);
+  }
+
+  /** The key is not in memory under its hash, or memory is too old to say. */
+  private async missed(token: string, hash: string, attempt: AuthAttempt): Promise<Principal> {
+    const { keys, hasher, uses, failures } = this.deps;
+    for (const older of hasher.olderHashes(token)) {
+      const [row] = keys.findBy('key_hash', older);
+      if (row === undefined || !keys.isFresh(row.tenant_id, row.id)) continue;
+      const principal = await this.judged(row, attempt);
+      uses.rehash(row, hash);
+      return principal;
     }
+    const known = keys.findBy('key_hash', hash).length > 0;
+    const waitMs = known ? undefined : await failures.fail(attempt.ip);
+    // Whoever guesses keys reaches no database by it.
+    if (waitMs !== undefined) throw new TooManyFailures(waitMs);
+    const row = await this.checked([hash, ...hasher.olderHashes(token)]);
+    if (row === undefined) throw new CredentialRefused(authErrors.unauthorized);
+    if (row.key_hash !== hash) uses.rehash(row, hash);
+    return this.judged(row, known ? attempt : undefined);
+  }
+
+  private async checked(hashes: readonly string[]): Promise<ApiKeyRow | undefined> {
+    try {
+      for (const hash of hashes) {
+        const [row] = await this.deps.keys.findByOrCheck('key_hash', hash);
+        if (row !== undefined) return row;
+      }
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof HotStateUnavailable)) throw error;
+      throw new CredentialRefused(authErrors.unavailable, { unavailable: true }, { cause: error });
+    }
+  }
+
+  /** Without an attempt its failure has been counted already. */
+  private judged(row: ApiKeyRow, attempt: AuthAttempt | undefined): Principal | Promise<Principal> {
+    try {
+      return this.judge.principalOf(row);
+    } catch (error) {
+      if (attempt === undefined) throw error;
+      return this.failed(attempt, error);
+    }
+  }
+
+  /** Counts the failure by its address, and answers with it, or that there were too many. */
+  private async failed(attempt: AuthAttempt, error: unknown): Promise<never> {
+    const waitMs = error instanceof CredentialRefused ? await this.deps.failures.fail(attempt.ip) : undefined;
+    throw waitMs === undefined ? error : new TooManyFailures(waitMs);
+  }
+
+  private async session(token: string, attempt: AuthAttempt): Promise<Principal> {
+    const found = await this.deps.sessions.find(sha256Of(token));
+    if (found === undefined) return this.failed(attempt, new CredentialRefused(authErrors.unauthorized));
+    const { sessionId, tenantId, userId, role, userActive } = found;
+    if (!userActive || !isRole(role)) {
+      const actor = { type: 'sso_session', id: sessionId, role } as const;
+      return this.failed(attempt, new CredentialRefused(authErrors.forbidden, { who: { tenantId, actor } }));
+    }
+    const platformOperator = role === 'admin' && tenantId === this.settings.operatorTenantId;
+    return { subjectId: userId, tenantId, role, apiKeyId: sessionId, authMethod: 'sso_session', platformOperator };
   }
 
   private tokenOf(attempt: AuthAttempt): string | undefined {
@@ -58,7 +158,7 @@ export class ApiKeyAuthenticator implements Authenticator {
     if (header === undefined) return undefined;
     const parts = String(header).trim().split(/\s+/);
     if (parts.length !== 2 || parts[0]?.toLowerCase() !== 'bearer' || parts[1] === undefined) {
-      throw new CatalogueError(authErrors.unauthorized);
+      throw new CredentialRefused(authErrors.unauthorized);
     }
     return parts[1];
   }
@@ -70,7 +170,7 @@ export class ApiKeyAuthenticator implements Authenticator {
 
   private operator(attempt: AuthAttempt): Principal {
     const tenantId = attempt.headers['x-tenant-id'] ?? this.settings.operatorTenantId;
-    if (typeof tenantId !== 'string' || !isTenantId(tenantId)) throw new CatalogueError(authErrors.unauthorized);
+    if (typeof tenantId !== 'string' || !isTenantId(tenantId)) throw new CredentialRefused(authErrors.unauthorized);
     return {
       subjectId: 'operator',
       tenantId,
@@ -80,41 +180,4 @@ export class ApiKeyAuthenticator implements Authenticator {
       platformOperator: true,
     };
   }
-}
-
-function principalOf(row: KeyRow | undefined, operatorTenantId: string): Principal {
-  if (row === undefined) throw new CatalogueError(authErrors.unauthorized);
-  if (row.revoked_at !== null) throw new CatalogueError(authErrors.revokedKey);
-  if (row.expires_at !== null && Date.parse(row.expires_at) <= Date.now())
-    throw new CatalogueError(authErrors.expiredKey);
-  if (!isRole(row.role)) throw new CatalogueError(authErrors.forbidden);
-  return {
-    subjectId: row.user_id,
-    tenantId: row.tenant_id,
-    role: row.role,
-    apiKeyId: row.id,
-    authMethod: 'api_key',
-    platformOperator: row.role === 'admin' && row.tenant_id === operatorTenantId,
-  };
-}
-
-function isRole(role: string): role is Role {
-  return (roles as readonly string[]).includes(role);
-}
-
-/** For development only: the caller names its tenant and role. */
-function bypass(attempt: AuthAttempt, operatorTenantId: string): Principal {
-  const tenantId = attempt.headers['x-tenant-id'];
-  if (typeof tenantId !== 'string' || !isTenantId(tenantId)) throw new CatalogueError(authErrors.unauthorized);
-  const asked = attempt.headers['x-role'];
-  const role = typeof asked === 'string' ? asked.toLowerCase() : 'admin';
-  if (!isRole(role)) throw new CatalogueError(authErrors.invalidRole);
-  return {
-    subjectId: `dev-${tenantId}`,
-    tenantId,
-    role,
-    apiKeyId: 'dev-bypass',
-    authMethod: 'dev_bypass',
-    platformOperator: role === 'admin' && tenantId === operatorTenantId,
-  };
 }
