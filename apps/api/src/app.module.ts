@@ -12,7 +12,9 @@ import { Commands, RunCommandHandler } from './commands/commands.js';
 import type { EdgeGates } from './edge-gates.js';
 import type { PolicyState } from './policy-state.js';
 import { ReadYourWrites } from './commands/read-your-writes.js';
+import { QuotaSnapshots } from './commands/quota-snapshots.js';
 import { SelfAdministration } from './commands/self-administration.js';
+import { TenantDirectory } from './commands/tenant-directory.js';
 import { AuditController } from './capabilities/audit/audit.controller.js';
 import { AuditQueries } from './capabilities/audit/audit.queries.js';
 import { CorporaController } from './capabilities/corpora/corpora.controller.js';
@@ -22,6 +24,9 @@ import { DocumentIntake } from './capabilities/documents/documents.handler.js';
 import { DocumentQueries } from './capabilities/documents/documents.queries.js';
 import { PlansController } from './capabilities/plans/plans.controller.js';
 import { PlanQueries } from './capabilities/plans/plans.queries.js';
+import { rolloutDefaults, Rollouts } from './capabilities/rollouts/rollouts.adapter.js';
+import { RolloutsController } from './capabilities/rollouts/rollouts.controller.js';
+import { QuotasController } from './capabilities/quotas/quotas.controller.js';
 import { RunPresence } from './capabilities/runs/run-presence.handler.js';
 import { RunRescue } from './capabilities/runs/run-rescue.handler.js';
 import { RunsController } from './capabilities/runs/runs.controller.js';
@@ -43,7 +48,14 @@ export interface AppDeps {
 /** A conversation's last answer may still be on its way to the read model; longer than this nobody waits for it. */
 const HISTORY_WAIT_MS = 1_000;
 
-const controllers = [AuditController, CorporaController, DocumentsController, PlansController, RunsController];
+const controllers = [
+  AuditController,
+  CorporaController,
+  DocumentsController,
+  PlansController,
+  RolloutsController,
+  RunsController,
+];
 
 /** Every capability of the API; a new one adds its controller and what that needs. */
 @Module({})
@@ -59,7 +71,10 @@ export class AppModule {
   }
 }
 
-function shared({ platform, waiter, policy }: AppDeps): Provider[] {
+/** Past this, a quota is shown as memory has it. */
+const SETTLE_MS = 1_000;
+
+function shared({ platform, waiter, policy, gates }: AppDeps): Provider[] {
   const versions = new Map(platform.registry.projections.map(({ table, version }) => [table, version]));
   const reads = new ReadYourWrites({
     waitFor: async (table, position, timeoutMs) => {
@@ -71,12 +86,20 @@ function shared({ platform, waiter, policy }: AppDeps): Provider[] {
       return reached;
     },
   });
+  const { meter } = gates;
+  const settled = async (tenantId: string): Promise<void> => {
+    const position = await meter.written(tenantId);
+    if (position !== null) await policy.catchUp(position, SETTLE_MS);
+  };
   const { TENANT_SELF_ADMINISTRATION: rule } = platform.config.auth;
   return [
     { provide: CommandPath, useValue: platform.path },
     { provide: ReadModels, useValue: platform.readModels },
     { provide: ReadYourWrites, useValue: reads },
+    { provide: Rollouts, useValue: new Rollouts(policy.rollouts, rolloutDefaults(platform.config.rollouts)) },
     { provide: SelfAdministration, useValue: new SelfAdministration(rule) },
+    { provide: QuotaSnapshots, useValue: new QuotaSnapshots({ source: meter, settled }) },
+    TenantDirectory,
     RunCommandHandler,
     Commands,
   ];

@@ -3,6 +3,7 @@ import { tenantPlanRows, type TenantPlanRow } from '#domain/capabilities/plans/p
 import { rateLimitRows, type RateLimitRow } from '#domain/capabilities/rate-limits/rate-limits.projection.js';
 import { quotaRows } from '#domain/capabilities/quotas/quotas.projection.js';
 import { usageCounters, type CounterRow } from '#domain/capabilities/usage/usage.projection.js';
+import { rolloutRows, type RolloutRow } from '#domain/capabilities/rollouts/rollouts.projection.js';
 import type { RowOf } from '#domain/kernel/projection.js';
 import type { HotState, HotStates } from '#infra/hot-state/hot-state.js';
 
@@ -10,6 +11,7 @@ import type { HotState, HotStates } from '#infra/hot-state/hot-state.js';
 export class PolicyState {
   readonly keys: HotState<RowOf<typeof apiKeyRows.columns>>;
   readonly plans: HotState<TenantPlanRow>;
+  readonly rollouts: HotState<RolloutRow>;
   readonly rateLimits: HotState<RateLimitRow>;
   readonly quotas: HotState<RowOf<typeof quotaRows.columns>>;
   /** What each tenant has used of its quota. */
@@ -18,6 +20,7 @@ export class PolicyState {
   constructor(private readonly hot: HotStates) {
     this.keys = hot.add(apiKeyRows, { indexBy: ['key_hash'] });
     this.plans = hot.add(tenantPlanRows);
+    this.rollouts = hot.add(rolloutRows);
     this.quotas = hot.add(quotaRows);
     this.usage = hot.add(usageCounters);
     this.rateLimits = hot.add(rateLimitRows);

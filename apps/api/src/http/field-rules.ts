@@ -16,3 +16,10 @@ export function isInstant(value: unknown): boolean {
 export type Rule = (type: string, text: string) => ValidationOptions;
 
 export const rule: Rule = (type, text) => ({ message: text, context: { type } });
+
+/** An object whose values are all of one type, or null. */
+export function isMapOf(of: 'boolean' | 'integer', value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const fits = of === 'boolean' ? (each: unknown) => typeof each === 'boolean' : Number.isSafeInteger;
+  return Object.values(value).every((each: unknown) => each === null || fits(each));
+}

@@ -21,7 +21,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 
-import { isInstant, rule } from './field-rules.js';
+import { isInstant, isMapOf, rule } from './field-rules.js';
 import type { Rule } from './field-rules.js';
 
 /** What every field may say. Absent and null differ: `optional` allows the first, `nullable` the second. */
@@ -191,6 +191,19 @@ export const Field = {
   json(options: FieldOptions<object> = {}): PropertyDecorator {
     const rules = [IsObject(rule('dict_type', 'must be an object'))];
     return field(options, { kind: 'json', schema: { type: 'object', additionalProperties: true }, rules });
+  },
+
+  /** An object of any names whose values are all of one type, or null. */
+  map(of: 'boolean' | 'integer', options: FieldOptions<object> = {}): PropertyDecorator {
+    const rules = [
+      IsObject(rule('dict_type', 'must be an object')),
+      ValidateBy(
+        { name: 'isMap', validator: { validate: (value: unknown) => isMapOf(of, value) } },
+        rule(of === 'boolean' ? 'bool_type' : 'int_type', `must hold nothing but ${of}s and null`),
+      ),
+    ];
+    const schema = { type: 'object', additionalProperties: { type: [of, 'null'] } };
+    return field(options, { kind: 'json', schema, rules });
   },
 
   /** A list of objects with the fields of another DTO. */

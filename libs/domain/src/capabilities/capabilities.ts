@@ -30,6 +30,9 @@ import { quotaRows } from './quotas/quotas.projection.js';
 import { rateLimitErrors, rateLimits } from './rate-limits/rate-limits.decider.js';
 import { rateLimitEvents } from './rate-limits/rate-limits.events.js';
 import { rateLimitRows } from './rate-limits/rate-limits.projection.js';
+import { rolloutErrors, rollouts } from './rollouts/rollouts.decider.js';
+import { rolloutEvents } from './rollouts/rollouts.events.js';
+import { rolloutRows } from './rollouts/rollouts.projection.js';
 import { runErrors, runs } from './runs/runs.decider.js';
 import { runEvents } from './runs/runs.events.js';
 import { runRows, sessionRows } from './runs/runs.projection.js';
@@ -106,6 +109,13 @@ const recorded: readonly Capability[] = [
     errors: rateLimitErrors,
     deciders: [rateLimits],
     projections: [rateLimitRows],
+  }),
+  defineCapability({
+    name: 'rollouts',
+    events: rolloutEvents,
+    errors: rolloutErrors,
+    deciders: [rollouts],
+    projections: [rolloutRows],
   }),
   defineCapability({
     name: 'runs',

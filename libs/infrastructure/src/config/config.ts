@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { ConfigError, defineConfig, readConfig } from './define-config.js';
 import type { ConfigOfAreas, ConfigSource } from './define-config.js';
+import { rolloutArea } from './operations.js';
 import { boolean, decimal, int, list, oneOf, secret, secretUrl, string, url } from './fields.js';
 
 const POSTGRES = ['postgres://', 'postgresql://'];
@@ -18,18 +19,22 @@ export const configAreas = {
   http: defineConfig('http', 'Where the server listens and what it accepts.', {
     PORT: int('The port of the HTTP server; 0 takes any free one.', { default: 8000, min: 0, max: 65_535 }),
     HOST: string('The address to listen on; a container sets 0.0.0.0.', '127.0.0.1'),
-    MAX_BODY_BYTES: int('The longest request body; more is answered with 413.', {
-      default: 10_485_760,
+    MAX_REQUEST_BYTES: int('The longest request body; more is answered with 413.', {
+      default: 1_048_576,
       min: 1_024,
       max: 1_073_741_824,
       unit: 'bytes',
     }),
-    REQUEST_TIMEOUT_MS: int('How long a client may take to send its request; then 408.', {
-      default: 60_000,
-      min: 1_000,
-      max: 3_600_000,
-      unit: 'ms',
+    MAX_UPLOAD_BYTES: int('The longest file, and the most that an endpoint for documents takes as JSON.', {
+      default: 33_554_432,
+      min: 1_024,
+      max: 1_073_741_824,
+      unit: 'bytes',
     }),
+    REQUEST_TIMEOUT_SECONDS: int(
+      'How long a request may take: 408 while it is still being sent, then 503. Streams may take longer.',
+      { default: 60, min: 1, max: 3_600, unit: 's' },
+    ),
     SHUTDOWN_GRACE_MS: int('How long a stopping server lets open streams and requests finish.', {
       default: 10_000,
       min: 0,
@@ -37,6 +42,8 @@ export const configAreas = {
       unit: 'ms',
     }),
     TRUSTED_PROXIES: list('Addresses or networks of proxies whose X-Forwarded-For names the client.'),
+    CORS_ALLOW_ORIGINS: list('Origins whose pages may call, such as https://app.example.com; none by default.'),
+    DOCS_ENABLED: boolean('Whether /v1/docs and /v1/openapi.json are served.', true),
     LEGACY_ROUTES: oneOf('Whether routes without /v1 are served, or answered with 410.', ['serve', 'gone'], 'serve'),
   }),
   data: defineConfig('data', 'Where state is kept. With nothing set all of it is in DATA_DIR.', {
@@ -164,6 +171,7 @@ export const configAreas = {
     ),
     DEBUG_EVENTS: boolean('Adds debug.retrieval frames to streams.', false),
   }),
+  rollouts: rolloutArea,
   ingest: defineConfig('ingest', 'How documents become chunks.', {
     INGEST_MAX_CONCURRENCY: int('Ingestions at one time in one process.', { default: 4, min: 1, max: 1_000 }),
     INGEST_MAX_RETRIES: int('Attempts after the first before a document is marked failed.', {
@@ -222,6 +230,11 @@ function contradictions(config: Config): string[] {
     problems.push('OPERATOR_TENANT_ID may hold up to 64 lower-case letters, digits and underscores');
   if (config.auth.AUTH_DEV_BYPASS && config.auth.NODE_ENV?.toLowerCase() === 'production')
     problems.push('AUTH_DEV_BYPASS lets anybody in and must not be on with NODE_ENV=production');
+  for (const origin of config.http.CORS_ALLOW_ORIGINS)
+    if (!URL.canParse(origin) || new URL(origin).origin !== origin)
+      problems.push(
+        `CORS_ALLOW_ORIGINS holds ${JSON.stringify(origin)}, which is not an origin such as https://app.example.com`,
+      );
   if (!/^[A-Za-z0-9-]{1,64}$/.test(config.auth.AUTH_API_KEY_HEADER))
     problems.push('AUTH_API_KEY_HEADER is not the name of a header');
   return problems;
