@@ -25,6 +25,9 @@ import { DocumentQueries } from './capabilities/documents/documents.queries.js';
 import { PlansController } from './capabilities/plans/plans.controller.js';
 import { PlanQueries } from './capabilities/plans/plans.queries.js';
 import { rolloutDefaults, Rollouts } from './capabilities/rollouts/rollouts.adapter.js';
+import { TenantAdmission } from './capabilities/rate-limits/rate-limits.adapter.js';
+import { RateLimitsController } from './capabilities/rate-limits/rate-limits.controller.js';
+import { RateLimitQueries } from './capabilities/rate-limits/rate-limits.queries.js';
 import { RolloutsController } from './capabilities/rollouts/rollouts.controller.js';
 import { QuotasController } from './capabilities/quotas/quotas.controller.js';
 import { RunPresence } from './capabilities/runs/run-presence.handler.js';
@@ -53,7 +56,9 @@ const controllers = [
   CorporaController,
   DocumentsController,
   PlansController,
+  QuotasController,
   RolloutsController,
+  RateLimitsController,
   RunsController,
 ];
 
@@ -105,11 +110,13 @@ function shared({ platform, waiter, policy, gates }: AppDeps): Provider[] {
   ];
 }
 
-function queries({ platform, ledger }: AppDeps): Provider[] {
+function queries({ platform, ledger, gates }: AppDeps): Provider[] {
   return [
     CorpusQueries,
     DocumentQueries,
     PlanQueries,
+    RateLimitQueries,
+    { provide: TenantAdmission, useValue: gates.admission },
     {
       provide: AuditQueries,
       inject: [ReadModels, ReadYourWrites],

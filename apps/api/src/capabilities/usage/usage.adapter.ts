@@ -1,9 +1,16 @@
-import { quotas, DEFAULT_QUOTA, type NoteCapReached } from '#domain/capabilities/quotas/quotas.decider.js';
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  DEFAULT_QUOTA,
+  QUOTA_STREAM_ID,
+  quotas,
+  type NoteCapReached,
+} from '#domain/capabilities/quotas/quotas.decider.js';
 import type { quotaRows } from '#domain/capabilities/quotas/quotas.projection.js';
 import { usedSince, type CounterRow } from '#domain/capabilities/usage/usage.projection.js';
 import type { RowOf } from '#domain/kernel/projection.js';
 import type { CommandPath } from '#infra/commands/command-path.js';
 import { newId } from '#infra/commands/ids.js';
+import type { Position } from '#infra/event-log/event-log.js';
 import type { HotState } from '#infra/hot-state/hot-state.js';
 import type { QuotaLimits, QuotaSource, QuotaState, UsedByLog } from '#api/http/gates.js';
 import type { RateClass } from '#api/http/policy.js';
@@ -20,6 +27,7 @@ export interface UsageMeterOptions {
   readonly onError: (error: unknown) => void;
 }
 
+const WRITE_WAIT_MS = 1_000;
 const UNLIMITED: QuotaLimits = { ...DEFAULT_QUOTA };
 
 /** Quotas and usage for the admission: limits and used amounts from memory, what was served to the log. */
@@ -66,6 +74,12 @@ export class UsageMeter implements QuotaSource {
     this.telling.add(telling);
   }
 
+  /** Writes what a tenant used up to now, for at most a second; the position after it, null when nothing waited or the log is away. */
+  async written(tenantId: string): Promise<Position | null> {
+    const late = delay(WRITE_WAIT_MS, null, { ref: false });
+    return Promise.race([this.options.writer.write(tenantId).catch(() => null), late]);
+  }
+
   /** Writes what waits. */
   async stop(): Promise<void> {
     await Promise.all(this.telling);
@@ -76,6 +90,6 @@ export class UsageMeter implements QuotaSource {
     const id = newId();
     const actor = { type: 'system', id: 'quota', role: null } as const;
     const facts = { tenantId, actor, now: new Date().toISOString(), commandId: id, newId: id, requestId: null };
-    await this.options.path.run(quotas, tenantId, { type: 'NoteCapReached', data }, facts);
+    await this.options.path.run(quotas, QUOTA_STREAM_ID, { type: 'NoteCapReached', data }, facts);
   }
 }

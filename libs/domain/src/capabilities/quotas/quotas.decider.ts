@@ -46,7 +46,10 @@ export interface QuotaState {
   readonly reached: Readonly<Record<string, string>>;
 }
 
-/** One stream a tenant, which is named by the tenant: it holds the limits, and the caps that were reached under them. */
+/** The one quota stream of a tenant. */
+export const QUOTA_STREAM_ID = 'quota';
+
+/** One stream a tenant: it holds the limits, and the caps that were reached under them. */
 export const quotas = defineDecider<QuotaCommand, QuotaEvent, QuotaState>({
   category: 'quotas',
   initial: { quota: DEFAULT_QUOTA, reached: {} },
