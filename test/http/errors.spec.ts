@@ -90,7 +90,7 @@ describe('an error', () => {
   });
 
   it('for a request that never ends is 408', async () => {
-    const slow = await start({}, { REQUEST_TIMEOUT_MS: '1000' });
+    const slow = await start({}, { REQUEST_TIMEOUT_SECONDS: '1' });
     const head = 'POST /v1/boxes HTTP/1.1\r\nhost: x\r\nauthorization: Bearer admin\r\n';
     const text = await rawExchange(Number(new URL(slow.url).port), head);
     expect(text).toMatch(/^HTTP\/1\.1 408 .*REQUEST_TIMEOUT/s);

@@ -208,7 +208,7 @@ export interface Started {
 
 /** A listening application around the controllers above; `as` names the role of every call that brings no other. */
 export async function start(deps: Partial<ApiDeps> = {}, env: Record<string, string> = {}): Promise<Started> {
-  const config = loadConfig({ env: { PORT: '0', MAX_BODY_BYTES: '4096', ...env }, readFile: () => undefined });
+  const config = loadConfig({ env: { PORT: '0', MAX_REQUEST_BYTES: '4096', ...env }, readFile: () => undefined });
   const access = new ListedAccess();
   const lines: string[] = [];
   const app = await createApi({

@@ -92,7 +92,8 @@ describe('the documentation', () => {
     const document = (await (await server.get('/v1/openapi.json', { authorization: '' })).json()) as Document;
     expect(document.openapi).toBe('3.1.0');
     const make = document.paths['/v1/boxes']?.['post'];
-    expect(Object.keys(make?.responses ?? {}).sort()).toEqual(['201', '400', '401', '403', '409', '413', '415', '422']);
+    const edge = ['400', '401', '402', '403', '408', '409', '413', '414', '415', '422', '429', '431', '503'];
+    expect(Object.keys(make?.responses ?? {}).sort()).toEqual(['201', ...edge]);
     expect(document.paths['/v1/boxes/{id}/fail/{how}']?.['get']?.responses['409']?.description).toContain('BOX_FULL');
     expect(make?.security).toEqual([{ BearerAuth: [] }]);
     expect(document.paths['/v1/health']?.['get']?.security).toBeUndefined();

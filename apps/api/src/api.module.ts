@@ -13,6 +13,7 @@ import type { Tracing } from '#infra/telemetry/tracing.js';
 import { HealthController } from './health/health.controller.js';
 import { Health } from './health/health.js';
 import type { ReadinessCheck } from './health/health.js';
+import { OriginPolicy } from './http/browser-headers.js';
 import { ApiDocument, DocsController } from './http/docs.controller.js';
 import { EdgeAdapter } from './http/edge-adapter.js';
 import { EdgeFilter } from './http/error-answer.js';
@@ -50,7 +51,7 @@ function edgeModule(deps: ApiDeps, health: Health, document: ApiDocument): Dynam
   return {
     module: EdgeModule,
     imports: [...deps.imports],
-    controllers: [HealthController, DocsController],
+    controllers: deps.http.DOCS_ENABLED ? [HealthController, DocsController] : [HealthController],
     providers: [
       { provide: Health, useValue: health },
       { provide: ApiDocument, useValue: document },
@@ -73,8 +74,10 @@ export async function createApi(deps: ApiDeps): Promise<NestFastifyApplication> 
     access: deps.access,
     admission: deps.admission,
     entitlements: deps.entitlements,
-    maxBodyBytes: http.MAX_BODY_BYTES,
-    requestTimeoutMs: http.REQUEST_TIMEOUT_MS,
+    maxRequestBytes: http.MAX_REQUEST_BYTES,
+    maxUploadBytes: http.MAX_UPLOAD_BYTES,
+    requestTimeoutMs: http.REQUEST_TIMEOUT_SECONDS * 1_000,
+    origins: new OriginPolicy(http.CORS_ALLOW_ORIGINS),
     trustedProxies: http.TRUSTED_PROXIES,
     legacyRoutes: http.LEGACY_ROUTES,
   });

@@ -21,6 +21,10 @@ export interface Edge {
   upload: UploadedFile | undefined;
   span: Span | undefined;
   answered: boolean;
+  /** Running until the request must be answered. */
+  deadline: NodeJS.Timeout | undefined;
+  /** The deadline has answered; the handler may still be at work. */
+  expired: boolean;
 }
 
 declare module 'fastify' {
@@ -43,6 +47,8 @@ export function edgeOf(request: FastifyRequest): Edge {
     upload: undefined,
     span: undefined,
     answered: false,
+    deadline: undefined,
+    expired: false,
   };
   return request.edge;
 }

@@ -7,13 +7,16 @@ import { LogController } from 'fastify';
 import type { FastifyInstance, FastifyReply, FastifyHttpOptions } from 'fastify';
 
 import { CatalogueError } from '#domain/kernel/errors.js';
+import type { ErrorRow } from '#domain/kernel/errors.js';
 import type { Metrics } from '#infra/telemetry/metrics.js';
 import type { Logger } from '#infra/telemetry/logger.js';
 import type { Tracing } from '#infra/telemetry/tracing.js';
 
+import { SECURITY_HEADERS } from './browser-headers.js';
+import type { OriginPolicy } from './browser-headers.js';
 import { endpointOf, isAnswered } from './context.js';
 import { errorText, JSON_TYPE, successText } from './envelope.js';
-import { sendError } from './error-answer.js';
+import { endClaim, sendError } from './error-answer.js';
 import { answerOf, httpErrors } from './errors.js';
 import { installHooks } from './hooks.js';
 import { storedAnswer } from './idempotency.js';
@@ -36,25 +39,54 @@ export interface EdgeOptions extends PipelineDeps {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly tracing: Tracing | undefined;
-  readonly maxBodyBytes: number;
+  readonly maxRequestBytes: number;
   readonly requestTimeoutMs: number;
   readonly trustedProxies: readonly string[];
+  readonly origins: OriginPolicy;
   readonly legacyRoutes: 'serve' | 'gone';
 }
 
-/** What is not HTTP at all, or came too late: answered on the bare socket. */
+const STATUS_TEXT: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  408: 'Request Timeout',
+  413: 'Content Too Large',
+  431: 'Request Header Fields Too Large',
+};
+
+const rowOfFault: Readonly<Record<string, ErrorRow>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: httpErrors.requestTimeout,
+  HPE_HEADER_OVERFLOW: httpErrors.headersTooLarge,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: httpErrors.payloadTooLarge,
+};
+
+/** A client that is still sending would lose the answer to a reset: what it sends is thrown away for this long. */
+const LINGER_MS = 1_000;
+
+/** What is not HTTP at all, too large a head, or came too late: answered on the bare socket. */
 function answerSocket(error: NodeJS.ErrnoException, socket: Socket): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();
     return;
   }
-  const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
-  const answer = answerOf(new CatalogueError(late ? httpErrors.requestTimeout : httpErrors.badRequest));
+  const answer = answerOf(new CatalogueError(rowOfFault[error.code ?? ''] ?? httpErrors.badRequest));
   const requestId = requestIdFrom(undefined);
   const body = errorText(answer, requestId, false);
-  const head = `HTTP/1.1 ${answer.status} ${late ? 'Request Timeout' : 'Bad Request'}`;
-  const headers = `content-type: ${JSON_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nx-request-id: ${requestId}\r\nconnection: close`;
-  socket.end(`${head}\r\n${headers}\r\n\r\n${body}`);
+  const headers = {
+    'content-type': JSON_TYPE,
+    'content-length': String(Buffer.byteLength(body)),
+    'x-request-id': requestId,
+    ...SECURITY_HEADERS,
+    connection: 'close',
+  };
+  const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${answer.status} ${STATUS_TEXT[answer.status] ?? ''}\r\n${head.join('')}\r\n${body}`);
+  socket.removeAllListeners('data').resume();
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
+}
+
+/** Endpoints that take documents may take more than others, up to the limit of uploads. */
+function bodyLimit(endpointBytes: number, { maxRequestBytes, maxUploadBytes }: EdgeOptions): number {
+  return Math.max(maxRequestBytes, Math.min(endpointBytes, maxUploadBytes));
 }
 
 function fastifyOptions(options: EdgeOptions): FastifyHttpOptions<Server> & { skipMiddie: true; multipart: false } {
@@ -63,7 +95,7 @@ function fastifyOptions(options: EdgeOptions): FastifyHttpOptions<Server> & { sk
     logController: new LogController({ disableRequestLogging: true }),
     // No child logger a request: the log scope brings the request id.
     childLoggerFactory: (logger) => logger,
-    bodyLimit: options.maxBodyBytes,
+    bodyLimit: options.maxRequestBytes,
     requestTimeout: options.requestTimeoutMs,
     // Node looks for late requests only this often.
     http: { connectionsCheckingInterval: Math.min(5_000, options.requestTimeoutMs / 2) },
@@ -87,9 +119,11 @@ function fastifyOptions(options: EdgeOptions): FastifyHttpOptions<Server> & { sk
 export class EdgeAdapter extends FastifyAdapter {
   readonly routes = new RouteTable();
   readonly streams = new StreamRegistry();
+  readonly #origins: OriginPolicy;
 
   constructor(options: EdgeOptions) {
     super(fastifyOptions(options));
+    this.#origins = options.origins;
     const fastify = this.getInstance<FastifyInstance>();
     fastify.decorate('metrics', options.metrics);
     fastify.decorate('idempotency', options.idempotency);
@@ -101,6 +135,7 @@ export class EdgeAdapter extends FastifyAdapter {
         throw new Error(`${String(route.method)} ${route.url} has no policy; declare it with @Endpoint`);
       const endpoint = compileEndpoint(policy, route.url, options);
       route.config = { ...route.config, endpoint };
+      if (policy.maxBodyBytes !== undefined) route.bodyLimit = bodyLimit(policy.maxBodyBytes, options);
       this.routes.add(endpoint);
     });
     installHooks(fastify, options);
@@ -108,6 +143,7 @@ export class EdgeAdapter extends FastifyAdapter {
 
   /** Wraps what a handler returned; a stream, or an answer that was given already, is left alone. */
   override reply(response: FastifyReply, body: unknown, statusCode?: number): FastifyReply {
+    if (response.request.edge.expired) void endClaim(response.request, 503);
     if (isAnswered(response)) return response;
     const endpoint = endpointOf(response.request);
     if (endpoint === undefined || body instanceof StreamableFile || Buffer.isBuffer(body))
@@ -149,6 +185,6 @@ export class EdgeAdapter extends FastifyAdapter {
 
   override setNotFoundHandler(): FastifyInstance {
     const fastify = this.getInstance<FastifyInstance>();
-    return fastify.setNotFoundHandler((request, reply) => this.routes.answerUnmatched(request, reply));
+    return fastify.setNotFoundHandler((request, reply) => this.routes.answerUnmatched(request, reply, this.#origins));
   }
 }

@@ -2,6 +2,7 @@ import { Catch } from '@nestjs/common';
 import type { ArgumentsHost, ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
+import { setSecurityHeaders } from './browser-headers.js';
 import { edgeOf } from './context.js';
 import { errorText, JSON_TYPE } from './envelope.js';
 import { answerOf } from './errors.js';
@@ -22,6 +23,7 @@ const QUOTA_HEADERS = [
 
 function setErrorHeaders(reply: FastifyReply, answer: Answer): void {
   const edge = edgeOf(reply.request);
+  if (reply.getHeader('x-frame-options') === undefined) setSecurityHeaders(reply.request, reply);
   reply.header('x-request-id', edge.requestId).header('content-type', JSON_TYPE);
   if (edge.legacy && reply.getHeader('deprecation') === undefined) setLegacyHeaders(reply);
   if (answer.status !== 402) for (const name of QUOTA_HEADERS) reply.removeHeader(name);
@@ -44,7 +46,8 @@ export async function sendError(request: FastifyRequest, reply: FastifyReply, er
   const answer = answerOf(error);
   report(request, answer, error);
   edge.admitted?.giveBack();
-  await endClaim(request, answer.status);
+  if (!edge.expired) await endClaim(request, answer.status);
+  else if (reply.raw.headersSent) return endClaim(request, 503);
   if (reply.raw.headersSent) {
     reply.raw.destroy();
     return;
@@ -54,7 +57,7 @@ export async function sendError(request: FastifyRequest, reply: FastifyReply, er
 }
 
 /** Errors are not stored: the next try runs again, after a 5xx with the same facts, for the first may have taken effect. */
-async function endClaim(request: FastifyRequest, status: number): Promise<void> {
+export async function endClaim(request: FastifyRequest, status: number): Promise<void> {
   const { claim } = edgeOf(request);
   const store = request.server.idempotency;
   if (claim === undefined || store === undefined) return;

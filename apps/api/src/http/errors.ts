@@ -17,9 +17,11 @@ export const statusOfKind: Readonly<Record<ErrorKind, number>> = {
   conflict: 409,
   gone: 410,
   too_large: 413,
+  uri_too_long: 414,
   unsupported_media_type: 415,
   validation: 422,
   rate_limited: 429,
+  headers_too_large: 431,
   internal: 500,
   unavailable: 503,
 };
@@ -40,6 +42,11 @@ export const httpErrors = defineErrors('http', {
   notFound: ['not_found', 'NOT_FOUND', 'There is nothing at this address.'],
   methodNotAllowed: ['method_not_allowed', 'METHOD_NOT_ALLOWED', 'This address does not take this method.'],
   requestTimeout: ['timeout', 'REQUEST_TIMEOUT', 'The request took too long to arrive.'],
+  deadlinePassed: [
+    'unavailable',
+    'REQUEST_DEADLINE_EXCEEDED',
+    'The answer took too long; what was begun may take effect, which a repeat with the same Idempotency-Key tells.',
+  ],
   idempotencyConflict: ['conflict', 'IDEMPOTENCY_KEY_CONFLICT', 'The Idempotency-Key was used with another request.'],
   idempotencyBusy: [
     'conflict',
@@ -48,6 +55,8 @@ export const httpErrors = defineErrors('http', {
   ],
   legacyGone: ['gone', 'LEGACY_ROUTE_GONE', 'Routes without a version are gone; use the successor under /v1.'],
   payloadTooLarge: ['too_large', 'PAYLOAD_TOO_LARGE', 'The request body is too large.'],
+  uriTooLong: ['uri_too_long', 'URI_TOO_LONG', 'The address is too long.'],
+  headersTooLarge: ['headers_too_large', 'HEADERS_TOO_LARGE', 'The headers of the request are too large.'],
   unsupportedMediaType: [
     'unsupported_media_type',
     'UNSUPPORTED_MEDIA_TYPE',
@@ -73,6 +82,7 @@ const rowOfStatus: Readonly<Record<number, ErrorRow>> = {
   405: httpErrors.methodNotAllowed,
   408: httpErrors.requestTimeout,
   413: httpErrors.payloadTooLarge,
+  414: httpErrors.uriTooLong,
   415: httpErrors.unsupportedMediaType,
   422: httpErrors.validation,
   503: httpErrors.unavailable,

@@ -6,7 +6,11 @@ import type { Metrics } from '#infra/telemetry/metrics.js';
 import type { Span, Tracing } from '#infra/telemetry/tracing.js';
 
 import { accessContextOf, endpointCalled } from './access.js';
+import { setSecurityHeaders } from './browser-headers.js';
+import type { OriginPolicy } from './browser-headers.js';
 import { edgeOf, endpointOf, isAnswered } from './context.js';
+import { startDeadline, stopDeadline } from './deadline.js';
+import { endClaim } from './error-answer.js';
 import { httpErrors } from './errors.js';
 import type { AccessLog } from './gates.js';
 import { setLegacyHeaders } from './legacy.js';
@@ -16,6 +20,8 @@ export interface HookOptions {
   readonly metrics: Metrics;
   readonly tracing: Tracing | undefined;
   readonly legacyRoutes: 'serve' | 'gone';
+  readonly origins: OriginPolicy;
+  readonly requestTimeoutMs: number;
   readonly access?: AccessLog | undefined;
 }
 
@@ -46,8 +52,13 @@ function gate(steps: readonly StepRun[], request: FastifyRequest, reply: Fastify
     return;
   }
   const pass = (): void => {
-    if (!isAnswered(reply)) done();
-    else request.edge.admitted?.giveBack();
+    if (!isAnswered(reply)) {
+      done();
+      return;
+    }
+    request.edge.admitted?.giveBack();
+    // Claimed after the deadline had answered: nothing has run under it.
+    void endClaim(request, 408);
   };
   if (pending === undefined) pass();
   else pending.then(pass, done);
@@ -89,16 +100,23 @@ function startSpan(tracing: Tracing, request: FastifyRequest): Span {
   });
 }
 
+/** Characters of an address with its query; nothing that we answer needs as many. */
+const LONGEST_URL = 8_192;
+
 function onRequest(options: HookOptions): (request: FastifyRequest, reply: FastifyReply, done: Done) => void {
   return (request, reply, done) => {
     const edge = edgeOf(request);
     reply.header('x-request-id', edge.requestId);
+    setSecurityHeaders(request, reply);
+    options.origins.set(request, reply);
     if (edge.legacy) setLegacyHeaders(reply);
+    startDeadline(request, reply, options.requestTimeoutMs);
     options.metrics.requestsInFlight.inc();
     if (options.tracing !== undefined) edge.span = startSpan(options.tracing, request);
     withLogScope({ request_id: edge.requestId }, () => {
       const endpoint = endpointOf(request);
-      if (endpoint === undefined) done();
+      if (request.originalUrl.length > LONGEST_URL) done(new CatalogueError(httpErrors.uriTooLong));
+      else if (endpoint === undefined) done();
       else if (!refuseLegacy(endpoint, request, reply, options, done)) gate(endpoint.onHeaders, request, reply, done);
     });
   };
@@ -114,6 +132,7 @@ function recordView(request: FastifyRequest, reply: FastifyReply, access: Access
 function onResponse(options: HookOptions): (request: FastifyRequest, reply: FastifyReply, done: Done) => void {
   return (request, reply, done) => {
     const { metrics } = options;
+    stopDeadline(request);
     const { principal, startedAt, span } = edgeOf(request);
     const millis = performance.now() - startedAt;
     const endpoint = endpointOf(request);
@@ -155,6 +174,7 @@ export function installHooks(fastify: FastifyInstance, options: HookOptions): vo
     else gate(endpoint.onBody, request, reply, (error) => enterHandler(request, error, done));
   });
   fastify.addHook('onRequestAbort', (request, done) => {
+    stopDeadline(request);
     edgeOf(request).admitted?.giveBack();
     done();
   });

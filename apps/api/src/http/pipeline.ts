@@ -26,6 +26,8 @@ export interface PipelineDeps {
   readonly access?: AccessLog | undefined;
   readonly admission?: Admission | undefined;
   readonly entitlements?: Entitlements | undefined;
+  /** The longest file, whatever an endpoint says. */
+  readonly maxUploadBytes: number;
 }
 
 /** One gate: on which part of a request it looks, and its work for one endpoint (undefined: it does not apply there). */
@@ -115,7 +117,7 @@ function validateQuery(policy: EndpointPolicy): StepRun {
   };
 }
 
-function validateBody(policy: EndpointPolicy): StepRun | undefined {
+function validateBody(policy: EndpointPolicy, { maxUploadBytes }: PipelineDeps): StepRun | undefined {
   const dto = bodyOf(policy);
   const { upload } = policy;
   if (dto === undefined && upload === undefined) return undefined;
@@ -126,9 +128,10 @@ function validateBody(policy: EndpointPolicy): StepRun | undefined {
     request.body = dto === undefined ? parsed : validated(dto, parsed, 'body');
   };
   if (upload === undefined) return json;
+  const maxBytes = Math.min(upload.maxBytes, maxUploadBytes);
   return async (request, reply) => {
     if (!takesMultipart(request)) return json(request, reply);
-    const { fields, file } = await readMultipart(request, upload.maxBytes);
+    const { fields, file } = await readMultipart(request, maxBytes);
     refuseNul({ ...fields, ...(file === undefined ? {} : { file: file.filename }) }, 'body');
     request.edge.upload = file;
     if (policy.refusesTenantId === true) refuseTenantId(fields);
@@ -139,9 +142,11 @@ function validateBody(policy: EndpointPolicy): StepRun | undefined {
 function idempotency(policy: EndpointPolicy, deps: PipelineDeps): StepRun | undefined {
   const store = deps.idempotency;
   if (store === undefined || !policy.idempotent) return undefined;
+  const inBody = (request: FastifyRequest): string | undefined =>
+    policy.keyInBody === undefined ? undefined : (request.body as Record<string, string | undefined>)[policy.keyInBody];
   return (request, reply) => {
-    if (request.headers['idempotency-key'] !== undefined) return claimKey(store, request, reply);
-    return undefined;
+    const key = inBody(request) ?? request.headers['idempotency-key'];
+    return key === undefined ? undefined : claimKey(store, request, reply, key);
   };
 }
 

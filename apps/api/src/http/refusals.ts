@@ -14,6 +14,8 @@ const everywhere: readonly ErrorRow[] = [
   httpErrors.badRequest,
   httpErrors.validation,
   httpErrors.requestTimeout,
+  httpErrors.uriTooLong,
+  httpErrors.headersTooLarge,
   httpErrors.unavailable,
 ];
 
@@ -43,6 +45,7 @@ function ofInput(policy: EndpointPolicy): readonly ErrorRow[] {
 
 function ofEffect(policy: EndpointPolicy): readonly ErrorRow[] {
   return [
+    ...(policy.stream === true ? [] : [httpErrors.deadlinePassed]),
     ...(policy.verb === 'GET' ? [] : [httpErrors.writeFrozen, commandErrors.contended]),
     ...(takesIdempotencyKey(policy)
       ? [httpErrors.idempotencyConflict, httpErrors.idempotencyBusy, httpErrors.idempotencyKeyInvalid]

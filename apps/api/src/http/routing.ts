@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import { CatalogueError } from '#domain/kernel/errors.js';
 
+import type { OriginPolicy } from './browser-headers.js';
 import { edgeOf } from './context.js';
 import { sendError } from './error-answer.js';
 import { httpErrors } from './errors.js';
@@ -45,13 +46,15 @@ export class RouteTable {
     ];
   }
 
-  /** 307 for a needless slash at the end, 405 with `Allow` for another method, else 404. */
-  async answerUnmatched(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  /** 204 for the preflight of a listed origin, 307 for a needless slash at the end, 405 with `Allow` for another method, else 404. */
+  async answerUnmatched(request: FastifyRequest, reply: FastifyReply, origins: OriginPolicy): Promise<void> {
     edgeOf(request);
     const path = request.url.split('?', 1)[0] ?? '';
-    if (MOVED.has(path) && request.method === 'GET') return redirect(request, reply, `/v1${path}`);
+    if (MOVED.has(path) && request.method === 'GET' && this.#verbsAt(`/v1${path}`).length > 0)
+      return redirect(request, reply, `/v1${path}`);
     const verbs = this.#verbsAt(path);
     if (verbs.length > 0 && !verbs.includes(request.method)) {
+      if (origins.answersPreflight(request, reply, verbs)) return;
       reply.header('allow', verbs.sort().join(', '));
       return sendError(request, reply, new CatalogueError(httpErrors.methodNotAllowed));
     }

@@ -10,9 +10,11 @@ export type ErrorKind =
   | 'conflict'
   | 'gone'
   | 'too_large'
+  | 'uri_too_long'
   | 'unsupported_media_type'
   | 'validation'
   | 'rate_limited'
+  | 'headers_too_large'
   | 'internal'
   | 'unavailable';
 

@@ -2,6 +2,7 @@ import { Body, Controller, Param, Query } from '@nestjs/common';
 import { corpusErrors } from '#domain/capabilities/corpora/corpora.decider.js';
 import { documentErrors } from '#domain/capabilities/documents/documents.decider.js';
 import { documentRows } from '#domain/capabilities/documents/documents.projection.js';
+import { rolloutErrors } from '#domain/capabilities/rollouts/rollouts.decider.js';
 import { chunkErrors } from '#domain/kernel/text/chunker.js';
 import { Caller, CallerContext } from '#api/http/caller.js';
 import { Endpoint } from '#api/http/endpoint.js';
@@ -20,6 +21,7 @@ import { DocumentIntake, type Accepted } from './documents.handler.js';
 import { DocumentQueries } from './documents.queries.js';
 
 const MAX_UPLOAD_BYTES = 32 * 1024 * 1024;
+const MAX_TEXT_BYTES = 10 * 1024 * 1024;
 const MAX_FILENAME = 512;
 const waitsFor = [documentRows.table];
 const intakeRefuses = [
@@ -28,6 +30,7 @@ const intakeRefuses = [
   documentErrors.invalid,
   chunkErrors.settingsInvalid,
   chunkErrors.tooMany,
+  rolloutErrors.disabled,
 ] as const;
 
 @Controller('documents')
@@ -65,6 +68,7 @@ export class DocumentsController {
 
   @Endpoint('POST /text', {
     does: 'Ingest raw text; 202 when it was queued, 200 when it was known',
+    maxBodyBytes: MAX_TEXT_BYTES,
     role: 'editor',
     audit: 'documents.ingest.enqueued',
     also: [202],
@@ -120,6 +124,7 @@ export class DocumentsController {
       documentErrors.sourceMissing,
       chunkErrors.settingsInvalid,
       chunkErrors.tooMany,
+      rolloutErrors.disabled,
     ],
   })
   reindex(
