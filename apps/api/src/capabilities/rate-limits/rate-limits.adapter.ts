@@ -1,7 +1,6 @@
 import { CatalogueError } from '#domain/kernel/errors.js';
 import { limitScopes, routeClasses } from '#domain/capabilities/rate-limits/rate-limits.events.js';
-import type { Limit } from '#domain/capabilities/rate-limits/rate-limits.decider.js';
-import type { LimitScope, RouteClass } from '#domain/capabilities/rate-limits/rate-limits.events.js';
+import type { Limit, LimitTable } from '#domain/capabilities/rate-limits/rate-limits.decider.js';
 import { httpErrors } from '#api/http/errors.js';
 import type {
   Admission,
@@ -14,7 +13,8 @@ import type {
 } from '#api/http/gates.js';
 import type { Principal } from '#api/http/principal.js';
 import type { FallbackAdmit, FallbackBuckets } from '#infra/shared-state/fallback-take.js';
-import type { AdmitAsked, Bucket, Counter, TakeResult } from '#infra/shared-state/shared-state.js';
+import type { AdmitAsked, Counter } from '#infra/shared-state/shared-state.js';
+import { bucketOf, costOf, type BucketLevel } from './buckets.adapter.js';
 import type { LimitTables } from './limit-tables.adapter.js';
 import { quotaHeaders, quotaSaid, softCaps, tokensOver, type QuotaCounts } from './quota-verdict.adapter.js';
 import { rateHeaders, rateSaid } from './rate-headers.adapter.js';
@@ -51,13 +51,6 @@ interface Asked {
   readonly tokens: QuotaState | undefined;
 }
 
-/** What one bucket holds now. */
-export interface BucketLevel extends Limit {
-  readonly scope: LimitScope;
-  readonly routeClass: RouteClass;
-  readonly level: TakeResult;
-}
-
 const DAY_MS = 86_400_000;
 /** Longer than a period by more than clocks differ. */
 const KEEP_MS = { day: 2 * DAY_MS, month: 33 * DAY_MS };
@@ -70,20 +63,6 @@ const FREE: Admitted = {
   giveBack: () => undefined,
 };
 
-/** Tokens and quota units of one request of a class. */
-export const costOf = (rateClass: RouteClass): number => (rateClass === 'run' ? 3 : 1);
-
-const bucketOf = (
-  scope: LimitScope,
-  { tenantId, apiKeyId }: Principal,
-  routeClass: RouteClass,
-  limit: Limit,
-): Bucket => ({
-  key: scope === 'tenant' ? `tenant:${tenantId}:${routeClass}` : `key:${tenantId}:${apiKeyId}:${routeClass}`,
-  ratePerSecond: limit.rps,
-  burst: limit.burst,
-});
-
 /** Lets requests in: both rate buckets and the quota of the tenant in one step, without waiting where no store is shared. */
 export class TenantAdmission implements Admission {
   private today = { number: Number.NaN, start: { day: '', month: '' } };
@@ -91,6 +70,16 @@ export class TenantAdmission implements Admission {
   private readonly seen = new Map<string, Periods & { readonly used: readonly [number, number] }>();
 
   constructor(private readonly deps: AdmissionDeps) {}
+
+  /** What holds for tenants for whom nothing is set. */
+  get configured(): LimitTable {
+    return this.deps.limits.configured;
+  }
+
+  /** False: no request is limited, and only quotas count. */
+  get enabled(): boolean {
+    return this.deps.settings.enabled;
+  }
 
   admit(request: AdmissionRequest): Admitted | Promise<Admitted> {
     if (request.principal.authMethod === 'operator') return FREE;
