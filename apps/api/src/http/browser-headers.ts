@@ -14,7 +14,7 @@ const HSTS = 'max-age=63072000; includeSubDomains';
 
 /** Sets the security headers of an answer; the one about TLS only when the request came by it, as a trusted proxy says. */
 export function setSecurityHeaders(request: FastifyRequest, reply: FastifyReply): void {
-  reply.headers(SECURITY_HEADERS as Record<string, string>);
+  reply.headers(SECURITY_HEADERS);
   if (request.protocol === 'https') reply.header('strict-transport-security', HSTS);
 }
 

@@ -28,6 +28,11 @@ async function redirect(request: FastifyRequest, reply: FastifyReply, location: 
   await reply.code(307).header('x-request-id', request.edge.requestId).header('location', location).send();
 }
 
+function wrongMethod(request: FastifyRequest, reply: FastifyReply, verbs: readonly string[]): Promise<void> {
+  reply.header('allow', verbs.join(', '));
+  return sendError(request, reply, new CatalogueError(httpErrors.methodNotAllowed));
+}
+
 /** Every endpoint by its address; answers what the router found no route for. */
 export class RouteTable {
   readonly #entries: { readonly pattern: RegExp; readonly endpoint: CompiledEndpoint }[] = [];
@@ -41,28 +46,30 @@ export class RouteTable {
   }
 
   #verbsAt(path: string): string[] {
-    return [
-      ...new Set(this.#entries.filter(({ pattern }) => pattern.test(path)).map(({ endpoint }) => endpoint.policy.verb)),
-    ];
+    const here = this.#entries.filter(({ pattern }) => pattern.test(path));
+    return [...new Set(here.map(({ endpoint }) => endpoint.policy.verb))].sort();
   }
 
-  /** 204 for the preflight of a listed origin, 307 for a needless slash at the end, 405 with `Allow` for another method, else 404. */
+  /** Where what was asked for is instead: the documentation under /v1, or the address without its needless slash. */
+  #movedTo(request: FastifyRequest, path: string): string | undefined {
+    if (MOVED.has(path)) return this.#verbsAt(`/v1${path}`).includes('GET') ? `/v1${path}` : undefined;
+    const trimmed = path.replace(/\/+$/, '');
+    if (trimmed === path || this.#verbsAt(trimmed).length === 0) return undefined;
+    const [asked = ''] = request.originalUrl.split('?', 1);
+    return `${asked.replace(/\/+$/, '')}${request.originalUrl.slice(asked.length)}`;
+  }
+
+  /** 204 for the preflight of a listed origin, 307 for what has moved, 405 with `Allow` for another method, else 404. */
   async answerUnmatched(request: FastifyRequest, reply: FastifyReply, origins: OriginPolicy): Promise<void> {
     edgeOf(request);
     const path = request.url.split('?', 1)[0] ?? '';
-    if (MOVED.has(path) && request.method === 'GET' && this.#verbsAt(`/v1${path}`).length > 0)
-      return redirect(request, reply, `/v1${path}`);
     const verbs = this.#verbsAt(path);
     if (verbs.length > 0 && !verbs.includes(request.method)) {
       if (origins.answersPreflight(request, reply, verbs)) return;
-      reply.header('allow', verbs.sort().join(', '));
-      return sendError(request, reply, new CatalogueError(httpErrors.methodNotAllowed));
+      return wrongMethod(request, reply, verbs);
     }
-    const trimmed = path.replace(/\/+$/, '');
-    if (trimmed !== path && this.#verbsAt(trimmed).length > 0) {
-      const [asked = ''] = request.originalUrl.split('?', 1);
-      return redirect(request, reply, `${asked.replace(/\/+$/, '')}${request.originalUrl.slice(asked.length)}`);
-    }
+    const location = this.#movedTo(request, path);
+    if (location !== undefined) return redirect(request, reply, location);
     return sendError(request, reply, new CatalogueError(httpErrors.notFound));
   }
 }
