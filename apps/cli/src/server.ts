@@ -31,6 +31,7 @@ import { createMetrics } from '#infra/telemetry/metrics.js';
 import type { Logger } from '#infra/telemetry/logger.js';
 import { jobsOf, Projector } from '#projector/projector.js';
 import { replayForgotten } from './operations/persons.js';
+import { soleApi } from './sole-api.js';
 import { OperatorContext, OperatorController } from './operator.controller.js';
 
 export type Role = 'api' | 'projector';
@@ -43,6 +44,8 @@ export interface ServerOptions {
   readonly onStep?: (step: string) => Promise<void> | void;
   /** What answers questions in place of the configured answerer. */
   readonly answerer?: Answerer;
+  /** True for the server of one command, which only its operator calls: it may run beside any other. */
+  readonly ofCommand?: boolean;
 }
 
 /** A running process: its address when it has the api role. */
@@ -129,6 +132,10 @@ async function startApi(
   stops: Stops,
 ): Promise<{ readonly url: string; readonly endpoints: readonly CompiledEndpoint[] }> {
   const { config, logger, version, answerer } = options;
+  if (options.ofCommand !== true) {
+    const sole = await soleApi(platform);
+    stops.push(() => sole.release());
+  }
   const { projections, waiter, policy, settled } = await follow(options, platform, stops);
   const jobs = new JobQueue({ database: platform.database, jobs: jobsOf(platform) });
   const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_SERVICE_NAME: serviceName } = config.telemetry;

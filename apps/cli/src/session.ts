@@ -86,6 +86,7 @@ async function inProcess<T>(
       roles: ['api', 'projector'],
       logger: createLogger({ level }),
       version: VERSION,
+      ofCommand: true,
     });
     stop = () => server.stop();
     const { url, operatorToken: token } = server;
