@@ -4,7 +4,7 @@ import type { Answerer } from '#infra/adapters/llm/answerer.js';
 import { runRows } from '#domain/capabilities/runs/runs.projection.js';
 import { ExtractiveAnswerer } from '#infra/adapters/llm/extractive-answerer.js';
 import { CommandPath } from '#infra/commands/command-path.js';
-import type { Ledger } from '#infra/platform/ledger.js';
+import type { Ledgers } from '#infra/platform/ledger.js';
 import type { Platform } from '#infra/platform/platform.js';
 import type { ProjectionWaiter } from '#infra/projections/waiter.js';
 import { ReadModels } from '#infra/read-models/read-models.js';
@@ -15,6 +15,11 @@ import { ReadYourWrites } from './commands/read-your-writes.js';
 import { QuotaSnapshots } from './commands/quota-snapshots.js';
 import { SelfAdministration } from './commands/self-administration.js';
 import { TenantDirectory } from './commands/tenant-directory.js';
+import { AdminApiKeysController } from './capabilities/api-keys/admin-api-keys.controller.js';
+import { keyHasherOf } from './capabilities/api-keys/api-key-secret.adapter.js';
+import { KeyDesk } from './capabilities/api-keys/api-keys.handler.js';
+import { ApiKeyQueries } from './capabilities/api-keys/api-keys.queries.js';
+import { SelfServeApiKeysController } from './capabilities/api-keys/self-serve-api-keys.controller.js';
 import { AuditController } from './capabilities/audit/audit.controller.js';
 import { AuditQueries } from './capabilities/audit/audit.queries.js';
 import { CorporaController } from './capabilities/corpora/corpora.controller.js';
@@ -22,6 +27,7 @@ import { CorpusQueries } from './capabilities/corpora/corpora.queries.js';
 import { DocumentsController } from './capabilities/documents/documents.controller.js';
 import { DocumentIntake } from './capabilities/documents/documents.handler.js';
 import { DocumentQueries } from './capabilities/documents/documents.queries.js';
+import { Features } from './capabilities/plans/features.adapter.js';
 import { PlansController } from './capabilities/plans/plans.controller.js';
 import { PlanQueries } from './capabilities/plans/plans.queries.js';
 import { rolloutDefaults, Rollouts } from './capabilities/rollouts/rollouts.adapter.js';
@@ -29,18 +35,24 @@ import { TenantAdmission } from './capabilities/rate-limits/rate-limits.adapter.
 import { RateLimitsController } from './capabilities/rate-limits/rate-limits.controller.js';
 import { RateLimitQueries } from './capabilities/rate-limits/rate-limits.queries.js';
 import { RolloutsController } from './capabilities/rollouts/rollouts.controller.js';
+import { UsageController } from './capabilities/usage/usage.controller.js';
+import { UsageQueries } from './capabilities/usage/usage.queries.js';
+import { UsageTables } from './capabilities/usage/usage-tables.queries.js';
 import { QuotasController } from './capabilities/quotas/quotas.controller.js';
+import { RunAdmission } from './capabilities/runs/run-admission.handler.js';
 import { RunPresence } from './capabilities/runs/run-presence.handler.js';
 import { RunRescue } from './capabilities/runs/run-rescue.handler.js';
 import { RunsController } from './capabilities/runs/runs.controller.js';
 import { RunExecutor } from './capabilities/runs/runs.handler.js';
 import { RunPlayback, sessionHistory } from './capabilities/runs/runs.queries.js';
+import { UiController } from './capabilities/ui/ui.controller.js';
+import { uiProviders } from './ui-providers.js';
 
 /** What the capabilities' controllers are given. */
 export interface AppDeps {
   readonly platform: Platform;
   readonly waiter: ProjectionWaiter;
-  readonly ledger: Ledger;
+  readonly ledgers: Ledgers;
   /** Policy in memory, and the gates that it feeds. */
   readonly policy: PolicyState;
   readonly gates: EdgeGates;
@@ -52,14 +64,18 @@ export interface AppDeps {
 const HISTORY_WAIT_MS = 1_000;
 
 const controllers = [
+  AdminApiKeysController,
   AuditController,
   CorporaController,
   DocumentsController,
   PlansController,
   QuotasController,
+  UsageController,
   RolloutsController,
   RateLimitsController,
   RunsController,
+  SelfServeApiKeysController,
+  UiController,
 ];
 
 /** Every capability of the API; a new one adds its controller and what that needs. */
@@ -70,7 +86,7 @@ export class AppModule {
       module: AppModule,
       imports: [CqrsModule.forRoot()],
       controllers,
-      providers: [...shared(deps), ...queries(deps), ...runs(deps)],
+      providers: [...shared(deps), ...queries(deps), ...keys(deps), ...runs(deps), ...uiProviders(deps)],
       exports: [RunExecutor, RunRescue],
     };
   }
@@ -102,6 +118,7 @@ function shared({ platform, waiter, policy, gates }: AppDeps): Provider[] {
     { provide: ReadModels, useValue: platform.readModels },
     { provide: ReadYourWrites, useValue: reads },
     { provide: Rollouts, useValue: new Rollouts(policy.rollouts, rolloutDefaults(platform.config.rollouts)) },
+    { provide: Features, useValue: new Features(gates.entitlements, gates.access) },
     { provide: SelfAdministration, useValue: new SelfAdministration(rule) },
     { provide: QuotaSnapshots, useValue: new QuotaSnapshots({ source: meter, settled }) },
     TenantDirectory,
@@ -110,7 +127,7 @@ function shared({ platform, waiter, policy, gates }: AppDeps): Provider[] {
   ];
 }
 
-function queries({ platform, ledger, gates }: AppDeps): Provider[] {
+function queries({ platform, ledgers, gates }: AppDeps): Provider[] {
   return [
     CorpusQueries,
     DocumentQueries,
@@ -123,9 +140,38 @@ function queries({ platform, ledger, gates }: AppDeps): Provider[] {
       useFactory: (models: ReadModels, reads: ReadYourWrites) => new AuditQueries(models, reads, ledger),
     },
     {
+      provide: UsageQueries,
+      inject: [ReadModels, ReadYourWrites, QuotaSnapshots],
+      useFactory: (models: ReadModels, reads: ReadYourWrites, snapshots: QuotaSnapshots) => {
+        const tables = new UsageTables(platform.database, models);
+        return new UsageQueries({ tables, reads, snapshots, written: (tenantId) => gates.meter.written(tenantId) });
+      },
+    },
+    {
       provide: DocumentIntake,
-      inject: [Commands],
-      useFactory: (commands: Commands) => new DocumentIntake(commands, platform.content),
+      inject: [Commands, Rollouts],
+      useFactory: (commands: Commands, rollouts: Rollouts) => new DocumentIntake(commands, platform.content, rollouts),
+    },
+  ];
+}
+
+function keys({ platform: { config, path }, gates }: AppDeps): Provider[] {
+  const { AUTH_API_KEY_INACTIVE_ENFORCED: enforced, AUTH_API_KEY_INACTIVE_DAYS: days } = config.auth;
+  return [
+    ApiKeyQueries,
+    {
+      provide: KeyDesk,
+      inject: [Commands, ApiKeyQueries],
+      useFactory: (commands: Commands, queries: ApiKeyQueries) =>
+        new KeyDesk({
+          commands,
+          path,
+          queries,
+          access: gates.access,
+          hasher: keyHasherOf(config.auth),
+          maxActive: config.auth.SELF_SERVE_MAX_ACTIVE_KEYS,
+          inactivity: { enforced, days },
+        }),
     },
   ];
 }
@@ -156,6 +202,11 @@ function runs({ platform, waiter, answerer = new ExtractiveAnswerer() }: AppDeps
   });
   return [
     { provide: RunExecutor, useValue: executor },
+    {
+      provide: RunAdmission,
+      inject: [Features, Rollouts],
+      useFactory: (features: Features, rollouts: Rollouts) => new RunAdmission(path, features, rollouts),
+    },
     { provide: RunRescue, useValue: rescue },
     { provide: RunPlayback, useValue: new RunPlayback(streams, presence, rescue, path, content) },
   ];

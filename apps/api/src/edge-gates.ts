@@ -14,7 +14,7 @@ import type { PolicyState } from './policy-state.js';
 export interface EdgeGates {
   readonly access: AccessLog & Pick<AccessRecorder, 'stats'>;
   readonly admission: TenantAdmission;
-  readonly entitlements?: Entitlements;
+  readonly entitlements: Entitlements;
   /** What was used and may be used, for the admission. */
   readonly meter: UsageMeter;
   readonly usageWriter: UsageWriter;

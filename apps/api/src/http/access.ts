@@ -1,10 +1,23 @@
 import type { FastifyRequest } from 'fastify';
 
+import type { Actor } from '#domain/kernel/events.js';
 import { SYSTEM_TENANT } from '#domain/kernel/streams.js';
 
-import { actorOf } from './caller.js';
 import { userAgentOf } from './context.js';
 import type { AccessContext } from './gates.js';
+import type { Principal } from './principal.js';
+
+const ACTOR_TYPE = {
+  api_key: 'api_key',
+  sso_session: 'sso_session',
+  dev_bypass: 'system',
+  operator: 'system',
+} as const;
+
+export function actorOf(principal: Principal | undefined): Actor {
+  if (principal === undefined) return { type: 'anonymous', id: null, role: null };
+  return { type: ACTOR_TYPE[principal.authMethod], id: principal.apiKeyId, role: principal.role };
+}
 
 /** The path of a request as sent, without its query. */
 export function pathOf(request: FastifyRequest): string {

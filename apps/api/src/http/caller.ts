@@ -5,29 +5,15 @@ import { v7 as uuidV7 } from 'uuid';
 
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { Facts } from '#domain/kernel/decider.js';
-import type { Actor } from '#domain/kernel/events.js';
-import { isTenantId } from '#domain/kernel/streams.js';
+import { isTenantId, SYSTEM_TENANT } from '#domain/kernel/streams.js';
 
 import type { CommandContext } from '#infra/commands/command-path.js';
 
+import { accessContextOf, actorOf, endpointCalled } from './access.js';
 import { endpointOf, userAgentOf } from './context.js';
 import { httpErrors } from './errors.js';
+import type { AccessContext } from './gates.js';
 import type { Principal } from './principal.js';
-
-const ACTOR_TYPE = {
-  api_key: 'api_key',
-  sso_session: 'sso_session',
-  dev_bypass: 'system',
-  operator: 'system',
-} as const;
-
-/** The tenant of what nobody in particular does. */
-const SYSTEM_TENANT = '_system';
-
-export function actorOf(principal: Principal | undefined): Actor {
-  if (principal === undefined) return { type: 'anonymous', id: null, role: null };
-  return { type: ACTOR_TYPE[principal.authMethod], id: principal.apiKeyId, role: principal.role };
-}
 
 /** Facts for a new decision of this request. */
 export function factsOf(request: FastifyRequest): Facts {
@@ -78,6 +64,16 @@ export class CallerContext {
 
   get requestId(): string {
     return this.#request.edge.requestId;
+  }
+
+  /** The address and the method of the request, as access events show them. */
+  get called(): { readonly path: string; readonly method: string } {
+    return endpointCalled(this.#request);
+  }
+
+  /** Who calls, for the access log. */
+  get accessContext(): AccessContext {
+    return accessContextOf(this.#request);
   }
 
   /** False on legacy routes. */

@@ -2,19 +2,24 @@ import { Body, Controller, Param, Query } from '@nestjs/common';
 import { corpora, corpusErrors } from '#domain/capabilities/corpora/corpora.decider.js';
 import { corpusRows } from '#domain/capabilities/corpora/corpora.projection.js';
 import { providerConfigErrors } from '#domain/capabilities/corpora/provider-config.decider.js';
+import { retrievalFeature } from '#domain/capabilities/plans/catalogue.decider.js';
+import type { JsonObject } from '#domain/kernel/schema.js';
+import { Features } from '#api/capabilities/plans/features.adapter.js';
 import { Commands } from '#api/commands/commands.js';
 import { Caller, CallerContext } from '#api/http/caller.js';
 import { Endpoint } from '#api/http/endpoint.js';
+import { httpErrors } from '#api/http/errors.js';
 import { Page, PageQuery } from '#api/http/paging.js';
 import { idFor } from '#infra/commands/ids.js';
 import { CorpusView, CreateCorpusRequest, PatchCorpusRequest } from './corpora.contract.js';
-import { CorpusQueries } from './corpora.queries.js';
+import { CorpusQueries, providerOf } from './corpora.queries.js';
 
 @Controller('corpora')
 export class CorporaController {
   constructor(
     private readonly commands: Commands,
     private readonly queries: CorpusQueries,
+    private readonly features: Features,
   ) {}
 
   @Endpoint('GET /', { does: 'List the corpora of the tenant', role: 'reader', returns: [CorpusView] })
@@ -29,9 +34,10 @@ export class CorporaController {
     audit: 'corpora.created',
     returns: CorpusView,
     waitsFor: [corpusRows.table],
-    refuses: [corpusErrors.exists, providerConfigErrors.invalid],
+    refuses: [corpusErrors.exists, providerConfigErrors.invalid, httpErrors.featureNotEnabled],
   })
   async create(@Body() body: CreateCorpusRequest, @Caller() caller: CallerContext): Promise<CorpusView> {
+    await this.requireProvider(body.provider_config_json, caller);
     const data = { corpusId: body.id, name: body.name, providerConfig: body.provider_config_json };
     const streamId = idFor('corpora', caller.tenantId, body.id);
     const { state } = await this.commands.run(corpora, streamId, { type: 'CreateCorpus', data }, caller);
@@ -54,13 +60,17 @@ export class CorporaController {
     audit: 'corpora.updated',
     returns: CorpusView,
     waitsFor: [corpusRows.table],
-    refuses: [corpusErrors.notFound, providerConfigErrors.invalid],
+    refuses: [corpusErrors.notFound, providerConfigErrors.invalid, httpErrors.featureNotEnabled],
   })
   async patch(
     @Param('corpusId') corpusId: string,
     @Body() body: PatchCorpusRequest,
     @Caller() caller: CallerContext,
   ): Promise<CorpusView> {
+    if (body.provider_config_json !== undefined) {
+      await this.features.require('feature.corpora_patch_provider_config', caller);
+      await this.requireProvider(body.provider_config_json, caller);
+    }
     const data = {
       ...(body.name === undefined ? {} : { name: body.name }),
       ...(body.provider_config_json === undefined ? {} : { providerConfig: body.provider_config_json }),
@@ -68,5 +78,11 @@ export class CorporaController {
     const streamId = idFor('corpora', caller.tenantId, corpusId);
     const { state } = await this.commands.run(corpora, streamId, { type: 'UpdateCorpus', data }, caller);
     return this.queries.written(state, caller);
+  }
+
+  /** No plan gets by another address what it does not include. */
+  private async requireProvider(config: JsonObject, caller: CallerContext): Promise<void> {
+    const feature = retrievalFeature(providerOf(config) ?? '');
+    if (feature !== undefined) await this.features.require(feature, caller);
   }
 }

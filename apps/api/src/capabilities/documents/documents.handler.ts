@@ -13,6 +13,7 @@ import { CatalogueError, isRefusal } from '#domain/kernel/errors.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
 import { areTooMany, chunkErrors, chunkSettings, type ChunkSettings } from '#domain/kernel/text/chunker.js';
 import { Commands } from '#api/commands/commands.js';
+import type { Rollouts } from '#api/capabilities/rollouts/rollouts.adapter.js';
 import type { CallerContext } from '#api/http/caller.js';
 import type { CommandOutcome } from '#infra/commands/command-path.js';
 import { derivedId, idFor, newId } from '#infra/commands/ids.js';
@@ -46,10 +47,12 @@ export class DocumentIntake {
   constructor(
     private readonly commands: Commands,
     private readonly content: ContentStore,
+    private readonly rollouts: Rollouts,
   ) {}
 
   async submit(submission: Submission, caller: CallerContext): Promise<Accepted> {
     const { tenantId } = caller;
+    await this.rollouts.refuseKilled('kill.ingest', tenantId);
     const labels = labelsOf(submission.metadata);
     const chunking = settingsOf(submission.chunkSize, submission.chunkOverlap);
     refuseTooMany(submission.text.length, chunking);
@@ -93,6 +96,7 @@ export class DocumentIntake {
     via: 'api' | 'ui' = 'api',
   ): Promise<DocumentAccepted> {
     const { tenantId } = caller;
+    await this.rollouts.refuseKilled('kill.ingest', tenantId);
     const uid = documentUid(tenantId, documentId);
     const state = await this.commands.load(documents, uid, caller);
     if (state.status === 'absent') throw new CatalogueError(documentErrors.notFound);

@@ -1,4 +1,5 @@
 import { Body, Controller } from '@nestjs/common';
+import { rolloutErrors } from '#domain/capabilities/rollouts/rollouts.decider.js';
 import { runErrors } from '#domain/capabilities/runs/runs.decider.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import { Caller, CallerContext } from '#api/http/caller.js';
@@ -9,6 +10,7 @@ import { idempotencyKey } from '#api/http/idempotency.js';
 import { StreamOpener } from '#api/http/sse.js';
 import { newId } from '#infra/commands/ids.js';
 import { parseResumePoint, runFrame } from './run-frames.contract.js';
+import { RunAdmission } from './run-admission.handler.js';
 import { RunRequest } from './runs.contract.js';
 import { RunPlayback } from './runs.queries.js';
 import { RunExecutor } from './runs.handler.js';
@@ -17,6 +19,7 @@ import { RunExecutor } from './runs.handler.js';
 export class RunsController {
   constructor(
     private readonly executor: RunExecutor,
+    private readonly admission: RunAdmission,
     private readonly playback: RunPlayback,
   ) {}
 
@@ -27,9 +30,10 @@ export class RunsController {
     audit: 'run.invoked',
     stream: true,
     idempotent: false,
-    refuses: [runErrors.busy, httpErrors.idempotencyConflict],
+    refuses: [runErrors.busy, rolloutErrors.disabled, httpErrors.idempotencyConflict, httpErrors.featureNotEnabled],
   })
   async run(@Body() body: RunRequest, @Caller() caller: CallerContext, @Stream() opener: StreamOpener): Promise<void> {
+    await this.admission.open(caller);
     const lastEventId = caller.header('last-event-id');
     if (lastEventId !== undefined) return this.resume(lastEventId, body, caller, opener);
     const key = caller.versioned ? idempotencyKey(caller.header('idempotency-key')) : undefined;
@@ -40,6 +44,7 @@ export class RunsController {
       message: body.message,
       topK: body.top_k ?? null,
       audio: body.audio,
+      corpus: await this.admission.admit({ corpusId: body.corpus_id, audio: body.audio }, caller),
     };
     const started = await this.executor.start(runId, asked, caller.facts, caller.context);
     if (!started && !(await this.playback.isRepeat(caller.tenantId, runId, asked))) {

@@ -1,11 +1,11 @@
-import { corpora } from '#domain/capabilities/corpora/corpora.decider.js';
+import type { CorpusState } from '#domain/capabilities/corpora/corpora.decider.js';
 import { DEFAULT_TOP_K, MAX_TOP_K } from '#domain/capabilities/corpora/provider-config.decider.js';
 import { runErrors, runs, type RunCommand } from '#domain/capabilities/runs/runs.decider.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { Facts } from '#domain/kernel/decider.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
 import type { CommandContext, CommandPath } from '#infra/commands/command-path.js';
-import { derivedId, idFor } from '#infra/commands/ids.js';
+import { derivedId } from '#infra/commands/ids.js';
 import { patiently } from '#infra/commands/patiently.js';
 import type { Position } from '#infra/event-log/event-log.js';
 import type { ContentRef, ContentStore } from '#infra/content/content-store.js';
@@ -46,6 +46,8 @@ export interface RunAsked {
   readonly message: string;
   readonly topK: number | null;
   readonly audio: boolean;
+  /** As it was when the question was let in. */
+  readonly corpus: CorpusState;
 }
 
 interface Active {
@@ -200,8 +202,7 @@ export class RunExecutor {
 
   private async inputOf(job: Job): Promise<RunInput> {
     const { tenantId, streamId: runId } = job.key;
-    const { sessionId, corpusId, message, topK } = job.asked;
-    const corpus = await this.deps.path.load(corpora, tenantId, idFor('corpora', tenantId, corpusId));
+    const { sessionId, corpusId, message, topK, corpus } = job.asked;
     if (corpus.status === 'absent') throw new CatalogueError(runErrors.corpusNotFound);
     const retrieval = corpus.providerConfig['retrieval'] as JsonObject | undefined;
     if (retrieval?.['provider'] !== 'local_pgvector') throw new CatalogueError(runErrors.providerUnavailable);

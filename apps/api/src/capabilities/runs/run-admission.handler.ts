@@ -1,0 +1,48 @@
+import { corpora, type CorpusState } from '#domain/capabilities/corpora/corpora.decider.js';
+import { retrievalFeature } from '#domain/capabilities/plans/catalogue.decider.js';
+import { providerOf } from '#api/capabilities/corpora/corpora.queries.js';
+import type { Features } from '#api/capabilities/plans/features.adapter.js';
+import type { Rollouts } from '#api/capabilities/rollouts/rollouts.adapter.js';
+import type { CallerContext } from '#api/http/caller.js';
+import type { CommandPath } from '#infra/commands/command-path.js';
+import { idFor } from '#infra/commands/ids.js';
+
+const LOCAL = 'local_pgvector';
+
+/** What a question must pass before its stream begins: switches, and what the tenant's plan includes. */
+export class RunAdmission {
+  constructor(
+    private readonly path: CommandPath,
+    private readonly features: Features,
+    private readonly rollouts: Rollouts,
+  ) {}
+
+  /** Refuses every question, also the resumption of one, while answering is switched off. */
+  open(caller: CallerContext): Promise<void> {
+    return this.rollouts.refuseKilled('kill.run', caller.tenantId);
+  }
+
+  /** Gives the corpus that is asked. An unknown one, or a provider that nobody knows, is the run's own answer. */
+  async admit(
+    asked: { readonly corpusId: string; readonly audio: boolean },
+    caller: CallerContext,
+  ): Promise<CorpusState> {
+    const { tenantId } = caller;
+    const corpus = await this.path.load(corpora, tenantId, idFor('corpora', tenantId, asked.corpusId));
+    await this.provider(corpus, caller);
+    if (asked.audio) {
+      await this.features.require('feature.tts', caller);
+      await this.rollouts.refuseUnless('rollout.tts', 'kill.tts', tenantId);
+    }
+    return corpus;
+  }
+
+  private async provider(corpus: CorpusState, caller: CallerContext): Promise<void> {
+    const provider = corpus.status === 'absent' ? undefined : providerOf(corpus.providerConfig);
+    const feature = provider === undefined ? undefined : retrievalFeature(provider);
+    if (feature === undefined) return;
+    await this.features.require(feature, caller);
+    if (provider !== LOCAL)
+      await this.rollouts.refuseUnless('rollout.external_retrieval', 'kill.external_retrieval', caller.tenantId);
+  }
+}
