@@ -21,6 +21,7 @@ const EVENTS_PER_APPEND = 100;
 
 interface Stream {
   readonly name: string;
+  readonly tenantId: string;
   readonly day: string;
   readonly waiting: NewEvent[];
   revision: number | undefined;
@@ -35,6 +36,7 @@ interface Stream {
 export class UsageWriter {
   private readonly rollup: UsageRollup;
   private readonly streams = new Map<string, Stream>();
+  private readonly positions = new Map<string, Position>();
   private readonly timer: NodeJS.Timeout;
   private writing: Promise<unknown> = Promise.resolve();
 
@@ -47,11 +49,16 @@ export class UsageWriter {
     this.rollup.add(served);
   }
 
-  /** Writes what one tenant, or every one, has used up to now; the position after it, null when there was nothing. Rejects when the log is away. */
-  write(tenantId?: string): Promise<Position | null> {
+  /** Writes what one tenant, or every one, has used up to now. Rejects when the log is away; nothing is lost by that. */
+  write(tenantId?: string): Promise<void> {
     const written = this.writing.then(() => this.writeAll(this.rollup.take(tenantId)));
     this.writing = written.catch(() => undefined);
     return written;
+  }
+
+  /** Where the log stood after the last event of a tenant; null before the first. */
+  writtenTo(tenantId: string): Position | null {
+    return this.positions.get(tenantId) ?? null;
   }
 
   async stop(): Promise<void> {
@@ -67,30 +74,22 @@ export class UsageWriter {
     }
   }
 
-  private async writeAll(records: readonly UsageRecord[]): Promise<Position | null> {
+  private async writeAll(records: readonly UsageRecord[]): Promise<void> {
     for (const record of records) this.streamOf(record).waiting.push(this.eventOf(record));
     const streams = [...this.streams.values()].filter(({ sent, waiting }) => sent !== undefined || waiting.length > 0);
     const done = await Promise.allSettled(streams.map((stream) => this.store(stream)));
     this.forgetOldStreams();
     const failed = done.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
-    return (
-      done
-        .flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
-        .toSorted()
-        .at(-1) ?? null
-    );
   }
 
   /** What was sent without an answer goes first, as it was; only then what came since. */
-  private async store(stream: Stream): Promise<Position[]> {
-    const positions: Position[] = [];
+  private async store(stream: Stream): Promise<void> {
     while (stream.sent !== undefined || stream.waiting.length > 0) {
       stream.sent ??= stream.waiting.splice(0, EVENTS_PER_APPEND);
-      positions.push(await this.append(stream, stream.sent));
+      this.positions.set(stream.tenantId, await this.append(stream, stream.sent));
       stream.sent = undefined;
     }
-    return positions;
   }
 
   private async append(stream: Stream, events: readonly NewEvent[]): Promise<Position> {
@@ -112,7 +111,7 @@ export class UsageWriter {
     const name = streamName('usage', tenantId, idFor('usage', tenantId, `${day} ${process}`));
     const known = this.streams.get(name);
     if (known !== undefined) return known;
-    const stream: Stream = { name, day, waiting: [], revision: undefined, sent: undefined };
+    const stream: Stream = { name, tenantId, day, waiting: [], revision: undefined, sent: undefined };
     this.streams.set(name, stream);
     return stream;
   }

@@ -74,10 +74,12 @@ export class UsageMeter implements QuotaSource {
     this.telling.add(telling);
   }
 
-  /** Writes what a tenant used up to now, for at most a second; the position after it, null when nothing waited or the log is away. */
+  /** Writes what a tenant used up to now, for at most a second, and gives the position after it; null when it used nothing. */
   async written(tenantId: string): Promise<Position | null> {
-    const late = delay(WRITE_WAIT_MS, null, { ref: false });
-    return Promise.race([this.options.writer.write(tenantId).catch(() => null), late]);
+    const { writer } = this.options;
+    const late = delay(WRITE_WAIT_MS, undefined, { ref: false });
+    await Promise.race([writer.write(tenantId).catch(() => undefined), late]);
+    return writer.writtenTo(tenantId);
   }
 
   /** Writes what waits. */
