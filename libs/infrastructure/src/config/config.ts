@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { ConfigError, defineConfig, readConfig } from './define-config.js';
 import type { ConfigOfAreas, ConfigSource } from './define-config.js';
+import { httpArea, keyringArea } from './edge.js';
 import { rolloutArea } from './operations.js';
 import { boolean, decimal, int, list, oneOf, secret, secretUrl, string, url } from './fields.js';
 
@@ -16,36 +17,8 @@ const burst = (whose: string, what: string, byDefault: number) =>
 
 /** Every area of the configuration. A variable stands here only when something reads it. */
 export const configAreas = {
-  http: defineConfig('http', 'Where the server listens and what it accepts.', {
-    PORT: int('The port of the HTTP server; 0 takes any free one.', { default: 8000, min: 0, max: 65_535 }),
-    HOST: string('The address to listen on; a container sets 0.0.0.0.', '127.0.0.1'),
-    MAX_REQUEST_BYTES: int('The longest request body; more is answered with 413.', {
-      default: 1_048_576,
-      min: 1_024,
-      max: 1_073_741_824,
-      unit: 'bytes',
-    }),
-    MAX_UPLOAD_BYTES: int('The longest file, and the most that an endpoint for documents takes as JSON.', {
-      default: 33_554_432,
-      min: 1_024,
-      max: 1_073_741_824,
-      unit: 'bytes',
-    }),
-    REQUEST_TIMEOUT_SECONDS: int(
-      'How long a request may take: 408 while it is still being sent, then 503. Streams may take longer.',
-      { default: 60, min: 1, max: 3_600, unit: 's' },
-    ),
-    SHUTDOWN_GRACE_MS: int('How long a stopping server lets open streams and requests finish.', {
-      default: 10_000,
-      min: 0,
-      max: 600_000,
-      unit: 'ms',
-    }),
-    TRUSTED_PROXIES: list('Addresses or networks of proxies whose X-Forwarded-For names the client.'),
-    CORS_ALLOW_ORIGINS: list('Origins whose pages may call, such as https://app.example.com; none by default.'),
-    DOCS_ENABLED: boolean('Whether /v1/docs and /v1/openapi.json are served.', true),
-    LEGACY_ROUTES: oneOf('Whether routes without /v1 are served, or answered with 410.', ['serve', 'gone'], 'serve'),
-  }),
+  http: httpArea,
+  keyring: keyringArea,
   data: defineConfig('data', 'Where state is kept. With nothing set all of it is in DATA_DIR.', {
     DATA_DIR: string('The folder of the embedded engine, its keys and its signed heads.', 'var/data'),
     DATABASE_URL: secretUrl('A Postgres server (15 or later, with pgvector) instead of the embedded engine.', POSTGRES),
@@ -187,6 +160,17 @@ export const configAreas = {
       min: 1,
       max: 8_760,
       unit: 'h',
+    }),
+  }),
+  ui: defineConfig('ui', 'What web apps are given.', {
+    UI_CURSOR_SECRET: secret('Signs the cursors of lists; follows from the master key when it is not set.', {
+      minLength: 16,
+    }),
+    UI_ACTION_RETENTION_DAYS: int('How long the action log of the user interface is kept.', {
+      default: 30,
+      min: 1,
+      max: 36_500,
+      unit: 'days',
     }),
   }),
   audit: defineConfig('audit', 'What is recorded of who came and who was refused.', {
