@@ -145,6 +145,60 @@ describe('overrides', () => {
   });
 });
 
+describe('the plan of the own tenant', () => {
+  it('is shown with its quota, and the view is on record', async () => {
+    const { status, data } = await tenant.admin.get('/v1/self-serve/plan');
+    expect(status).toBe(200);
+    expect(data).toMatchObject({
+      tenant_id: tenant.tenantId,
+      plan_id: 'free',
+      pending_upgrade: null,
+      quota: { day: { limit: null, remaining: null }, soft_cap_reached: false, hard_cap_mode: 'enforce' },
+    });
+    expect((data as { entitlements: unknown[] }).entitlements).toHaveLength(15);
+    for (const refused of [
+      await tenant.editor.get('/v1/self-serve/plan'),
+      await server.anonymous.get('/v1/self-serve/plan'),
+    ])
+      expect([401, 403]).toContain(refused.status);
+  });
+
+  it('is asked to be raised once at a time, with a reason that no log shows in clear', async () => {
+    const path = '/v1/self-serve/plan/upgrade-request';
+    const reason = 'Because Grace Hopper needs speech';
+    const asked = await tenant.admin.post(path, { target_plan: 'pro', reason });
+    expect(asked).toMatchObject({ status: 202, data: { status: 'pending' } });
+    expect((await tenant.admin.post(path, { target_plan: 'pro' })).data).toEqual(asked.data);
+    const other = await tenant.admin.post(path, { target_plan: 'enterprise' });
+    expect(other).toMatchObject({ status: 409, code: 'PLAN_UPGRADE_PENDING' });
+    const [event] = await history(tenant);
+    expect(event?.raw.data).not.toContain('Grace');
+    expect(event?.data).toMatchObject({ currentPlan: 'free', targetPlan: 'pro' });
+    expect((await tenant.admin.get(planPath(tenant))).data).toMatchObject({
+      pending_upgrade: { target_plan: 'pro', status: 'pending' },
+    });
+    await tenant.admin.patch(planPath(tenant), { plan_id: 'enterprise' });
+    for (const target_plan of ['pro', 'enterprise'])
+      expect((await tenant.admin.post(path, { target_plan })).code).toBe('PLAN_NOT_AN_UPGRADE');
+    for (const body of [
+      { target_plan: 'free' },
+      { target_plan: 'gold' },
+      {},
+      { target_plan: 'pro', reason: 'r'.repeat(1_025) },
+    ])
+      expect((await tenant.admin.post(path, body)).status).toBe(422);
+  });
+
+  it('is asked to be raised by eight callers at once, who all get the one request', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, () => tenant.admin.post('/v1/self-serve/plan/upgrade-request', { target_plan: 'pro' })),
+    );
+    expect(new Set(answers.map(({ data }) => (data as { request_id: string }).request_id)).size).toBe(1);
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 202));
+    expect(await history(tenant)).toHaveLength(1);
+  });
+});
+
 describe('W33: concurrent changes of a plan', () => {
   it('are never a 500, leave one plan in force, and one event for each real change', async () => {
     await fc.assert(
@@ -182,5 +236,62 @@ describe('W14: who changed what a tenant may use', () => {
       const seen = await types();
       return expected.every((type) => seen.includes(type));
     });
+  });
+});
+
+describe('where only platform operators may change what a tenant is given', () => {
+  it('its own admins may look and ask, but not change', async () => {
+    const strict = await openTestServer({ TENANT_SELF_ADMINISTRATION: 'operator_only' });
+    try {
+      const own = await strict.tenant({ plan: 'free' });
+      for (const refused of [
+        await own.admin.patch(planPath(own), { plan_id: 'enterprise' }),
+        await own.admin.patch(planPath(own, '/overrides'), { feature_key: 'feature.tts', enabled: true }),
+        await own.admin.delete(planPath(own, '/overrides/feature.tts')),
+        await own.admin.patch(`/v1/admin/quotas/${own.tenantId}`, { daily_requests_limit: null }),
+      ])
+        expect(refused).toMatchObject({ status: 403, code: 'AUTH_FORBIDDEN' });
+      expect((await own.admin.get(planPath(own))).data).toMatchObject({ plan_id: 'free' });
+      expect((await own.admin.post('/v1/self-serve/plan/upgrade-request', { target_plan: 'pro' })).status).toBe(202);
+      const raised = await strict.operator('t1').patch(planPath(own), { plan_id: 'pro' });
+      expect(raised).toMatchObject({ status: 200, data: { plan_id: 'pro', pending_upgrade: null } });
+    } finally {
+      await strict.stop();
+    }
+  });
+});
+
+describe('a plan that does not include a retrieval provider', () => {
+  const external = { retrieval: { provider: 'aws_bedrock_kb', knowledge_base_id: 'k', region: 'r' } };
+  const missing = (feature_key: string) => ({ error: { code: 'FEATURE_NOT_ENABLED', details: { feature_key } } });
+
+  it('lets no corpus have it, by whichever address', async () => {
+    await tenant.editor.post('/v1/corpora', { id: 'c1', name: 'One' });
+    expect((await tenant.editor.patch('/v1/corpora/c1', { name: 'Two' })).status).toBe(200);
+    const patch = (): ReturnType<typeof tenant.editor.patch> =>
+      tenant.editor.patch('/v1/corpora/c1', { provider_config_json: external });
+    expect((await patch()).body).toMatchObject(missing('feature.corpora_patch_provider_config'));
+    await tenant.admin.patch(planPath(tenant), { plan_id: 'pro' });
+    expect((await patch()).body).toMatchObject(missing('feature.retrieval.aws_bedrock'));
+    const created = await tenant.editor.post('/v1/corpora', { id: 'c2', name: 'Two', provider_config_json: external });
+    expect(created.body).toMatchObject(missing('feature.retrieval.aws_bedrock'));
+    await tenant.admin.patch(planPath(tenant), { plan_id: 'enterprise' });
+    expect((await patch()).status).toBe(200);
+  });
+
+  it('answers no question with it, nor speaks where speech is not included', async () => {
+    await tenant.editor.post('/v1/corpora', { id: 'c1', name: 'One' });
+    const question = { session_id: 's1', corpus_id: 'c1', message: 'Why?' };
+    expect((await tenant.reader.post('/v1/run', { ...question, audio: true })).body).toMatchObject(
+      missing('feature.tts'),
+    );
+    expect((await tenant.reader.post('/v1/run', question)).status).toBe(200);
+    await tenant.admin.patch(planPath(tenant, '/overrides'), {
+      feature_key: 'feature.retrieval.local_pgvector',
+      enabled: false,
+    });
+    expect((await tenant.reader.post('/v1/run', question)).body).toMatchObject(
+      missing('feature.retrieval.local_pgvector'),
+    );
   });
 });

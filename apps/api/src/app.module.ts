@@ -21,6 +21,7 @@ import { KeyDesk } from './capabilities/api-keys/api-keys.handler.js';
 import { ApiKeyQueries } from './capabilities/api-keys/api-keys.queries.js';
 import { SelfServeApiKeysController } from './capabilities/api-keys/self-serve-api-keys.controller.js';
 import { AuditController } from './capabilities/audit/audit.controller.js';
+import { AuditProofs } from './capabilities/audit/audit-proofs.queries.js';
 import { AuditQueries } from './capabilities/audit/audit.queries.js';
 import { CorporaController } from './capabilities/corpora/corpora.controller.js';
 import { CorpusQueries } from './capabilities/corpora/corpora.queries.js';
@@ -30,6 +31,7 @@ import { DocumentQueries } from './capabilities/documents/documents.queries.js';
 import { Features } from './capabilities/plans/features.adapter.js';
 import { PlansController } from './capabilities/plans/plans.controller.js';
 import { PlanQueries } from './capabilities/plans/plans.queries.js';
+import { SelfServePlanController } from './capabilities/plans/self-serve-plan.controller.js';
 import { rolloutDefaults, Rollouts } from './capabilities/rollouts/rollouts.adapter.js';
 import { TenantAdmission } from './capabilities/rate-limits/rate-limits.adapter.js';
 import { RateLimitsController } from './capabilities/rate-limits/rate-limits.controller.js';
@@ -40,12 +42,14 @@ import { UsageQueries } from './capabilities/usage/usage.queries.js';
 import { UsageTables } from './capabilities/usage/usage-tables.queries.js';
 import { QuotasController } from './capabilities/quotas/quotas.controller.js';
 import { RunAdmission } from './capabilities/runs/run-admission.handler.js';
+import { KeyringController } from './capabilities/keyring/keyring.controller.js';
 import { RunPresence } from './capabilities/runs/run-presence.handler.js';
 import { RunRescue } from './capabilities/runs/run-rescue.handler.js';
 import { RunsController } from './capabilities/runs/runs.controller.js';
 import { RunExecutor } from './capabilities/runs/runs.handler.js';
 import { RunPlayback, sessionHistory } from './capabilities/runs/runs.queries.js';
 import { UiController } from './capabilities/ui/ui.controller.js';
+import { keyringProviders } from './keyring-providers.js';
 import { uiProviders } from './ui-providers.js';
 
 /** What the capabilities' controllers are given. */
@@ -68,12 +72,14 @@ const controllers = [
   AuditController,
   CorporaController,
   DocumentsController,
+  KeyringController,
   PlansController,
   QuotasController,
   UsageController,
   RolloutsController,
   RateLimitsController,
   RunsController,
+  SelfServePlanController,
   SelfServeApiKeysController,
   UiController,
 ];
@@ -86,7 +92,14 @@ export class AppModule {
       module: AppModule,
       imports: [CqrsModule.forRoot()],
       controllers,
-      providers: [...shared(deps), ...queries(deps), ...keys(deps), ...runs(deps), ...uiProviders(deps)],
+      providers: [
+        ...shared(deps),
+        ...queries(deps),
+        ...keys(deps),
+        ...runs(deps),
+        ...uiProviders(deps),
+        ...keyringProviders(deps),
+      ],
       exports: [RunExecutor, RunRescue],
     };
   }
@@ -136,9 +149,10 @@ function queries({ platform, ledgers, gates }: AppDeps): Provider[] {
     { provide: TenantAdmission, useValue: gates.admission },
     {
       provide: AuditQueries,
-      inject: [ReadModels, ReadYourWrites],
-      useFactory: (models: ReadModels, reads: ReadYourWrites) => new AuditQueries(models, reads, ledger),
+      inject: [ReadYourWrites],
+      useFactory: (reads: ReadYourWrites) => new AuditQueries(platform.database, reads),
     },
+    { provide: AuditProofs, useValue: new AuditProofs(ledgers) },
     {
       provide: UsageQueries,
       inject: [ReadModels, ReadYourWrites, QuotaSnapshots],
@@ -155,7 +169,7 @@ function queries({ platform, ledgers, gates }: AppDeps): Provider[] {
   ];
 }
 
-function keys({ platform: { config, path }, gates }: AppDeps): Provider[] {
+function apiKeyDesk({ platform: { config, path }, gates }: AppDeps): Provider[] {
   const { AUTH_API_KEY_INACTIVE_ENFORCED: enforced, AUTH_API_KEY_INACTIVE_DAYS: days } = config.auth;
   return [
     ApiKeyQueries,

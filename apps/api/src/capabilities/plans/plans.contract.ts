@@ -1,5 +1,6 @@
 import { planIds } from '#domain/capabilities/plans/catalogue.decider.js';
 import { Field } from '#api/http/fields.js';
+import { QuotaBlock } from '#api/http/quota-view.js';
 
 export class AssignPlanRequest {
   @Field.string({ does: 'The plan from now on: free, pro or enterprise', min: 1, max: 64, example: 'pro' })
@@ -88,6 +89,26 @@ export class TenantPlanView {
 
   @Field.object(() => PendingUpgradeView, { nullable: true })
   pending_upgrade!: PendingUpgradeView | null;
+}
+
+export class OwnPlanView {
+  @Field.string({ example: 't1' })
+  tenant_id!: string;
+
+  @Field.string({ example: 'pro' })
+  plan_id!: string;
+
+  @Field.string({ nullable: true, example: 'Pro' })
+  plan_name!: string | null;
+
+  @Field.list(() => EntitlementView, { does: 'All features, sorted, with what follows from plan and overrides' })
+  entitlements!: EntitlementView[];
+
+  @Field.object(() => PendingUpgradeView, { nullable: true })
+  pending_upgrade!: PendingUpgradeView | null;
+
+  @Field.object(() => QuotaBlock)
+  quota!: QuotaBlock;
 }
 
 export class UpgradeAccepted {

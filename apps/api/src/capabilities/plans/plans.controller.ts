@@ -4,6 +4,7 @@ import { tenantPlanRows } from '#domain/capabilities/plans/plans.projection.js';
 import { tenantErrors } from '#domain/capabilities/tenants/tenants.decider.js';
 import { Commands } from '#api/commands/commands.js';
 import { SelfAdministration } from '#api/commands/self-administration.js';
+import { TenantDirectory } from '#api/commands/tenant-directory.js';
 import { Caller, CallerContext } from '#api/http/caller.js';
 import { Endpoint } from '#api/http/endpoint.js';
 import { AssignPlanRequest, FeatureOverrideRequest, PlanView, TenantPlanView } from './plans.contract.js';
@@ -18,6 +19,7 @@ export class PlansController {
     private readonly commands: Commands,
     private readonly queries: PlanQueries,
     private readonly administration: SelfAdministration,
+    private readonly tenants: TenantDirectory,
   ) {}
 
   @Endpoint('GET /', {
@@ -38,8 +40,7 @@ export class PlansController {
     refuses: [tenantErrors.notFound],
   })
   async get(@Param('tenantId') tenantId: string, @Caller() caller: CallerContext): Promise<TenantPlanView> {
-    caller.mayActFor(tenantId);
-    await this.queries.known(tenantId, caller);
+    await this.tenants.require(tenantId, caller);
     return this.queries.get(tenantId);
   }
 
@@ -102,7 +103,7 @@ export class PlansController {
 
   private async change(tenantId: string, command: PlanCommand, caller: CallerContext): Promise<TenantPlanView> {
     this.administration.require(tenantId, caller);
-    await this.queries.known(tenantId, caller);
+    await this.tenants.require(tenantId, caller);
     const { state } = await this.commands.runFor(tenantId, plans, PLAN_STREAM_ID, command, caller);
     return viewOfPlan(tenantId, state);
   }

@@ -7,10 +7,7 @@ import {
   type Entitlement,
 } from '#domain/capabilities/plans/catalogue.decider.js';
 import { PLAN_STREAM_ID, planOf, plans, type PlanState } from '#domain/capabilities/plans/plans.decider.js';
-import { tenantErrors, tenants } from '#domain/capabilities/tenants/tenants.decider.js';
-import { CatalogueError } from '#domain/kernel/errors.js';
 import { Commands } from '#api/commands/commands.js';
-import type { CallerContext } from '#api/http/caller.js';
 import type { EntitlementView, PendingUpgradeView, PlanView, TenantPlanView } from './plans.contract.js';
 
 /** What the plans offer, and what a tenant has of them. */
@@ -31,13 +28,6 @@ export class PlanQueries {
   /** Read from the tenant's stream: as new as the log. */
   async get(tenantId: string): Promise<TenantPlanView> {
     return viewOfPlan(tenantId, await this.commands.loadFor(tenantId, plans, PLAN_STREAM_ID));
-  }
-
-  /** An operator may act for every tenant, but not for one that nobody registered. */
-  async known(tenantId: string, caller: CallerContext): Promise<void> {
-    if (tenantId === caller.tenantId) return;
-    const { status } = await this.commands.loadFor(tenantId, tenants, tenantId);
-    if (status === 'unknown') throw new CatalogueError(tenantErrors.notFound);
   }
 }
 
