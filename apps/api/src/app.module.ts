@@ -9,6 +9,7 @@ import type { Platform } from '#infra/platform/platform.js';
 import type { ProjectionWaiter } from '#infra/projections/waiter.js';
 import { ReadModels } from '#infra/read-models/read-models.js';
 import { Commands, RunCommandHandler } from './commands/commands.js';
+import { apiKeyProviders } from './api-key-providers.js';
 import type { EdgeGates } from './edge-gates.js';
 import type { PolicyState } from './policy-state.js';
 import { ReadYourWrites } from './commands/read-your-writes.js';
@@ -16,9 +17,6 @@ import { QuotaSnapshots } from './commands/quota-snapshots.js';
 import { SelfAdministration } from './commands/self-administration.js';
 import { TenantDirectory } from './commands/tenant-directory.js';
 import { AdminApiKeysController } from './capabilities/api-keys/admin-api-keys.controller.js';
-import { keyHasherOf } from './capabilities/api-keys/api-key-secret.adapter.js';
-import { KeyDesk } from './capabilities/api-keys/api-keys.handler.js';
-import { ApiKeyQueries } from './capabilities/api-keys/api-keys.queries.js';
 import { SelfServeApiKeysController } from './capabilities/api-keys/self-serve-api-keys.controller.js';
 import { AuditController } from './capabilities/audit/audit.controller.js';
 import { AuditProofs } from './capabilities/audit/audit-proofs.queries.js';
@@ -95,7 +93,7 @@ export class AppModule {
       providers: [
         ...shared(deps),
         ...queries(deps),
-        ...keys(deps),
+        ...apiKeyProviders(deps),
         ...runs(deps),
         ...uiProviders(deps),
         ...keyringProviders(deps),
@@ -165,27 +163,6 @@ function queries({ platform, ledgers, gates }: AppDeps): Provider[] {
       provide: DocumentIntake,
       inject: [Commands, Rollouts],
       useFactory: (commands: Commands, rollouts: Rollouts) => new DocumentIntake(commands, platform.content, rollouts),
-    },
-  ];
-}
-
-function apiKeyDesk({ platform: { config, path }, gates }: AppDeps): Provider[] {
-  const { AUTH_API_KEY_INACTIVE_ENFORCED: enforced, AUTH_API_KEY_INACTIVE_DAYS: days } = config.auth;
-  return [
-    ApiKeyQueries,
-    {
-      provide: KeyDesk,
-      inject: [Commands, ApiKeyQueries],
-      useFactory: (commands: Commands, queries: ApiKeyQueries) =>
-        new KeyDesk({
-          commands,
-          path,
-          queries,
-          access: gates.access,
-          hasher: keyHasherOf(config.auth),
-          maxActive: config.auth.SELF_SERVE_MAX_ACTIVE_KEYS,
-          inactivity: { enforced, days },
-        }),
     },
   ];
 }

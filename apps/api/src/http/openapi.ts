@@ -51,11 +51,17 @@ export function openApiDocument(app: INestApplication, version: string): Json {
     parameters: {},
     responses: {},
   };
+  const ids = new Set<unknown>();
   for (const endpoint of endpointsOf(app)) {
     const operations = document.paths[endpoint.url.replaceAll(/:(\w+)/g, '{$1}')] ?? {};
     const verb = endpoint.policy.verb.toLowerCase();
     const operation = operations[verb];
-    if (operation !== undefined) operations[verb] = describeOperation(endpoint, operation, components);
+    if (operation === undefined) continue;
+    // A controller at two addresses: the second has an id of its own.
+    const operationId = String(operation['operationId']);
+    const id = ids.has(operationId) ? `${operationId}Alias` : operationId;
+    ids.add(id);
+    operations[verb] = { ...describeOperation(endpoint, operation, components), operationId: id };
   }
   const shared = Object.fromEntries(Object.entries(components).map(([name, part]) => [name, sorted(part as Json)]));
   return { ...document, components: { ...document.components, ...shared } };

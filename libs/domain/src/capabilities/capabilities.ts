@@ -19,6 +19,9 @@ import { documentEvents } from './documents/documents.events.js';
 import { ingestDocument, purgeDocument, sweepChunks } from './documents/documents.handler.js';
 import { documentRows } from './documents/documents.projection.js';
 import { documentReactions } from './documents/documents.reactions.js';
+import { keyring, keyringErrors } from './keyring/keyring.decider.js';
+import { keyringEvents } from './keyring/keyring.events.js';
+import { platformKeyRows } from './keyring/keyring.projection.js';
 import { ledgerBreaks } from './ledger-breaks/ledger-breaks.decider.js';
 import { ledgerBreakEvents } from './ledger-breaks/ledger-breaks.events.js';
 import { planErrors, plans } from './plans/plans.decider.js';
@@ -82,6 +85,14 @@ const recorded: readonly Capability[] = [
     reactions: [documentReactions],
     jobs: [ingestDocument, purgeDocument, sweepChunks],
     namesContent: [{ projection: documentRows, column: 'content_id' }],
+  }),
+  defineCapability({
+    name: 'keyring',
+    events: keyringEvents,
+    errors: keyringErrors,
+    deciders: [keyring],
+    projections: [platformKeyRows],
+    namesContent: [{ projection: platformKeyRows, column: 'secret_content_id' }],
   }),
   defineCapability({ name: 'ledger-breaks', events: ledgerBreakEvents, deciders: [ledgerBreaks] }),
   defineCapability({

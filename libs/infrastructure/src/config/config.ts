@@ -4,7 +4,7 @@ import { ConfigError, defineConfig, readConfig } from './define-config.js';
 import type { ConfigOfAreas, ConfigSource } from './define-config.js';
 import { httpArea, keyringArea } from './edge.js';
 import { rolloutArea } from './operations.js';
-import { boolean, decimal, int, list, oneOf, secret, secretUrl, string, url } from './fields.js';
+import { boolean, decimal, int, oneOf, secret, secretUrl, string, url } from './fields.js';
 
 const POSTGRES = ['postgres://', 'postgresql://'];
 const HTTP = ['http://', 'https://'];
@@ -205,6 +205,14 @@ function readFileIfAny(path: string): string | undefined {
   }
 }
 
+function notOrigins(origins: readonly string[]): string[] {
+  const wrong = origins.filter((origin) => !URL.canParse(origin) || new URL(origin).origin !== origin);
+  return wrong.map(
+    (origin) =>
+      `CORS_ALLOW_ORIGINS holds ${JSON.stringify(origin)}, which is not an origin such as https://app.example.com`,
+  );
+}
+
 /** Rules that concern more than one variable. */
 function contradictions(config: Config): string[] {
   const problems: string[] = [];
@@ -214,11 +222,7 @@ function contradictions(config: Config): string[] {
     problems.push('OPERATOR_TENANT_ID may hold up to 64 lower-case letters, digits and underscores');
   if (config.auth.AUTH_DEV_BYPASS && config.auth.NODE_ENV?.toLowerCase() === 'production')
     problems.push('AUTH_DEV_BYPASS lets anybody in and must not be on with NODE_ENV=production');
-  for (const origin of config.http.CORS_ALLOW_ORIGINS)
-    if (!URL.canParse(origin) || new URL(origin).origin !== origin)
-      problems.push(
-        `CORS_ALLOW_ORIGINS holds ${JSON.stringify(origin)}, which is not an origin such as https://app.example.com`,
-      );
+  problems.push(...notOrigins(config.http.CORS_ALLOW_ORIGINS));
   if (!/^[A-Za-z0-9-]{1,64}$/.test(config.auth.AUTH_API_KEY_HEADER))
     problems.push('AUTH_API_KEY_HEADER is not the name of a header');
   return problems;
