@@ -19,8 +19,12 @@ interface KeyRow {
   readonly user_id: string;
   readonly email: string | null;
   readonly created_at: string;
+  readonly last_used_at: string | null;
   readonly expires_at: string | null;
   readonly revoked_at: string | null;
+  readonly is_active: boolean;
+  readonly is_expired: boolean;
+  readonly inactive_days: number;
 }
 
 export function keysCommands(program: Command): void {
@@ -83,26 +87,38 @@ const columns = [
   'user_id',
   'email',
   'created_at',
+  'last_used_at',
   'expires_at',
   'revoked_at',
+  'is_active',
+  'is_expired',
+  'inactive_days',
 ] as const;
 
 function list(keys: Command): void {
+  interface Options extends Common {
+    readonly tenant: string;
+    readonly inactiveDays: number;
+    readonly inactiveOnly?: boolean;
+  }
   subcommand(
     keys,
     'list',
     'list the keys of a tenant, newest first, as tab-separated values',
-    ['keys list --tenant t1', 'keys list --tenant t1 --json'],
-    'When a key was last used is not recorded yet, so there is no filter for inactive keys.',
+    ['keys list --tenant t1', 'keys list --tenant t1 --inactive-only --inactive-days 30 --json'],
+    'A key is inactive when it was not used, activated or made for so many days; last_used_at is at most five\nminutes behind.',
   )
     .requiredOption('--tenant <id>', 'the tenant whose keys to list')
-    .action(async (options: Common & { readonly tenant: string }) => {
+    .option('--inactive-days <n>', 'days without use that count as inactive', wholeNumber(1, 3_650), 90)
+    .option('--inactive-only', 'only keys that are inactive or expired')
+    .action(async ({ tenant, inactiveDays, inactiveOnly = false, ...options }: Options) => {
       const output = outputOf(options);
+      const args = { tenant, inactive_days: inactiveDays, inactive_only: inactiveOnly };
       await withClient({}, async ({ client }) => {
         output.line(paint('bold', columns.join('\t')));
-        for await (const key of client().operation<KeyRow>('keys.list', { tenant: options.tenant })) {
+        for await (const key of client().operation<KeyRow>('keys.list', args)) {
           output.item(key);
-          output.line(columns.map((name) => key[name] ?? '').join('\t'));
+          output.line(columns.map((name) => String(key[name] ?? '')).join('\t'));
         }
       });
     });

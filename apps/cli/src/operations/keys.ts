@@ -1,6 +1,6 @@
 import { API_KEYS_STREAM_ID, apiKeys, type ApiKeyCommand } from '#domain/capabilities/api-keys/api-keys.decider.js';
 import { roles, type Role } from '#domain/capabilities/api-keys/api-keys.events.js';
-import { apiKeyRows } from '#domain/capabilities/api-keys/api-keys.projection.js';
+import { apiKeyRows, idleDays, type ApiKeyRow } from '#domain/capabilities/api-keys/api-keys.projection.js';
 import type { PlanId } from '#domain/capabilities/plans/catalogue.decider.js';
 import { PLAN_STREAM_ID, plans } from '#domain/capabilities/plans/plans.decider.js';
 import { tenants } from '#domain/capabilities/tenants/tenants.decider.js';
@@ -101,29 +101,41 @@ export const keysCreate: Operation = async function* ({ platform, settled }, arg
 
 export const keysList: Operation = async function* ({ platform }, args) {
   const tenantId = textArg(args, 'tenant');
+  const days = numberArg(args, 'inactive_days', 90);
+  const onlyInactive = flag(args, 'inactive_only');
   const model = platform.readModels.for(apiKeyRows);
+  const now = Date.now();
   let cursor: string | undefined;
   do {
     const page = await model.page(tenantId, { orderBy: [['created_at', 'desc']], limit: 200, cursor });
     for (const row of page.rows) {
-      const stream = `apiKeys-${tenantId}.${API_KEYS_STREAM_ID}`;
-      const email =
-        row.email === null ? undefined : await platform.sealer.open(tenantId, row.email, personalAad(stream, 'email'));
-      yield {
-        key_id: row.id,
-        key_prefix: row.key_prefix,
-        name: row.name,
-        role: row.role,
-        user_id: row.user_id,
-        email: email ?? null,
-        created_at: row.created_at,
-        expires_at: row.expires_at,
-        revoked_at: row.revoked_at,
-      };
+      const isExpired = row.expires_at !== null && Date.parse(row.expires_at) <= now;
+      const inactiveDays = idleDays(row, now);
+      if (onlyInactive && inactiveDays < days && !isExpired) continue;
+      yield { ...(await shown(platform, row)), is_expired: isExpired, inactive_days: inactiveDays };
     }
     cursor = page.next ?? undefined;
   } while (cursor !== undefined);
 };
+
+async function shown({ sealer }: Platform, row: ApiKeyRow) {
+  const stream = `apiKeys-${row.tenant_id}.${API_KEYS_STREAM_ID}`;
+  const email =
+    row.email === null ? undefined : await sealer.open(row.tenant_id, row.email, personalAad(stream, 'email'));
+  return {
+    key_id: row.id,
+    key_prefix: row.key_prefix,
+    name: row.name,
+    role: row.role,
+    user_id: row.user_id,
+    email: email ?? null,
+    created_at: row.created_at,
+    last_used_at: row.last_used_at,
+    expires_at: row.expires_at,
+    revoked_at: row.revoked_at,
+    is_active: row.revoked_at === null && row.disabled_at === null,
+  };
+}
 
 /** The tenant of a key; keys are looked up over all tenants because operators know only the key's id. */
 async function tenantOf(platform: Platform, keyId: string): Promise<string> {

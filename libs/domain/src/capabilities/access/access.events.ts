@@ -136,6 +136,17 @@ export const accessEvents = defineEvents({
       shows: [...shown, 'count', 'windowSeconds', 'period', 'metric', 'used', 'limit'],
     },
   },
+  ApiKeyCreationRefused: {
+    version: 1,
+    data: { ...refusal, reason: t.oneOf('limit_reached') },
+    audit: {
+      type: 'selfserve.api_key.created',
+      category: 'security',
+      outcome: 'failure',
+      resource,
+      shows: [...refusalShown, 'reason'],
+    },
+  },
   ApiKeysListed: view('selfserve.api_key.listed'),
   InactiveKeysReported: view('selfserve.api_key.inactive_reported'),
   UsageViewed: view('selfserve.usage.viewed'),
