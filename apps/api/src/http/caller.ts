@@ -130,6 +130,16 @@ export class CallerContext {
     return typeof value === 'string' ? value : value?.[0];
   }
 
+  /** The quota units of this request are used; for endpoints that settle them by themselves. */
+  serves(): void {
+    this.#request.edge.admitted?.served();
+  }
+
+  /** Gives the quota units of this request back: what it asks for was done, and paid for, before. */
+  repeats(): void {
+    this.#request.edge.admitted?.giveBack();
+  }
+
   /** Answers with another status of success than the endpoint declares, e.g. 200 instead of 202 when nothing was to do. */
   setStatus(status: number): void {
     this.#reply.code(status);

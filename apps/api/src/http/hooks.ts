@@ -66,7 +66,7 @@ function gate(steps: readonly StepRun[], request: FastifyRequest, reply: Fastify
 
 /** From here on the handler runs, and the request's quota units are used. */
 function enterHandler(request: FastifyRequest, error: Error | undefined, done: Done): void {
-  if (error === undefined) request.edge.admitted?.served();
+  if (error === undefined && endpointOf(request)?.policy.settlesUnits !== true) request.edge.admitted?.served();
   done(error);
 }
 

@@ -40,6 +40,8 @@ export interface EndpointOptions<R extends Returns = Returns> {
   readonly also?: readonly number[];
   /** Read models that must have passed the appended events before the answer is given. */
   readonly waitsFor?: readonly string[];
+  /** The handler says by itself, by `serves` or `repeats`, whether the request's quota units are used. */
+  readonly settlesUnits?: boolean;
   /** Whether an Idempotency-Key is honoured; by default on everything but GET, public endpoints and streams. */
   readonly idempotent?: boolean;
   /** The field of the body that may hold the idempotency key; it goes before the header. */

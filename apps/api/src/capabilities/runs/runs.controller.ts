@@ -30,6 +30,7 @@ export class RunsController {
     audit: 'run.invoked',
     stream: true,
     idempotent: false,
+    settlesUnits: true,
     refuses: [runErrors.busy, rolloutErrors.disabled, httpErrors.idempotencyConflict, httpErrors.featureNotEnabled],
   })
   async run(@Body() body: RunRequest, @Caller() caller: CallerContext, @Stream() opener: StreamOpener): Promise<void> {
@@ -50,10 +51,13 @@ export class RunsController {
     if (!started && !(await this.playback.isRepeat(caller.tenantId, runId, asked))) {
       throw new CatalogueError(httpErrors.idempotencyConflict);
     }
+    if (started) caller.serves();
+    else caller.repeats();
     await this.playback.play({ tenantId: caller.tenantId, streamId: runId }, 0, opener.open());
   }
 
   private async resume(id: string, body: RunRequest, caller: CallerContext, opener: StreamOpener): Promise<void> {
+    caller.repeats();
     const point = parseResumePoint(id);
     const key = point === undefined ? undefined : { tenantId: caller.tenantId, streamId: point.runId };
     if (key !== undefined && point !== undefined && (await this.playback.exists(key))) {
