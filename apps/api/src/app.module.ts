@@ -35,6 +35,8 @@ import { TenantAdmission } from './capabilities/rate-limits/rate-limits.adapter.
 import { RateLimitsController } from './capabilities/rate-limits/rate-limits.controller.js';
 import { RateLimitQueries } from './capabilities/rate-limits/rate-limits.queries.js';
 import { RolloutsController } from './capabilities/rollouts/rollouts.controller.js';
+import { BillingController } from './capabilities/billing/billing.controller.js';
+import { WebhookTest } from './capabilities/billing/billing.handler.js';
 import { UsageController } from './capabilities/usage/usage.controller.js';
 import { UsageQueries } from './capabilities/usage/usage.queries.js';
 import { UsageTables } from './capabilities/usage/usage-tables.queries.js';
@@ -46,6 +48,9 @@ import { RunRescue } from './capabilities/runs/run-rescue.handler.js';
 import { RunsController } from './capabilities/runs/runs.controller.js';
 import { RunExecutor } from './capabilities/runs/runs.handler.js';
 import { RunPlayback, sessionHistory } from './capabilities/runs/runs.queries.js';
+import { EventStreamController } from './capabilities/event-stream/event-stream.controller.js';
+import { EventStreams } from './capabilities/event-stream/event-stream.handler.js';
+import { openEventStreams } from './event-stream-provider.js';
 import { UiController } from './capabilities/ui/ui.controller.js';
 import { keyringProviders } from './keyring-providers.js';
 import { uiProviders } from './ui-providers.js';
@@ -72,6 +77,7 @@ const controllers = [
   DocumentsController,
   KeyringController,
   PlansController,
+  BillingController,
   QuotasController,
   UsageController,
   RolloutsController,
@@ -80,6 +86,7 @@ const controllers = [
   SelfServePlanController,
   SelfServeApiKeysController,
   UiController,
+  EventStreamController,
 ];
 
 /** Every capability of the API; a new one adds its controller and what that needs. */
@@ -98,7 +105,7 @@ export class AppModule {
         ...uiProviders(deps),
         ...keyringProviders(deps),
       ],
-      exports: [RunExecutor, RunRescue],
+      exports: [EventStreams, RunExecutor, RunRescue],
     };
   }
 }
@@ -151,6 +158,11 @@ function queries({ platform, ledgers, gates }: AppDeps): Provider[] {
       useFactory: (reads: ReadYourWrites) => new AuditQueries(platform.database, reads),
     },
     { provide: AuditProofs, useValue: new AuditProofs(ledgers) },
+    {
+      provide: WebhookTest,
+      inject: [Commands],
+      useFactory: (commands: Commands) => new WebhookTest(commands, platform.billingWebhook),
+    },
     {
       provide: UsageQueries,
       inject: [ReadModels, ReadYourWrites, QuotaSnapshots],

@@ -7,6 +7,10 @@ import { apiKeyEvents } from './api-keys/api-keys.events.js';
 import { apiKeyRows } from './api-keys/api-keys.projection.js';
 import { accessEvents } from './access/access.events.js';
 import { auditErrors, auditProjection } from './audit/audit.projection.js';
+import { billing, billingErrors } from './billing/billing.decider.js';
+import { billingEvents } from './billing/billing.events.js';
+import { deliverWebhook } from './billing/billing.handler.js';
+import { billingReactions } from './billing/billing.reactions.js';
 import { corpora, corpusErrors } from './corpora/corpora.decider.js';
 import { corpusEvents } from './corpora/corpora.events.js';
 import { corpusRows } from './corpora/corpora.projection.js';
@@ -108,6 +112,14 @@ const recorded: readonly Capability[] = [
     errors: quotaErrors,
     deciders: [quotas],
     projections: [quotaRows],
+  }),
+  defineCapability({
+    name: 'billing',
+    events: billingEvents,
+    errors: billingErrors,
+    deciders: [billing],
+    reactions: [billingReactions],
+    jobs: [deliverWebhook],
   }),
   defineCapability({
     name: 'usage',

@@ -11,6 +11,17 @@ export interface JobAttempt<D extends JsonObject = JsonObject> {
   readonly signal: AbortSignal;
 }
 
+/** Thrown by a handler to be tried again, not before so many seconds have passed. The attempt counts. */
+export class RetryLater extends Error {
+  constructor(
+    message: string,
+    readonly afterSeconds: number,
+  ) {
+    super(message);
+    this.name = 'RetryLater';
+  }
+}
+
 /** A job type: its queue, its budget and its handler, which reaches the world only through the ports `P`. */
 export interface Job<D extends JsonObject = JsonObject, P = unknown> {
   readonly name: string;

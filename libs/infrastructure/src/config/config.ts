@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 
+import { billingArea, billingProblems, externalArea } from './external-areas.js';
 import { ConfigError, defineConfig, readConfig } from './define-config.js';
 import type { ConfigOfAreas, ConfigSource } from './define-config.js';
 import { httpArea, keyringArea } from './edge.js';
@@ -162,17 +163,8 @@ export const configAreas = {
       unit: 'h',
     }),
   }),
-  ui: defineConfig('ui', 'What web apps are given.', {
-    UI_CURSOR_SECRET: secret('Signs the cursors of lists; follows from the master key when it is not set.', {
-      minLength: 16,
-    }),
-    UI_ACTION_RETENTION_DAYS: int('How long the action log of the user interface is kept.', {
-      default: 30,
-      min: 1,
-      max: 36_500,
-      unit: 'days',
-    }),
-  }),
+  ui: uiArea,
+  operations: operationsArea,
   audit: defineConfig('audit', 'What is recorded of who came and who was refused.', {
     AUDIT_REPEAT_WINDOW_SECONDS: int('How long refusals of one kind from one address are one event with a count.', {
       default: 60,
@@ -181,6 +173,8 @@ export const configAreas = {
       unit: 's',
     }),
   }),
+  billing: billingArea,
+  external: externalArea,
   telemetry: defineConfig('telemetry', 'What the processes tell about themselves.', {
     LOG_LEVEL: oneOf(
       'The least severe line that is written.',
@@ -225,6 +219,7 @@ function contradictions(config: Config): string[] {
   problems.push(...notOrigins(config.http.CORS_ALLOW_ORIGINS));
   if (!/^[A-Za-z0-9-]{1,64}$/.test(config.auth.AUTH_API_KEY_HEADER))
     problems.push('AUTH_API_KEY_HEADER is not the name of a header');
+  problems.push(...billingProblems(config.billing));
   return problems;
 }
 

@@ -174,6 +174,15 @@ export class JobStore {
     );
   }
 
+  /** Holds a job that waits for its next attempt back for so many seconds. */
+  async notBefore(name: string, id: string, seconds: number): Promise<void> {
+    await this.database.execute(
+      `update pgboss.job set start_after = greatest(start_after, now() + $3 * interval '1s')
+        where name = $1 and id = $2::uuid and state = 'retry'`,
+      [name, id, seconds],
+    );
+  }
+
   /** Deletes finished jobs whose time is over; dead ones stay until somebody acts. */
   async purge(): Promise<void> {
     await this.database.execute(

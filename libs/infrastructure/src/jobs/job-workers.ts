@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PgBoss } from 'pg-boss';
-import type { AnyJob, JobAttempt } from '#domain/kernel/job.js';
+import { RetryLater, type AnyJob, type JobAttempt } from '#domain/kernel/job.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
 import { isTransient } from '#infra/database/database.js';
 import type { JobStore } from './job-store.js';
@@ -179,6 +179,7 @@ export class JobWorkers {
   private async fail(name: string, id: string, error: unknown): Promise<void> {
     this.options.onError(error, `job ${id} of ${name}`);
     await this.options.boss.fail(name, id, describe(error));
+    if (error instanceof RetryLater) await this.options.store.notBefore(name, id, error.afterSeconds);
   }
 }
 

@@ -3,8 +3,10 @@ import type { CommandPort, ContentPort, SubjectKeyPort } from '#domain/kernel/po
 import type { Actor } from '#domain/kernel/events.js';
 import { chunkText } from '#domain/kernel/text/chunker.js';
 import { derivedId } from '#infra/commands/ids.js';
+import { personalAad } from '#infra/crypto/personal.js';
 import { openingOf, type RetrievalIndex } from '#infra/retrieval/retrieval-index.js';
 import type { VersionRef } from '#infra/retrieval/passage.js';
+import type { BillingWebhook } from './external.js';
 import type { Platform } from './platform.js';
 
 const SYSTEM: Actor = { type: 'system', id: 'jobs', role: null };
@@ -15,6 +17,9 @@ export interface JobPorts {
   readonly keys: SubjectKeyPort;
   readonly commands: CommandPort;
   readonly chunks: ReturnType<typeof chunkPort>;
+  /** Opens text that an event holds sealed; null when its person was forgotten. */
+  readonly personal: ReturnType<typeof personalPort>;
+  readonly webhook: BillingWebhook;
 }
 
 /** The ports over an open platform. */
@@ -23,6 +28,8 @@ export function jobPorts(platform: Platform): JobPorts {
   return {
     content,
     keys,
+    personal: personalPort(platform),
+    webhook: platform.billingWebhook,
     chunks: chunkPort(platform, `${embedder.model}/${embedder.dimension}`),
     commands: {
       load: (decider, tenantId, streamId) => path.load(decider, tenantId, streamId),
@@ -36,6 +43,16 @@ export function jobPorts(platform: Platform): JobPorts {
           requestId: null,
         });
       },
+    },
+  };
+}
+
+function personalPort({ sealer }: Platform) {
+  return {
+    open: async (sealed: { tenantId: string; stream: string; field: string; text: string }): Promise<string | null> => {
+      const { tenantId, stream, field, text } = sealed;
+      const [clear] = await sealer.openMany(tenantId, [{ sealed: text, aad: personalAad(stream, field) }]);
+      return clear ?? null;
     },
   };
 }

@@ -2,7 +2,7 @@ import { createPrivateKey } from 'node:crypto';
 import { join } from 'node:path';
 import type { Config } from '#infra/config/config.js';
 import type { Database } from '#infra/database/database.js';
-import type { EventLog } from '#infra/event-log/event-log.js';
+import type { EventLog, LogId } from '#infra/event-log/event-log.js';
 import { FileHeadStore } from '#infra/ledger/head-store.js';
 import { PostgresHeadStore } from '#infra/ledger/postgres-head-store.js';
 import { LedgerAudit } from '#infra/ledger/ledger-audit.js';
@@ -18,10 +18,23 @@ export interface Ledger {
 
 /** The DER of a PKCS #8 Ed25519 private key before its 32 bytes of seed (RFC 8410). */
 const PKCS8_ED25519 = Buffer.from('302e020100300506032b657004220420', 'hex');
-const ORIGIN = 'nexusrag/domain';
+
+/** One ledger a log; the origin of its checkpoints is `nexusrag/<log>`, and one key signs both. */
+export type Ledgers = Readonly<Record<LogId, Ledger>>;
+
+/** Opens the ledgers over both logs of a process; see `openLedger`. */
+export async function openLedgers(
+  config: Config,
+  databases: Parameters<typeof openLedger>[1],
+  logs: Readonly<Record<LogId, EventLog>>,
+  onError: (error: unknown) => void,
+): Promise<Ledgers> {
+  const domain = await openLedger(config, databases, logs.domain, onError);
+  return { domain, access: await openLedger(config, databases, logs.access, onError) };
+}
 
 /**
- * Opens the ledger over the domain log. The last signed head is kept outside the log's database: in the key database where
+ * Opens the ledger over a log. The last signed head is kept outside the log's database: in the key database where
  * there is one, for every process alike; else in a file of `LEDGER_DIR`, where the signing key lies too unless it is set.
  */
 export async function openLedger(
@@ -36,7 +49,7 @@ export async function openLedger(
   const keys: SigningKeyStore =
     seed === undefined ? new FileSigningKey(join(folder, 'signing-key.pem')) : fromSeed(seed);
   const heads = keysDatabase === undefined ? new FileHeadStore(folder) : await PostgresHeadStore.open(keysDatabase);
-  const sealer = await Sealer.open({ database, events, keys, heads, name: ORIGIN, onError });
+  const sealer = await Sealer.open({ database, events, keys, heads, name: `nexusrag/${events.log}`, onError });
   const { store, vkey } = sealer;
   return {
     sealer,

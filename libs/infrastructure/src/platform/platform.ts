@@ -11,7 +11,7 @@ import { DocumentChunkCipher } from '#infra/crypto/chunk-cipher.js';
 import { sealPersonal } from '#infra/crypto/personal.js';
 import { KeySealer } from '#infra/crypto/sealer.js';
 import type { Database } from '#infra/database/database.js';
-import type { EventLog } from '#infra/event-log/event-log.js';
+import type { EventLog, LogId } from '#infra/event-log/event-log.js';
 import { PostgresEventLog } from '#infra/event-log/postgres-event-log.js';
 import { IdempotencyStore } from '#infra/idempotency/idempotency-store.js';
 import { ProgressHub } from '#infra/projections/progress.js';
@@ -23,9 +23,11 @@ import { RetrievalIndex } from '#infra/retrieval/retrieval-index.js';
 import { Retriever } from '#infra/retrieval/retriever.js';
 import { TermHasher } from '#infra/retrieval/term-hasher.js';
 import { VectorIndexes } from '#infra/retrieval/vector-indexes.js';
+import type { Outbound } from '#infra/shared-state/outbound.js';
 import type { SharedState } from '#infra/shared-state/shared-state.js';
 import type { LogSignals } from '#infra/event-log/log-signals.js';
 import { openDomainLog, type DomainLog } from './domain-log.js';
+import { openBillingWebhook, openOutbound, type BillingWebhook } from './external.js';
 import { openStores, type StartLog, type Stores } from './stores.js';
 
 export interface PlatformOptions {
@@ -48,6 +50,7 @@ export class Platform {
   readonly log: EventLog;
   /** Who came, who was refused and who looked; in the database, whatever holds the domain log. */
   readonly accessLog: EventLog;
+  readonly logs: Readonly<Record<LogId, EventLog>>;
   /** What its subscriptions went through; nothing happens to those of the Postgres log. */
   readonly logSignals: LogSignals;
   readonly registry: CapabilityRegistry;
@@ -63,6 +66,9 @@ export class Platform {
   readonly vectorIndexes: VectorIndexes;
   readonly search: Retriever;
   readonly idempotency: IdempotencyStore;
+  /** The one way to other services. */
+  readonly outbound: Outbound;
+  readonly billingWebhook: BillingWebhook;
   /** How far the projections of this process are, for waiters that need no round trip. */
   readonly progress = new ProgressHub();
 
@@ -74,6 +80,7 @@ export class Platform {
     registry: CapabilityRegistry,
   ) {
     const { log, signals } = logs.domain;
+    this.logs = { domain: log, access: logs.access };
     this.log = log;
     this.accessLog = logs.access;
     this.logSignals = signals;
@@ -96,6 +103,8 @@ export class Platform {
     this.idempotency = new IdempotencyStore(database, keys, {
       ttlMs: options.config.idempotency.IDEMPOTENCY_TTL_HOURS * 3_600_000,
     });
+    this.outbound = openOutbound(options.config, shared);
+    this.billingWebhook = openBillingWebhook(options.config, this.outbound);
     this.vectorIndexes = new VectorIndexes(database);
     const shareOfRetrieval = {
       database,

@@ -3,7 +3,7 @@ import { documentRows } from '#domain/capabilities/documents/documents.projectio
 import { usageDays, usageMinutes, usageStorage, type UsageRow } from '#domain/capabilities/usage/usage.projection.js';
 import type { Database } from '#infra/database/database.js';
 import { viewSqlOf } from '#infra/read-models/columns.js';
-import type { ReadModels} from '#infra/read-models/read-models.js';
+import type { ReadModels } from '#infra/read-models/read-models.js';
 import type { RowPage } from '#infra/read-models/read-models.js';
 import type { IngestionView, RateLimitHitsView } from './usage.contract.js';
 

@@ -64,7 +64,7 @@ export class UsageMeter implements QuotaSource {
     const place = `${tenantId}/${cap}/${metric}/${period}`;
     if (start <= (this.told.get(place) ?? '')) return;
     this.told.set(place, start);
-    const data = { cap, period, metric, start, used: Math.floor(used), limit };
+    const data = { cap, period, metric, start, used: Math.floor(used), limit, ...this.both(tenantId, state) };
     const telling = this.tell(tenantId, data)
       .catch((error: unknown) => {
         this.told.delete(place);
@@ -86,6 +86,23 @@ export class UsageMeter implements QuotaSource {
   async stop(): Promise<void> {
     await Promise.all(this.telling);
     await this.options.writer.stop();
+  }
+
+  /** Both periods of a metric: the one that met its cap as the admission counted it, the other as the log tells. */
+  private both(tenantId: string, { period, metric, start, used }: QuotaState & { readonly start: string }) {
+    const limits = this.limitsOf(tenantId);
+    const today = new Date().toISOString().slice(0, 10);
+    const usedIn = (of: 'day' | 'month'): number => {
+      if (of === period) return Math.floor(used);
+      const { units, tokens } = this.usedByLog(tenantId, of, of === 'day' ? today : `${start.slice(0, 7)}-01`);
+      return metric === 'tokens' ? tokens : units;
+    };
+    return {
+      dayUsed: usedIn('day'),
+      dayLimit: metric === 'tokens' ? limits.dailyTokens : limits.dailyRequests,
+      monthUsed: usedIn('month'),
+      monthLimit: metric === 'tokens' ? limits.monthlyTokens : limits.monthlyRequests,
+    };
   }
 
   private async tell(tenantId: string, data: NoteCapReached['data']): Promise<void> {

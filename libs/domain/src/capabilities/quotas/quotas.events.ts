@@ -13,6 +13,11 @@ const reached = {
   metric: t.oneOf('requests', 'tokens'),
   used: t.integer,
   limit: t.integer,
+  /** Of the same metric, in both periods as they were then; a null limit is unlimited. */
+  dayUsed: t.integer,
+  dayLimit: limit,
+  monthUsed: t.integer,
+  monthLimit: limit,
   softCapRatio: t.number,
   hardCap: t.boolean,
 } as const;

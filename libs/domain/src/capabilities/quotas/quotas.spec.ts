@@ -8,7 +8,8 @@ const changed = (over: object = {}): QuotaEvent => ({
   type: 'QuotaChanged',
   data: { tenantId: 't1', ...DEFAULT_QUOTA, ...over },
 });
-const day = { period: 'day', start: '2026-01-02', metric: 'requests', used: 80, limit: 100 } as const;
+const both = { dayUsed: 80, dayLimit: 100, monthUsed: 300, monthLimit: null } as const;
+const day = { period: 'day', start: '2026-01-02', metric: 'requests', used: 80, limit: 100, ...both } as const;
 const reached = (type: 'QuotaSoftCapReached' | 'QuotaHardCapReached', over: object = {}): QuotaEvent => ({
   type,
   data: { tenantId: 't1', ...day, softCapRatio: 0.8, hardCap: true, ...over },
