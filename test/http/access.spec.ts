@@ -104,8 +104,8 @@ describe('a list', () => {
   it('refuses a cursor of other filters, and one that is damaged', async () => {
     const first = (await (await server.get('/v1/boxes?limit=2')).json()) as { meta: { page: { next_cursor: string } } };
     const foreign = await server.get(`/v1/boxes?empty=true&cursor=${first.meta.page.next_cursor}`);
-    expect([foreign.status, await codeOf(foreign)]).toEqual([422, 'REQUEST_VALIDATION_ERROR']);
-    expect((await server.get('/v1/boxes?cursor=garbage')).status).toBe(422);
+    expect([foreign.status, await codeOf(foreign)]).toEqual([400, 'INVALID_CURSOR']);
+    expect((await server.get('/v1/boxes?cursor=garbage')).status).toBe(400);
   });
 
   it('ends with a null cursor', async () => {

@@ -19,7 +19,7 @@ import type { Config } from '#infra/config/config.js';
 import { keepStatistics } from '#infra/database/embedded-statistics.js';
 import { HotStates } from '#infra/hot-state/hot-state.js';
 import { JobQueue } from '#infra/jobs/job-queue.js';
-import { openLedger, type Ledger } from '#infra/platform/ledger.js';
+import { openLedgers, type Ledgers } from '#infra/platform/ledger.js';
 import { Platform } from '#infra/platform/platform.js';
 import { ProjectionAdmin } from '#infra/projections/admin.js';
 import { ReaderHeartbeat } from '#infra/projections/readers.js';
@@ -80,15 +80,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     }
   };
   try {
-    let ledger: Ledger | undefined;
+    let ledgers: Ledgers | undefined;
     if (roles.includes('projector')) {
       const projector = await Projector.open(platform);
       await projector.start();
       stops.push(() => projector.stop(config.http.SHUTDOWN_GRACE_MS));
-      ({ ledger } = projector);
+      ({ ledgers } = projector);
     }
-    ledger ??= await openLedger(config, platform.stores, platform.log, (error) => onProblem(error, 'ledger'));
-    const api = roles.includes('api') ? await startApi(options, platform, ledger, operatorToken, stops) : undefined;
+    ledgers ??= await openLedgers(config, platform.stores, platform.logs, (error) => onProblem(error, 'ledger'));
+    const api = roles.includes('api') ? await startApi(options, platform, ledgers, operatorToken, stops) : undefined;
     return { url: api?.url, endpoints: api?.endpoints ?? [], operatorToken, platform, stop };
   } catch (error) {
     await stop();
@@ -127,7 +127,7 @@ async function follow({ logger }: ServerOptions, platform: Platform, stops: Stop
 async function startApi(
   options: ServerOptions,
   platform: Platform,
-  ledger: Ledger,
+  ledgers: Ledgers,
   operatorToken: string,
   stops: Stops,
 ): Promise<{ readonly url: string; readonly endpoints: readonly CompiledEndpoint[] }> {
@@ -155,13 +155,18 @@ async function startApi(
     authenticator: authentication.authenticator,
     ...(config.idempotency.IDEMPOTENCY_ENABLED ? { idempotency: platform.idempotency } : {}),
     readiness: [
-      { name: 'database', check: () => platform.database.ping() },
-      { name: 'event_log', check: () => platform.log.head().then(() => true) },
-      { name: 'shared_state', optional: true, check: () => platform.shared.healthy() },
+      { name: 'database', component: 'postgres', check: () => platform.database.ping() },
+      { name: 'event_log', component: 'event_log', check: () => platform.log.head().then(() => true) },
+      {
+        name: 'shared_state',
+        optional: true,
+        ...(config.data.REDIS_URL === undefined ? {} : { component: 'redis' }),
+        check: () => platform.shared.healthy(),
+      },
     ],
     imports: [
-      AppModule.with({ platform, waiter, ledger, policy, gates, answerer }),
-      operatorModule({ platform, projections, ledger, jobs, settled }),
+      AppModule.with({ platform, waiter, ledgers, policy, gates, answerer }),
+      operatorModule({ platform, projections, ledger: ledgers.domain, accessLedger: ledgers.access, jobs, settled }),
     ],
     version,
   });

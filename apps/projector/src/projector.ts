@@ -7,7 +7,7 @@ import { ReactionRunner } from '#infra/jobs/reaction-runner.js';
 import type { EventLog } from '#infra/event-log/event-log.js';
 import { ProjectionRunner } from '#infra/projections/runner.js';
 import { jobPorts } from '#infra/platform/job-ports.js';
-import { openLedger, type Ledger } from '#infra/platform/ledger.js';
+import { openLedgers, type Ledgers } from '#infra/platform/ledger.js';
 import type { Platform } from '#infra/platform/platform.js';
 import { housekeepingJobs } from './housekeeping.js';
 
@@ -19,7 +19,7 @@ export class Projector {
     readonly accessProjections: ProjectionRunner,
     readonly queue: JobQueue,
     readonly reactions: ReactionRunner,
-    readonly ledger: Ledger,
+    readonly ledgers: Ledgers,
   ) {}
 
   static async open(platform: Platform): Promise<Projector> {
@@ -48,10 +48,10 @@ export class Projector {
       queue,
       onError: options.onProblem,
     });
-    const ledger = await openLedger(platform.config, platform.stores, log, (error) =>
+    const ledgers = await openLedgers(platform.config, platform.stores, platform.logs, (error) =>
       options.onProblem(error, 'ledger'),
     );
-    return new Projector(runner(log), runner(accessLog), queue, reactions, ledger);
+    return new Projector(runner(log), runner(accessLog), queue, reactions, ledgers);
   }
 
   async start(): Promise<void> {
@@ -59,7 +59,7 @@ export class Projector {
     await this.accessProjections.start();
     await this.queue.start({ work: true });
     await this.reactions.start();
-    this.ledger.sealer.start();
+    for (const { sealer } of Object.values(this.ledgers)) sealer.start();
   }
 
   /** Finishes what is under way and hands leases over. */
@@ -68,7 +68,7 @@ export class Projector {
     await this.queue.stop({ graceMs });
     await this.projections.stop();
     await this.accessProjections.stop();
-    await this.ledger.sealer.stop();
+    for (const { sealer } of Object.values(this.ledgers)) await sealer.stop();
   }
 }
 

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 
+import { CatalogueError } from '#domain/kernel/errors.js';
+import { readModelErrors } from '#infra/read-models/cursor.js';
+
 import { Field } from './fields.js';
-import { invalid } from './errors.js';
 
 /** A part of a list. `nextCursor` is null on the last page. */
 export class Page<T> {
@@ -44,7 +46,7 @@ export function encodeCursor(after: readonly (string | number)[], filters: unkno
   return Buffer.from(JSON.stringify([digestOf(filters), ...after])).toString('base64url');
 }
 
-/** The place that a cursor names, or undefined without one; a foreign or damaged cursor is a validation error. */
+/** The place that a cursor names, or undefined without one; a foreign or damaged cursor is refused with INVALID_CURSOR. */
 export function decodeCursor(cursor: string | undefined, filters: unknown): readonly (string | number)[] | undefined {
   if (cursor === undefined) return undefined;
   try {
@@ -56,5 +58,5 @@ export function decodeCursor(cursor: string | undefined, filters: unknown): read
   } catch {
     // Falls through to the refusal: what does not parse is not ours.
   }
-  throw invalid([{ type: 'cursor_invalid', loc: ['query', 'cursor'], msg: 'The cursor does not belong to this list' }]);
+  throw new CatalogueError(readModelErrors.invalidCursor);
 }

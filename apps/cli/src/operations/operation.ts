@@ -11,7 +11,9 @@ const PROGRESS_MS = 200;
 export interface OperationContext {
   readonly platform: Platform;
   readonly projections: ProjectionAdmin;
+  /** Over the domain log. */
   readonly ledger: Ledger;
+  readonly accessLedger: Ledger;
   /** Sees and revives jobs; does not run them. */
   readonly jobs: JobQueue;
   /** Waits, for a second at most, until this process knows what the log holds now: keys in memory, and their table. */

@@ -1,26 +1,41 @@
 import { Field } from '#api/http/fields.js';
 
-export class AuditQuery {
-  @Field.string({ does: "The caller's own tenant; another one is refused", max: 64, optional: true })
-  tenant_id?: string;
+/** Rows that an offset may leave out: each of them is read, so that a cursor is better for more. */
+const MOST_OFFSET = 10_000;
 
-  @Field.string({ does: 'Only events of this type', max: 128, optional: true, example: 'documents.deleted' })
+export class AuditScope {
+  @Field.string({
+    does: "The caller's own tenant; platform operators may name another, or `_system` for events of nobody",
+    max: 64,
+    optional: true,
+  })
+  tenant_id?: string;
+}
+
+export class AuditFilters extends AuditScope {
+  @Field.string({ max: 128, optional: true, example: 'documents.deleted' })
   event_type?: string;
 
-  @Field.enum(['success', 'failure'], { does: 'Only events with this outcome', optional: true })
+  @Field.enum(['success', 'failure'], { optional: true })
   outcome?: 'success' | 'failure';
 
-  @Field.string({ does: 'Only events of this kind of thing', max: 64, optional: true, example: 'document' })
+  @Field.string({ max: 64, optional: true, example: 'document' })
   resource_type?: string;
 
-  @Field.string({ does: 'Only events of this thing', max: 256, optional: true })
+  @Field.string({ max: 256, optional: true })
   resource_id?: string;
 
-  @Field.string({ does: 'Only what this key or session did', max: 128, optional: true })
+  @Field.string({ max: 128, optional: true })
   actor_id?: string;
 
-  @Field.string({ does: 'Only what happened under this request id', max: 128, optional: true })
+  @Field.enum(['api_key', 'sso_session', 'system', 'anonymous'], { optional: true })
+  actor_type?: 'api_key' | 'sso_session' | 'system' | 'anonymous';
+
+  @Field.string({ max: 128, optional: true })
   request_id?: string;
+
+  @Field.string({ max: 128, optional: true, example: 'AUTH_REVOKED_KEY' })
+  error_code?: string;
 
   @Field.instant({ does: 'Not before this instant', optional: true })
   from?: string;
@@ -28,20 +43,37 @@ export class AuditQuery {
   @Field.instant({ does: 'Not after this instant', optional: true })
   to?: string;
 
-  @Field.string({ does: 'The log as it was: a position or an instant', max: 64, optional: true })
+  @Field.string({ does: 'The log as it was: a position of the domain log, or an instant', max: 64, optional: true })
   as_of?: string;
+}
 
-  @Field.integer({ does: 'Rows to leave out; `cursor` is steadier', min: 0, max: 1_000_000, optional: true })
+export class AuditQuery extends AuditFilters {
+  @Field.integer({
+    does: 'Rows to leave out; `cursor` is steadier, and goes further',
+    min: 0,
+    max: MOST_OFFSET,
+    optional: true,
+  })
   offset?: number;
 
-  @Field.integer({ does: 'The most events to return', min: 1, max: 200, default: 50 })
+  @Field.integer({ min: 1, max: 200, default: 50 })
   limit!: number;
 
   @Field.string({ does: 'Where the last page ended: `next_cursor`', max: 2_000, optional: true })
   cursor?: string;
 }
 
-export class ConsistencyQuery {
+export class AuditExportQuery extends AuditFilters {
+  @Field.enum(['csv', 'jsonl'], { does: 'Comma-separated values, or one JSON object a line', default: 'jsonl' })
+  format!: 'csv' | 'jsonl';
+}
+
+export class LogQuery {
+  @Field.enum(['domain', 'access'], { does: 'The log: of what changed, or of who came', default: 'domain' })
+  log!: 'domain' | 'access';
+}
+
+export class ConsistencyQuery extends LogQuery {
   @Field.integer({ does: 'The size of the older tree', min: 0 })
   from!: number;
 
@@ -98,7 +130,10 @@ export class AuditEventView {
   @Field.instant()
   created_at!: string;
 
-  @Field.string({ does: 'Where the event stands in the log' })
+  @Field.enum(['domain', 'access'], { does: 'What changed, or who came, was refused or looked' })
+  log!: 'domain' | 'access';
+
+  @Field.string({ does: 'Where the event stands in its log' })
   position!: string;
 
   @Field.string({ does: 'The stream of the event' })

@@ -1,21 +1,23 @@
-import { Injectable } from '@nestjs/common';
+import { Readable } from 'node:stream';
+import { Injectable, StreamableFile } from '@nestjs/common';
 import { auditErrors } from '#domain/capabilities/audit/audit.projection.js';
-import { auditRows } from '#domain/capabilities/capabilities.js';
+import { accessRows, auditRows } from '#domain/capabilities/capabilities.js';
+import { accessEvents } from '#domain/capabilities/access/access.events.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
-import type { RowOf } from '#domain/kernel/projection.js';
+import type { AnyProjection, RowOf } from '#domain/kernel/projection.js';
 import { ReadYourWrites } from '#api/commands/read-your-writes.js';
 import type { CallerContext } from '#api/http/caller.js';
-import { httpErrors, invalid } from '#api/http/errors.js';
-import { NotSealed } from '#infra/ledger/proofs.js';
-import type { Ledger } from '#infra/platform/ledger.js';
-import { ReadModels } from '#infra/read-models/read-models.js';
+import { invalid } from '#api/http/errors.js';
+import type { Database } from '#infra/database/database.js';
+import { MergedModels } from '#infra/read-models/merged-models.js';
+import { exported, mediaTypes } from './audit-export.adapter.js';
 import type {
   AuditEventView,
+  AuditExportQuery,
+  AuditFilters,
   AuditPage,
   AuditQuery,
-  CheckpointView,
-  ConsistencyProofView,
-  InclusionProofView,
+  AuditScope,
 } from './audit.contract.js';
 
 type Row = RowOf<typeof auditRows.columns>;
@@ -23,93 +25,105 @@ type Row = RowOf<typeof auditRows.columns>;
 /** Instants with a year of four digits: only these are written alike here and in the database. */
 const FIRST_MS = Date.parse('1000-01-01T00:00:00.000Z');
 const LAST_MS = Date.parse('9999-12-31T23:59:59.999Z');
+const EXPORTED_AT_ONCE = 500;
 
 const positionPattern = /^\d{20}(?::\d{20})?$/;
+const accessTypes = new Set<string>(Object.values(accessEvents).map(({ audit }) => audit.type));
 
-/** The audit log of one tenant, and the proofs that it is all there. */
+/** The audit log of one tenant: what changed, and who came, was refused or looked. */
 @Injectable()
 export class AuditQueries {
+  private readonly events: MergedModels<Row>;
+
   constructor(
-    private readonly models: ReadModels,
+    database: Database,
     private readonly reads: ReadYourWrites,
-    private readonly ledger: Ledger,
-  ) {}
+  ) {
+    this.events = new MergedModels<Row>(database, [auditRows, accessRows], ['occurred_at', 'position', 'id']);
+  }
 
   async list(query: AuditQuery, caller: CallerContext): Promise<AuditPage> {
-    if (query.tenant_id !== undefined && query.tenant_id !== caller.tenantId) {
-      throw new CatalogueError(httpErrors.forbidden);
-    }
+    const tenantId = tenantOf(query, caller);
     await this.reads.before(auditRows.table, caller);
-    const { offset, limit } = query;
-    const { rows, next } = await this.models.for(auditRows).page(caller.tenantId, {
-      where: whereOf(query),
-      orderBy: [
-        ['occurred_at', 'desc'],
-        ['position', 'desc'],
-      ],
-      limit,
-      cursor: query.cursor,
-      ...(offset === undefined ? {} : { offset }),
-    });
-    const next_offset = next === null || query.cursor !== undefined ? null : (offset ?? 0) + rows.length;
+    const { offset = 0, limit, cursor } = query;
+    const { rows, next } = await this.events.page(tenantId, { ...searchOf(query), limit, cursor, offset });
+    const next_offset = next === null || cursor !== undefined ? null : offset + rows.length;
     return { items: rows.map(viewOf), next_offset, next_cursor: next };
   }
 
-  async get(id: string, caller: CallerContext): Promise<AuditEventView> {
+  async get(id: string, scope: AuditScope, caller: CallerContext): Promise<AuditEventView> {
+    const tenantId = tenantOf(scope, caller);
     await this.reads.before(auditRows.table, caller);
-    return viewOf(await this.row(id, caller));
+    const found = await this.events.find(tenantId, id);
+    if (found === undefined) throw new CatalogueError(auditErrors.notFound);
+    return viewOf(found.row);
   }
 
-  async checkpoint(): Promise<CheckpointView> {
-    const { note, size, root, createdAt } = await this.sealed(this.ledger.proofs.latestCheckpoint());
-    const { vkey } = this.ledger.sealer;
-    return { checkpoint: note, size, root: Buffer.from(root).toString('base64'), vkey, created_at: createdAt };
-  }
-
-  /** Only for events of the caller's tenant: another tenant's event is not found. */
-  async inclusion(id: string, caller: CallerContext): Promise<InclusionProofView> {
-    const { id: eventId } = await this.row(id, caller);
-    const { index, leaf, path, checkpoint, text } = await this.sealed(this.ledger.proofs.inclusionProof({ eventId }));
-    return { index, leaf, path, checkpoint, text };
-  }
-
-  async consistency(from: number, to: number | undefined): Promise<ConsistencyProofView> {
-    return this.sealed(this.ledger.proofs.consistencyProof(from, to));
-  }
-
-  private async row(id: string, caller: CallerContext): Promise<Row> {
-    const row = await this.models.for(auditRows).find(caller.tenantId, id);
-    if (row === undefined) throw new CatalogueError(auditErrors.notFound);
-    return row;
-  }
-
-  private async sealed<T>(proof: Promise<T>): Promise<T> {
-    try {
-      return await proof;
-    } catch (error) {
-      if (error instanceof NotSealed) throw new CatalogueError(auditErrors.notSealed, undefined, { cause: error });
-      throw error;
+  /** The first page is read before the answer begins, so that what cannot be read is an error and not a torn file. */
+  async export(query: AuditExportQuery, caller: CallerContext): Promise<StreamableFile> {
+    const tenantId = tenantOf(query, caller);
+    await this.reads.before(auditRows.table, caller);
+    const search = searchOf(query);
+    const read = (cursor?: string) => this.events.page(tenantId, { ...search, limit: EXPORTED_AT_ONCE, cursor });
+    const first = await read();
+    async function* pages(): AsyncGenerator<readonly AuditEventView[]> {
+      for (let page = first; ; page = await read(page.next)) {
+        yield page.rows.map(viewOf);
+        if (page.next === null) return;
+      }
     }
+    const { format } = query;
+    return new StreamableFile(Readable.from(exported(format, pages())), {
+      type: mediaTypes[format],
+      disposition: `attachment; filename="audit-events-${tenantId}.${format}"`,
+    });
   }
 }
 
-function whereOf(query: AuditQuery) {
-  const { event_type, outcome, resource_type, resource_id, actor_id, request_id, as_of } = query;
-  const until = [query.to, as_of !== undefined && !positionPattern.test(as_of) ? instantOf(as_of) : undefined]
+/** The tenant whose events are asked for: the caller's own, or any for who operates the platform. */
+function tenantOf({ tenant_id }: AuditScope, caller: CallerContext): string {
+  if (tenant_id === undefined) return caller.tenantId;
+  caller.mayActFor(tenant_id);
+  return tenant_id;
+}
+
+/** What to look for, and in which of the two tables. */
+function searchOf(query: AuditFilters) {
+  const { event_type, resource_type, resource_id, actor_id, actor_type, request_id, error_code, as_of } = query;
+  const atPosition = as_of !== undefined && positionPattern.test(as_of);
+  const outcome = outcomeOf(query);
+  const wanted = { event_type, outcome, resource_type, resource_id, actor_id, actor_type, request_id, error_code };
+  const where = {
+    ...Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined)),
+    ...timesOf(query, atPosition),
+    // Positions are of fixed width, so the first text after one is the one with something behind it.
+    ...(atPosition ? { position: { before: `${as_of}~` } } : {}),
+  };
+  const tables = tablesOf(query);
+  return { where, from: atPosition ? tables.filter((table) => table === auditRows) : tables };
+}
+
+/** Only failures have a code, and they are few. */
+function outcomeOf({ outcome, error_code }: AuditFilters) {
+  return outcome ?? (error_code === undefined ? undefined : 'failure');
+}
+
+function tablesOf({ event_type, resource_type }: AuditFilters): readonly AnyProjection[] {
+  if (event_type !== undefined) return [accessTypes.has(event_type) ? accessRows : auditRows];
+  if (resource_type !== undefined) return [resource_type === 'endpoint' ? accessRows : auditRows];
+  return [auditRows, accessRows];
+}
+
+function timesOf({ from, to, as_of }: AuditFilters, atPosition: boolean) {
+  const until = [to, as_of === undefined || atPosition ? undefined : instantOf(as_of)]
     .filter((instant) => instant !== undefined)
+    .map((instant) => justAfter(instant))
     .sort()[0];
   const occurred_at = {
-    ...(query.from === undefined ? {} : { from: query.from }),
-    ...(until === undefined ? {} : { before: justAfter(until) }),
+    ...(from === undefined ? {} : { from }),
+    ...(until === undefined ? {} : { before: until }),
   };
-  const wanted = { event_type, outcome, resource_type, resource_id, actor_id, request_id };
-  const given = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined));
-  return {
-    ...given,
-    ...(Object.keys(occurred_at).length === 0 ? {} : { occurred_at }),
-    // Positions are of fixed width, so the first text after one is the one with something behind it.
-    ...(as_of !== undefined && positionPattern.test(as_of) ? { position: { before: `${as_of}~` } } : {}),
-  };
+  return Object.keys(occurred_at).length === 0 ? {} : { occurred_at };
 }
 
 function instantOf(text: string): string {
@@ -140,6 +154,7 @@ function viewOf(row: Row): AuditEventView {
     metadata_json: row.metadata_json as object,
     error_code: row.error_code,
     created_at: row.occurred_at,
+    log: row.stream.startsWith('access-') ? 'access' : 'domain',
     position: row.position,
     stream: row.stream,
     revision: row.revision,
