@@ -1,4 +1,4 @@
-import { aDocument } from '#test/support/server.js';
+import { aDocument, type TestTenant } from '#test/support/server.js';
 import type { Operation } from './operations.js';
 import { fieldsAskedFor } from './samples.js';
 import type { Things } from './things.js';
@@ -12,6 +12,7 @@ const fields: Readonly<Record<string, Make>> = {
   feature_key: () => 'feature.tts',
   message: () => 'What boils water?',
   plan_id: () => 'enterprise',
+  purpose: () => 'signing',
   tenant_id: ({ tenant }) => tenant.tenantId,
 };
 
@@ -22,11 +23,18 @@ interface Whole {
   readonly query?: Readonly<Record<string, unknown>>;
   readonly body?: unknown;
   readonly headers?: readonly (readonly [string, string])[];
+  /** Who must ask, where not every tenant may at any time. */
+  readonly by?: TestTenant;
 }
 
 /** What the schema of an operation can not say; a whole body stands in place of a made one. */
-const wholes: Readonly<Record<string, (of: Things) => Whole>> = {
+const wholes: Readonly<Record<string, (of: Things) => Whole | Promise<Whole>>> = {
+  'PATCH /v1/admin/rollouts/killswitches': () => ({ body: { kill_switches: { 'kill.tts': false } } }),
+  'POST /v1/self-serve/plan/upgrade-request': async (of) => ({ by: await of.newcomer() }),
   'GET /v1/metrics': () => ({ headers: [['authorization', `Bearer ${METRICS_TOKEN}`]] }),
+  'PUT /v1/admin/rate-limits/:tenantId': () => ({
+    body: { limits: [{ scope: 'api_key', route_class: 'run', rps: 0.5, burst: 3 }] },
+  }),
   'GET /v1/audit/consistency': () => ({ query: { from: 1 } }),
   'POST /v1/operator/:operation': ({ tenant }) => ({ body: { args: { tenant: tenant.tenantId } } }),
 };
@@ -45,5 +53,5 @@ export async function inputs(operation: Operation, of: Things): Promise<Inputs> 
   const made = Object.entries(fields).filter(([name]) => asked.has(name));
   const values = await Promise.all(made.map(async ([name, make]) => [name, await make(of)] as const));
   const whole = wholes[operation.title];
-  return { fields: Object.fromEntries(values), ...whole?.(of) };
+  return { fields: Object.fromEntries(values), ...(await whole?.(of)) };
 }

@@ -39,6 +39,15 @@ export class Oracle {
     return problems;
   }
 
+  /** The same of whatever an address and a method lead to, if to anything. */
+  problemsAt(method: string, target: string, answer: RawAnswer): readonly string[] {
+    const problems = this.problemsAnywhere(answer);
+    const departure = this.declared.problemOf({ method, path: target, answer: exchanged(answer) });
+    if (departure !== undefined) problems.push(departure);
+    if (!DOCUMENTATION.test(target) && INTERNALS.test(answer.text)) problems.push('tells of our insides');
+    return problems;
+  }
+
   /** What must hold of every answer of the server, also where no endpoint is. */
   problemsAnywhere(answer: RawAnswer): string[] {
     const { status, headers, text } = answer;

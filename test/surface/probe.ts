@@ -54,7 +54,8 @@ export class Probe {
    */
   async valid(operation: Operation, of: Things, more: Partial<Request> = {}): Promise<Valid> {
     const made = await this.world.request(operation, of);
-    const credentials = await this.world.credentials(of);
+    const ownOnly = made.credential !== of.tenant.admin;
+    const credentials = ownOnly ? [made.credential] : await this.world.credentials(of);
     const refused: string[] = [];
     for (let at = this.entitled.get(operation) ?? 0; at < credentials.length; at += 1) {
       const request = {

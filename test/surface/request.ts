@@ -24,7 +24,9 @@ export const JSON_HEADER = ['content-type', 'application/json'] as const;
 export function form(fields: Readonly<Record<string, unknown>>, fileName = 'notes.txt'): Draft['body'] {
   const part = (head: string, value: string): string =>
     `--a-form\r\ncontent-disposition: form-data; ${head}\r\n\r\n${value}\r\n`;
-  const texts = Object.entries(fields).map(([name, value]) => part(`name="${name}"`, String(value)));
+  const texts = Object.entries(fields).map(([name, value]) =>
+    part(`name="${name}"`, typeof value === 'string' ? value : JSON.stringify(value)),
+  );
   const file = part(`name="file"; filename="${fileName}"\r\ncontent-type: text/plain`, 'A kettle boils water.');
   return Buffer.from(`${texts.join('')}${file}--a-form--\r\n`);
 }

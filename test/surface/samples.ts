@@ -11,15 +11,17 @@ const typesOf = ({ type }: Schema): readonly string[] =>
 let samples = 0;
 
 /** Different each time, and within the patterns of our ids. */
-function freshText({ minLength = 1, maxLength = 64, pattern }: Schema): string {
+function freshText({ minLength = 1, maxLength = 64, pattern, example }: Schema): string {
   samples += 1;
   const text = `sample-${samples}`.padEnd(minLength, 'x').slice(0, maxLength);
   if (pattern === undefined || new RegExp(pattern, 'u').test(text)) return text;
   const forms = [
+    ...(typeof example === 'string' ? [example] : []),
     `sample_${samples}`,
     `sample${samples}`,
     'a'.repeat(64),
     '2026-01',
+    '2026-01-15',
     '0'.repeat(64),
     'https://127.0.0.1/x',
   ];

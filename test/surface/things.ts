@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createKey } from '#cli/operations/keys.js';
 import { aDocument, type TestServer, type TestTenant } from '#test/support/server.js';
+import { until } from '#test/support/until.js';
 import type { Operation } from './operations.js';
 
 type Make = (tenant: TestTenant, server: TestServer) => Promise<string>;
@@ -18,6 +19,8 @@ async function newestEvent({ admin }: TestTenant): Promise<string> {
   const { text, data } = await admin.get('/v1/audit/events?limit=1&outcome=success&resource_type=corpus');
   const [event] = (data as { items?: { id: string }[] } | undefined)?.items ?? [];
   if (event === undefined) throw new Error(`there is no audit event: ${text}`);
+  const proof = `/v1/audit/events/${event.id}/proof`;
+  await until('the event is sealed', async () => (await admin.get(proof)).status === 200);
   return event.id;
 }
 
@@ -34,13 +37,31 @@ async function anOverride({ tenantId }: TestTenant, server: TestServer): Promise
   return body.feature_key;
 }
 
+async function aKeyOfRing({ admin }: TestTenant): Promise<string> {
+  const rotated = await admin.post('/v1/admin/keyring/rotate?purpose=signing');
+  const { key } = (rotated.data ?? {}) as { key?: { key_id: string } };
+  if (key === undefined) throw new Error(`the key was refused: ${rotated.text}`);
+  return key.key_id;
+}
+
+async function anAction(tenant: TestTenant): Promise<string> {
+  const document_id = await aDocument(tenant, 'A kettle boils water for tea.');
+  const asked = await tenant.editor.post('/v1/ui/actions/reindex-document', { document_id });
+  const { action_id: id } = (asked.data ?? {}) as { action_id?: string };
+  if (id === undefined) throw new Error(`the action was refused: ${asked.text}`);
+  return id;
+}
+
 /** How a real object is made for a parameter of a path, by its name, or by the segment before it and its name. */
 const makers: Readonly<Record<string, Make>> = {
+  actionId: anAction,
   corpusId: aCorpusOf,
   documentId: (tenant) => aDocument(tenant, 'A kettle boils water for tea.'),
   eventId: newestEvent,
   featureKey: anOverride,
-  keyId: aKeyOf,
+  'api-keys/keyId': aKeyOf,
+  'keyring/keyId': aKeyOfRing,
+  'keys/keyId': aKeyOfRing,
   tenantId: ({ tenantId }) => Promise.resolve(tenantId),
   tenant_id: ({ tenantId }) => Promise.resolve(tenantId),
   'assets/name': () => Promise.resolve('start.js'),
@@ -58,6 +79,15 @@ export class Things {
     readonly tenant: TestTenant,
     private readonly server: TestServer,
   ) {}
+
+  /** A tenant that begins, on the plan that tenants begin with. */
+  async newcomer(): Promise<TestTenant> {
+    const tenant = await this.server.tenant();
+    const path = `/v1/admin/plans/${tenant.tenantId}`;
+    const { status, text } = await this.server.operator(tenant.tenantId).patch(path, { plan_id: 'free' });
+    if (status !== 200) throw new Error(`the plan was refused: ${text}`);
+    return tenant;
+  }
 
   /** The id of a real object for a parameter of an operation's path. Throws when nobody said how to make one. */
   idFor(operation: Operation, param: string): Promise<string> {

@@ -79,13 +79,19 @@ export class World {
 
   /** Starts a server; `env` over settings under which no limit is met by accident. */
   static async open(env: Readonly<Record<string, string>> = {}): Promise<World> {
-    const settings = { ...unlimited, METRICS_TOKEN, ...env };
+    const secrets = {
+      METRICS_TOKEN,
+      CRYPTO_LOCAL_MASTER_KEY: randomBytes(32).toString('hex'),
+      LEDGER_SIGNING_KEY: randomBytes(32).toString('hex'),
+    };
+    const settings = { ...unlimited, ...secrets, ...env };
     const operatorTenant = `operators_${randomBytes(4).toString('hex')}`;
     const server = await openTestServer({ ...settings, OPERATOR_TENANT_ID: operatorTenant });
     const answer = await server.anonymous.get('/v1/openapi.json');
     const document = answer.body as ApiDocument & ConstructorParameters<typeof Oracle>[0];
     const operators = new Things(await aTenant(server, operatorTenant), server);
     const world = new World(server, operationsOf(server.endpoints, document), operators, new Oracle(document));
+    for (const secret of [...Object.values(secrets), server.operator('').key ?? '']) world.oracle.secrets.add(secret);
     await world.furnish(operators);
     return world;
   }
@@ -98,6 +104,7 @@ export class World {
   }
 
   private async furnish({ tenant }: Things): Promise<void> {
+    for (const { key } of [tenant.admin, tenant.editor, tenant.reader]) this.oracle.secrets.add(key ?? '');
     const created = await tenant.editor.post('/v1/corpora', { id: 'c1', name: 'One' });
     if (created.status !== 201) throw new Error(`the corpus was refused: ${created.text}`);
     const plans = /^PATCH \/v1\/admin\/plans\/:\w+$/;
@@ -136,11 +143,12 @@ export class World {
     const known = (field: string): unknown => given.fields[field];
     const asked = operation.query.filter(({ required, name }) => required || given.query?.[name] !== undefined);
     const query = Object.fromEntries(
-      asked.map(({ name, schema }) => [name, String(given.query?.[name] ?? sampleOf(schema, known))]),
+      asked.map(({ name, schema }) => [name, String(given.query?.[name] ?? known(name) ?? sampleOf(schema, known))]),
     );
     const schema = operation.form ?? operation.body;
     const body = given.body ?? (schema === undefined ? undefined : sampleOf(schema, known));
-    return { operation, credential, params, query, body, headers: given.headers ?? [] };
+    const by = given.by?.admin ?? credential;
+    return { operation, credential: by, params, query, body, headers: given.headers ?? [] };
   }
 
   /** The same, by who may do what concerns all tenants, or what only the machine's operator may. */
