@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { operationsArea, uiArea } from './console.js';
 import { billingArea, billingProblems, externalArea } from './external-areas.js';
+import { operationsArea, uiArea } from './console.js';
 import { ConfigError, defineConfig, readConfig } from './define-config.js';
 import type { ConfigOfAreas, ConfigSource } from './define-config.js';
 import { httpArea, keyringArea } from './edge.js';
