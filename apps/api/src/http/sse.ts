@@ -85,6 +85,12 @@ export class SseStream {
     this.#reply.raw.end();
   }
 
+  /** Breaks the connection: for a client that takes nothing, and would never see an end. */
+  cut(): void {
+    this.#ended = true;
+    this.#reply.raw.destroy();
+  }
+
   #close(): void {
     clearTimeout(this.#timer);
     this.#gone.abort();
