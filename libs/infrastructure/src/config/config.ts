@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 
-import { operationsArea, uiArea } from './console.js';
 import { billingArea, billingProblems, externalArea } from './external-areas.js';
 import { operationsArea, uiArea } from './console.js';
 import { ConfigError, defineConfig, readConfig } from './define-config.js';
