@@ -103,6 +103,7 @@ export class AppModule {
         ...apiKeyProviders(deps),
         ...runs(deps),
         ...uiProviders(deps),
+        { provide: EventStreams, useValue: openEventStreams(deps) },
         ...keyringProviders(deps),
       ],
       exports: [EventStreams, RunExecutor, RunRescue],

@@ -12,6 +12,7 @@ import { endpointsOf } from '#api/http/openapi.js';
 import type { CompiledEndpoint } from '#api/http/policy.js';
 import { PolicyState } from '#api/policy-state.js';
 import { openAuthenticator } from '#api/capabilities/api-keys/open-authenticator.adapter.js';
+import { EventStreams } from '#api/capabilities/event-stream/event-stream.handler.js';
 import { RunRescue } from '#api/capabilities/runs/run-rescue.handler.js';
 import { RunExecutor } from '#api/capabilities/runs/runs.handler.js';
 import type { Answerer } from '#infra/adapters/llm/answerer.js';
@@ -173,6 +174,7 @@ async function startApi(
   const rest = app.get(RunRescue, { strict: false }).watch();
   stops.push(() => stopApi(app, config.http.SHUTDOWN_GRACE_MS));
   stops.push(() => Promise.resolve(rest()));
+  stops.push(() => Promise.resolve(app.get(EventStreams, { strict: false }).stop()));
   return { url: await listen(app, config.http), endpoints: endpointsOf(app) };
 }
 
