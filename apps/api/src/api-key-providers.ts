@@ -5,12 +5,14 @@ import { keyHasherOf } from './capabilities/api-keys/api-key-secret.adapter.js';
 import { KeyDesk } from './capabilities/api-keys/api-keys.handler.js';
 import { ApiKeyQueries } from './capabilities/api-keys/api-keys.queries.js';
 import { Commands } from './commands/commands.js';
+import { CorpusScope } from './http/corpus-scope.js';
 
 /** What the controllers of API keys are given. */
 export function apiKeyProviders({ platform: { config, path }, gates }: AppDeps): Provider[] {
   const { AUTH_API_KEY_INACTIVE_ENFORCED: enforced, AUTH_API_KEY_INACTIVE_DAYS: days } = config.auth;
   return [
     ApiKeyQueries,
+    { provide: CorpusScope, useValue: new CorpusScope(gates.access) },
     {
       provide: KeyDesk,
       inject: [Commands, ApiKeyQueries],

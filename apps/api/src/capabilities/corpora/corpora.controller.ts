@@ -7,6 +7,8 @@ import type { JsonObject } from '#domain/kernel/schema.js';
 import { Features } from '#api/capabilities/plans/features.adapter.js';
 import { Commands } from '#api/commands/commands.js';
 import { Caller, CallerContext } from '#api/http/caller.js';
+import { CorpusScope, seesCorpus } from '#api/http/corpus-scope.js';
+import { CatalogueError } from '#domain/kernel/errors.js';
 import { Endpoint } from '#api/http/endpoint.js';
 import { httpErrors } from '#api/http/errors.js';
 import { Page, PageQuery } from '#api/http/paging.js';
@@ -20,6 +22,7 @@ export class CorporaController {
     private readonly commands: Commands,
     private readonly queries: CorpusQueries,
     private readonly features: Features,
+    private readonly scope: CorpusScope,
   ) {}
 
   @Endpoint('GET /', { does: 'List the corpora of the tenant', role: 'reader', returns: [CorpusView] })
@@ -37,6 +40,7 @@ export class CorporaController {
     refuses: [corpusErrors.exists, providerConfigErrors.invalid, httpErrors.featureNotEnabled],
   })
   async create(@Body() body: CreateCorpusRequest, @Caller() caller: CallerContext): Promise<CorpusView> {
+    await this.scope.require(body.id, caller);
     await this.requireProvider(body.provider_config_json, caller);
     const data = { corpusId: body.id, name: body.name, providerConfig: body.provider_config_json };
     const streamId = idFor('corpora', caller.tenantId, body.id);
@@ -67,6 +71,7 @@ export class CorporaController {
     @Body() body: PatchCorpusRequest,
     @Caller() caller: CallerContext,
   ): Promise<CorpusView> {
+    if (!seesCorpus(caller, corpusId)) throw new CatalogueError(corpusErrors.notFound);
     if (body.provider_config_json !== undefined) {
       await this.features.require('feature.corpora_patch_provider_config', caller);
       await this.requireProvider(body.provider_config_json, caller);

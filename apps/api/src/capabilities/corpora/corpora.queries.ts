@@ -5,6 +5,7 @@ import type { RowOf } from '#domain/kernel/projection.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
 import type { CallerContext } from '#api/http/caller.js';
+import { seesCorpus, visibleCorpora } from '#api/http/corpus-scope.js';
 import { Page, type PageQuery } from '#api/http/paging.js';
 import { ReadYourWrites } from '#api/commands/read-your-writes.js';
 import { ReadModels } from '#infra/read-models/read-models.js';
@@ -22,7 +23,9 @@ export class CorpusQueries {
 
   async list(query: PageQuery, caller: CallerContext): Promise<Page<CorpusView>> {
     await this.reads.before(corpusRows.table, caller);
+    const id = visibleCorpora(caller);
     const { rows, next } = await this.models.for(corpusRows).page(caller.tenantId, {
+      ...(id === undefined ? {} : { where: { id } }),
       orderBy: [['created_at', 'asc']],
       limit: query.limit,
       cursor: query.cursor,
@@ -33,7 +36,7 @@ export class CorpusQueries {
   async get(id: string, caller: CallerContext): Promise<CorpusView> {
     await this.reads.before(corpusRows.table, caller);
     const row = await this.models.for(corpusRows).find(caller.tenantId, id);
-    if (row === undefined) throw new CatalogueError(corpusErrors.notFound);
+    if (row === undefined || !seesCorpus(caller, id)) throw new CatalogueError(corpusErrors.notFound);
     return viewOf(row);
   }
 

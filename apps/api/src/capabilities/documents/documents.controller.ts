@@ -5,6 +5,7 @@ import { documentRows } from '#domain/capabilities/documents/documents.projectio
 import { rolloutErrors } from '#domain/capabilities/rollouts/rollouts.decider.js';
 import { chunkErrors } from '#domain/kernel/text/chunker.js';
 import { Caller, CallerContext } from '#api/http/caller.js';
+import { CorpusScope } from '#api/http/corpus-scope.js';
 import { Endpoint } from '#api/http/endpoint.js';
 import { Page } from '#api/http/paging.js';
 import { Upload, type UploadedFile } from '#api/http/upload.js';
@@ -38,6 +39,7 @@ export class DocumentsController {
   constructor(
     private readonly intake: DocumentIntake,
     private readonly queries: DocumentQueries,
+    private readonly scope: CorpusScope,
   ) {}
 
   @Endpoint('POST /', {
@@ -56,6 +58,7 @@ export class DocumentsController {
     @Upload() file: UploadedFile,
     @Caller() caller: CallerContext,
   ): Promise<DocumentAccepted> {
+    await this.scope.require(body.corpus_id, caller);
     const source = sourceOf(file);
     const { corpus_id: corpusId, document_id: documentId, overwrite } = body;
     const filename = file.filename === '' ? 'upload' : file.filename.slice(0, MAX_FILENAME).toWellFormed();
@@ -78,6 +81,7 @@ export class DocumentsController {
     refuses: intakeRefuses,
   })
   async text(@Body() body: DocumentTextRequest, @Caller() caller: CallerContext): Promise<DocumentAccepted> {
+    await this.scope.require(body.corpus_id, caller);
     const accepted = await this.intake.submit(
       {
         corpusId: body.corpus_id,

@@ -15,6 +15,7 @@ import { areTooMany, chunkErrors, chunkSettings, type ChunkSettings } from '#dom
 import { Commands } from '#api/commands/commands.js';
 import type { Rollouts } from '#api/capabilities/rollouts/rollouts.adapter.js';
 import type { CallerContext } from '#api/http/caller.js';
+import { seesCorpus } from '#api/http/corpus-scope.js';
 import type { CommandOutcome } from '#infra/commands/command-path.js';
 import { derivedId, idFor, newId } from '#infra/commands/ids.js';
 import type { ContentStore } from '#infra/content/content-store.js';
@@ -99,7 +100,8 @@ export class DocumentIntake {
     await this.rollouts.refuseKilled('kill.ingest', tenantId);
     const uid = documentUid(tenantId, documentId);
     const state = await this.commands.load(documents, uid, caller);
-    if (state.status === 'absent') throw new CatalogueError(documentErrors.notFound);
+    if (state.status === 'absent' || !seesCorpus(caller, state.corpusId))
+      throw new CatalogueError(documentErrors.notFound);
     const chunking = size === undefined && overlap === undefined ? state.chunking : settingsOf(size, overlap);
     if (!isInProgress(state)) {
       const stored = await this.content.get(tenantId, state.content.id);
@@ -116,12 +118,11 @@ export class DocumentIntake {
   }
 
   async remove(documentId: string, caller: CallerContext): Promise<void> {
-    await this.commands.run(
-      documents,
-      documentUid(caller.tenantId, documentId),
-      { type: 'DeleteDocument', data: {} },
-      caller,
-    );
+    const uid = documentUid(caller.tenantId, documentId);
+    const state = await this.commands.load(documents, uid, caller);
+    if (state.status !== 'absent' && !seesCorpus(caller, state.corpusId))
+      throw new CatalogueError(documentErrors.notFound);
+    await this.commands.run(documents, uid, { type: 'DeleteDocument', data: {} }, caller);
   }
 }
 

@@ -5,6 +5,7 @@ import { CatalogueError } from '#domain/kernel/errors.js';
 import type { RowOf } from '#domain/kernel/projection.js';
 import { ReadYourWrites } from '#api/commands/read-your-writes.js';
 import type { CallerContext } from '#api/http/caller.js';
+import { seesCorpus, visibleCorpora } from '#api/http/corpus-scope.js';
 import { Page } from '#api/http/paging.js';
 import { idFor } from '#infra/commands/ids.js';
 import { ReadModels } from '#infra/read-models/read-models.js';
@@ -27,8 +28,9 @@ export class DocumentQueries {
 
   async list(query: DocumentListQuery, caller: CallerContext): Promise<Page<DocumentView>> {
     await this.reads.before(documentRows.table, caller);
+    const corpusId = visibleCorpora(caller, query.corpus_id);
     const { rows, next } = await this.models.for(documentRows).page(caller.tenantId, {
-      ...(query.corpus_id === undefined ? {} : { where: { corpus_id: query.corpus_id } }),
+      ...(corpusId === undefined ? {} : { where: { corpus_id: corpusId } }),
       orderBy: [['created_at', 'asc']],
       limit: query.limit,
       cursor: query.cursor,
@@ -42,7 +44,7 @@ export class DocumentQueries {
   async get(documentId: string, caller: CallerContext): Promise<DocumentView> {
     await this.reads.before(documentRows.table, caller);
     const row = await this.models.for(documentRows).find(caller.tenantId, documentUid(caller.tenantId, documentId));
-    if (row === undefined) throw new CatalogueError(documentErrors.notFound);
+    if (row === undefined || !seesCorpus(caller, row.corpus_id)) throw new CatalogueError(documentErrors.notFound);
     return viewOf(row, row.status === 'succeeded' ? row.num_chunks : null);
   }
 }

@@ -3,12 +3,14 @@ import { rolloutErrors } from '#domain/capabilities/rollouts/rollouts.decider.js
 import { runErrors } from '#domain/capabilities/runs/runs.decider.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import { Caller, CallerContext } from '#api/http/caller.js';
+import { CorpusScope, seesCorpus } from '#api/http/corpus-scope.js';
 import { Endpoint } from '#api/http/endpoint.js';
 import { httpErrors } from '#api/http/errors.js';
 import { Stream } from '#api/http/events-param.js';
 import { idempotencyKey } from '#api/http/idempotency.js';
 import { StreamOpener } from '#api/http/sse.js';
 import { newId } from '#infra/commands/ids.js';
+import type { StreamKey } from '#infra/recorded-streams/stream-writer.js';
 import { parseResumePoint, runFrame } from './run-frames.contract.js';
 import { RunAdmission } from './run-admission.handler.js';
 import { RunRequest } from './runs.contract.js';
@@ -20,6 +22,7 @@ export class RunsController {
   constructor(
     private readonly executor: RunExecutor,
     private readonly admission: RunAdmission,
+    private readonly scope: CorpusScope,
     private readonly playback: RunPlayback,
   ) {}
 
@@ -37,6 +40,7 @@ export class RunsController {
     await this.admission.open(caller);
     const lastEventId = caller.header('last-event-id');
     if (lastEventId !== undefined) return this.resume(lastEventId, body, caller, opener);
+    await this.scope.require(body.corpus_id, caller);
     const key = caller.versioned ? idempotencyKey(caller.header('idempotency-key')) : undefined;
     const runId = key === undefined ? newId() : this.playback.runIdOf(caller.principal, key);
     const asked = {
@@ -60,7 +64,7 @@ export class RunsController {
     caller.repeats();
     const point = parseResumePoint(id);
     const key = point === undefined ? undefined : { tenantId: caller.tenantId, streamId: point.runId };
-    if (key !== undefined && point !== undefined && (await this.playback.exists(key))) {
+    if (key !== undefined && point !== undefined && (await this.mayPlay(key, caller))) {
       await this.playback.play(key, point.seq, opener.open());
       return;
     }
@@ -70,5 +74,13 @@ export class RunsController {
     await stream.send(runFrame(frames, 'resume.unsupported', { message })(1));
     await stream.send(runFrame(frames, 'done', {})(2));
     stream.end();
+  }
+
+  /** A key that is limited to corpora resumes no run of another one. */
+  private async mayPlay(key: StreamKey, caller: CallerContext): Promise<boolean> {
+    if (!(await this.playback.exists(key))) return false;
+    if (caller.principal.scopes?.corpora === undefined) return true;
+    const corpusId = await this.playback.corpusOf(key);
+    return corpusId !== undefined && seesCorpus(caller, corpusId);
   }
 }

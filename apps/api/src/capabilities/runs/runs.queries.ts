@@ -38,6 +38,12 @@ export class RunPlayback {
     return (await this.streams.info(key)) !== undefined;
   }
 
+  /** The corpus that a run asks; undefined when nobody said so. */
+  async corpusOf(key: StreamKey): Promise<string | undefined> {
+    const state = await this.begun(key);
+    return state.status === 'absent' ? undefined : state.asked.corpusId;
+  }
+
   /** Whether the run was asked with the same question, session, corpus and number of passages. */
   async isRepeat(tenantId: string, runId: string, asked: RunAsked): Promise<boolean> {
     const state = await this.begun({ tenantId, streamId: runId });

@@ -4,6 +4,7 @@ import { documentRows } from '#domain/capabilities/documents/documents.projectio
 import type { RowOf } from '#domain/kernel/projection.js';
 import { ReadYourWrites } from '#api/commands/read-your-writes.js';
 import type { CallerContext } from '#api/http/caller.js';
+import { visibleCorpora } from '#api/http/corpus-scope.js';
 import { ReadModels } from '#infra/read-models/read-models.js';
 import { between, pageOf, SignedCursors, sortOf } from './ui-list.adapter.js';
 import type {
@@ -46,8 +47,9 @@ export class UiLists {
   ) {}
 
   async documents(query: UiDocumentsQuery, caller: CallerContext): Promise<UiDocuments> {
-    const { q, limit, cursor, status, corpus_id, created_from, created_to } = query;
+    const { q, limit, cursor, status, created_from, created_to } = query;
     const { tenantId } = caller;
+    const corpus_id = visibleCorpora(caller, query.corpus_id);
     const sort = sortOf<DocumentSort>(query.sort, documentSorts, '-created_at', 'document_id');
     const others = given({ corpus_id, created_at: between(created_from, created_to) });
     const search = searchOf(['filename', 'document_id'] as const, q);
