@@ -65,9 +65,11 @@ export class DeclaredAnswers {
     const [address = ''] = path.split('?', 1);
     if (!address.startsWith('/v1/') || HIDDEN.test(address)) return undefined;
     if (answer.headers.get('x-request-id') === null) return 'it has no X-Request-Id';
-    const at = this.routes.find(({ pattern }) => pattern.test(address));
+    const verb = method.toLowerCase();
+    const fitting = this.routes.filter(({ pattern }) => pattern.test(address));
+    const at = fitting.find((route) => this.document.paths[route.path]?.[verb] !== undefined) ?? fitting[0];
     if (at === undefined) return unmatched(answer);
-    const operation = this.document.paths[at.path]?.[method.toLowerCase()];
+    const operation = this.document.paths[at.path]?.[verb];
     if (operation === undefined) return wrongMethod(method, answer);
     const declared = operation.responses[String(answer.status)];
     if (declared === undefined) return `${at.path} does not declare the status ${answer.status}`;
@@ -102,16 +104,26 @@ export class DeclaredAnswers {
   }
 }
 
+/** What is refused before anyone looks for an endpoint. */
+const BEFORE_ROUTING = new Set([
+  '400 BAD_REQUEST',
+  '408 REQUEST_TIMEOUT',
+  '413 PAYLOAD_TOO_LARGE',
+  '414 URI_TOO_LONG',
+  '431 HEADERS_TOO_LARGE',
+]);
+
 /** An address that the document does not have: nothing there, a slash too many, or not an address at all. */
 function unmatched({ status, code }: Exchange['answer']): string | undefined {
-  const expected =
-    status === 307 || (status === 404 && code === 'NOT_FOUND') || (status === 400 && code === 'BAD_REQUEST');
+  const seen = `${status} ${code ?? ''}`;
+  const expected = status === 307 || seen === '404 NOT_FOUND' || BEFORE_ROUTING.has(seen);
   return expected ? undefined : 'the document has no such address (`npm run docs:generate` writes it)';
 }
 
 function wrongMethod(method: string, { status, code, headers }: Exchange['answer']): string | undefined {
   const bodiless = method === 'HEAD' || (method === 'OPTIONS' && status === 204);
   if (status === 405 && headers.get('allow') === null) return 'a 405 names no methods in Allow';
+  if (BEFORE_ROUTING.has(`${status} ${code ?? ''}`)) return undefined;
   return bodiless || (status === 405 && code === 'METHOD_NOT_ALLOWED') ? undefined : 'the method is not declared';
 }
 

@@ -139,6 +139,8 @@ export class EdgeAdapter extends FastifyAdapter {
       this.routes.add(endpoint);
     });
     installHooks(fastify, options);
+    // Node would answer 417 by itself, without a request id; what a client expects of a proxy is not ours to refuse.
+    fastify.server.on('checkExpectation', (request, response) => fastify.server.emit('request', request, response));
   }
 
   /** Wraps what a handler returned; a stream, or an answer that was given already, is left alone. */

@@ -35,9 +35,11 @@ function ofCaller({ role, rate, recovery, feature }: EndpointPolicy): readonly E
 
 function ofInput(policy: EndpointPolicy): readonly ErrorRow[] {
   const query = queryOf(policy);
-  const paged = query !== undefined && fieldsOf(query).has('cursor');
+  const asks = (field: string): boolean => query !== undefined && fieldsOf(query).has(field);
   return [
-    ...(paged ? [readModelErrors.invalidCursor] : []),
+    ...(asks('cursor') ? [readModelErrors.invalidCursor] : []),
+    // A platform operator may name any tenant, and there may be none of that name.
+    ...(asks('tenant_id') ? [httpErrors.notFound] : []),
     ...(policy.verb === 'GET' ? [] : [httpErrors.payloadTooLarge, httpErrors.unsupportedMediaType]),
     ...(policy.refusesTenantId === true ? [httpErrors.tenantIdNotAllowed] : []),
   ];

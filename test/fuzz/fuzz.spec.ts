@@ -1,0 +1,28 @@
+import { World } from '#test/surface/world.js';
+import { Fuzzer, type FuzzReport } from './fuzzer.js';
+
+const REQUESTS = 1_500;
+const SEED = Number(process.env['FUZZ_SEED'] ?? 20_260);
+
+describe(`${REQUESTS} requests that a stranger might send (FUZZ_SEED=${SEED})`, () => {
+  let world: World;
+  let report: FuzzReport;
+  beforeAll(async () => {
+    world = await World.open();
+    report = await Fuzzer.run(world, { requests: REQUESTS, seed: SEED });
+  });
+  afterAll(() => world.server.stop());
+
+  it('get answers that are declared, none of them a fault, and tell nothing of others or of our insides', () => {
+    expect(report.findings).toEqual([]);
+  });
+
+  it('reach nearly every endpoint behind its gates', () => {
+    const missed = world.operations.filter(({ title }) => !report.reached.has(title)).map(({ title }) => title);
+    expect(missed.length).toBeLessThan(world.operations.length / 5);
+  });
+
+  it('leave the heap as it was', () => {
+    expect(report.heap.end - report.heap.warm).toBeLessThan(32 * 1_048_576);
+  });
+});
