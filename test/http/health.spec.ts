@@ -59,10 +59,68 @@ describe('metrics', () => {
     await server.get('/v1/boxes/1');
     await server.get('/v1/boxes/2');
     const text = await (await server.get('/v1/metrics')).text();
-    expect(text).toContain(
-      'http_server_request_duration_seconds_count{method="GET",route="/v1/boxes/:id",status="200"} 2',
-    );
+    expect(text).toContain('http_requests_total{method="GET",route="/v1/boxes/:id",status="200"} 2\n');
+    expect(text).toContain('http_request_duration_seconds_count{method="GET",route="/v1/boxes/:id"} 2\n');
     expect(text).toContain('sse_open_streams 0');
+    await server.close();
+  });
+
+  it('are cumulative: each bucket holds the ones below it, the last one all, and nothing falls', async () => {
+    const server = await start();
+    const read = async (): Promise<{ total: number; buckets: number[]; count: number }> => {
+      const text = await (await server.get('/v1/metrics')).text();
+      const labels = 'method="GET",route="/v1/boxes/:id"';
+      const value = (line: string | undefined): number => Number(line?.split(' ').at(-1));
+      const lines = text.split('\n');
+      return {
+        total: value(lines.find((line) => line.startsWith(`http_requests_total{${labels},status="200"}`))),
+        buckets: lines
+          .filter((line) => line.startsWith('http_request_duration_seconds_bucket{') && line.includes(labels))
+          .map(value),
+        count: value(lines.find((line) => line.startsWith(`http_request_duration_seconds_count{${labels}}`))),
+      };
+    };
+    let before = 0;
+    for (const calls of [3, 4, 0]) {
+      for (let at = 0; at < calls; at += 1) await server.get('/v1/boxes/1');
+      const { total, buckets, count } = await read();
+      expect([total, count, buckets.at(-1)]).toEqual([before + calls, before + calls, before + calls]);
+      expect(buckets).toEqual(buckets.toSorted((left, right) => left - right));
+      before = total;
+    }
+    await server.close();
+  });
+
+  it('have labels that clients cannot multiply', async () => {
+    const server = await start();
+    for (let at = 0; at < 20; at += 1) {
+      await server.get(`/v1/nothing-${at}`);
+      await server.get(`/v1/boxes/${at}?x=${at}`);
+      await server.get(`/boxes/${at}`);
+    }
+    await fetch(`${server.url}/v1/boxes`, { method: 'PROPFIND' });
+    const text = await (await server.get('/v1/metrics')).text();
+    const series = text.split('\n').filter((line) => line.startsWith('http_requests_total{'));
+    expect(series.sort()).toEqual([
+      'http_requests_total{method="GET",route="/v1/boxes/:id",status="200"} 40',
+      'http_requests_total{method="GET",route="unmatched",status="404"} 20',
+      'http_requests_total{method="other",route="unmatched",status="405"} 1',
+    ]);
+    expect(text).toContain('http_errors_total{type="not_found",code="NOT_FOUND"} 20');
+    await server.close();
+  });
+
+  it('say which store answers', async () => {
+    const component = (name: string, check: () => Promise<boolean>) => ({ name, component: name, check });
+    const readiness = [
+      component('postgres', () => Promise.resolve(true)),
+      component('redis', () => Promise.reject(new Error('gone'))),
+      { name: 'shared_state', check: () => Promise.resolve(true) },
+    ];
+    const server = await start({ readiness });
+    const text = await (await server.get('/v1/metrics')).text();
+    const lines = text.split('\n').filter((line) => line.startsWith('dependency_up{'));
+    expect(lines).toEqual(['dependency_up{component="postgres"} 1', 'dependency_up{component="redis"} 0']);
     await server.close();
   });
 

@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
+import { traceHeaders, withLogScope } from '#infra/telemetry/log-scope.js';
 import { createLogger } from '#infra/telemetry/logger.js';
 import { createTracing } from '#infra/telemetry/tracing.js';
 
@@ -59,6 +60,29 @@ describe('tracing', () => {
     expect(span?.attributes).toContainEqual({ key: 'http.response.status_code', value: { intValue: '200' } });
     expect(data.seen.trace).toBe(`00-${traceId}-${span?.spanId ?? ''}-01`);
     expect(failed).toMatchObject({ name: 'GET /v1/boxes/:id/fail/:how', status: { code: 2 } });
+  });
+
+  it('is answered and in the log lines without a collector too, when the caller brings one', async () => {
+    const server = await start();
+    const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+    expect((await server.get('/v1/boxes/7', { traceparent })).headers.get('traceparent')).toBe(traceparent);
+    expect((await server.get('/v1/boxes?limit=0', { traceparent })).headers.get('traceparent')).toBe(traceparent);
+    const lines = server.lines.filter((line) => line.includes(`"trace_id":"${'a'.repeat(32)}"`));
+    expect(lines.length).toBeGreaterThanOrEqual(1);
+    for (const wrong of [
+      'hunter2',
+      `00-${'0'.repeat(32)}-${'b'.repeat(16)}-01`,
+      `00-${'A'.repeat(32)}-${'b'.repeat(16)}-01`,
+    ])
+      expect((await server.get('/v1/boxes/7', { traceparent: wrong })).headers.get('traceparent')).toBeNull();
+    await server.close();
+  });
+
+  it('goes on to what a request or a job calls', () => {
+    const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+    expect(withLogScope({ request_id: 'r', traceparent }, traceHeaders)).toEqual({ traceparent });
+    expect(withLogScope({ job_id: 'j' }, traceHeaders)).toEqual({});
+    expect(traceHeaders()).toEqual({});
   });
 
   it('does not exist without a collector', () => {

@@ -6,12 +6,12 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 
 import type { Config } from '#infra/config/config.js';
 import type { Logger } from '#infra/telemetry/logger.js';
-import { observeGauge } from '#infra/telemetry/metrics.js';
+import { observeDependencies, observeGauge } from '#infra/telemetry/metrics.js';
 import type { Metrics } from '#infra/telemetry/metrics.js';
 import type { Tracing } from '#infra/telemetry/tracing.js';
 
 import { HealthController } from './health/health.controller.js';
-import { Health } from './health/health.js';
+import { answers, Health } from './health/health.js';
 import type { ReadinessCheck } from './health/health.js';
 import { OriginPolicy } from './http/browser-headers.js';
 import { ApiDocument, DocsController } from './http/docs.controller.js';
@@ -59,6 +59,12 @@ function edgeModule(deps: ApiDeps, health: Health, document: ApiDocument): Dynam
   };
 }
 
+function dependenciesOf(checks: readonly ReadinessCheck[]) {
+  return checks.flatMap((check) =>
+    check.component === undefined ? [] : [{ component: check.component, answers: () => answers(check) }],
+  );
+}
+
 /**
  * Builds the HTTP application: gates, envelopes, errors, health and documentation around the given modules. It is initialised
  * (all routes are known and checked) but does not listen yet. Throws when a route has no policy.
@@ -92,6 +98,7 @@ export async function createApi(deps: ApiDeps): Promise<NestFastifyApplication> 
   app.setGlobalPrefix('v1');
   app.useGlobalFilters(new EdgeFilter());
   document.use(() => openApiDocument(app, deps.version));
+  observeDependencies(metrics, dependenciesOf(deps.readiness));
   observeGauge(metrics, 'sse_open_streams', 'Open event streams', () => adapter.streams.size);
   await app.init();
   await adapter.getInstance().ready();

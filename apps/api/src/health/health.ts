@@ -4,6 +4,8 @@ import type { Metrics } from '#infra/telemetry/metrics.js';
 /** One store that must answer before requests may come, unless they go on without it. */
 export interface ReadinessCheck {
   readonly name: string;
+  /** What metrics call it; it has no gauge without. */
+  readonly component?: string;
   /** True: without it requests are served, with less; the process stays ready and says so. */
   readonly optional?: boolean;
   check(): Promise<boolean>;
@@ -16,7 +18,8 @@ export interface Readiness {
 
 const CHECK_TIMEOUT_MS = 2_000;
 
-async function answers(check: ReadinessCheck): Promise<boolean> {
+/** Whether a store answers in time. */
+export async function answers(check: ReadinessCheck): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), CHECK_TIMEOUT_MS)));
   try {

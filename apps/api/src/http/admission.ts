@@ -53,6 +53,7 @@ export async function limited(
   const { rate: routeClass } = policy;
   reply.header('x-ratelimit-scope', scope).header('x-ratelimit-route-class', routeClass);
   if (retryAfterMs !== null) reply.header('x-ratelimit-retry-after-ms', String(retryAfterMs));
+  request.server.metrics.rateLimited.inc({ scope, route_class: routeClass });
   const details = { scope, route_class: routeClass, retry_after_ms: retryAfterMs };
   const { code } = httpErrors.rateLimited;
   const data = { ...endpointCalled(request), code, count: 1, windowSeconds: 0, scope, routeClass, retryAfterMs };
@@ -79,6 +80,7 @@ export function quota(policy: EndpointPolicy, deps: PipelineDeps): StepRun | und
 
 async function overQuota({ access }: PipelineDeps, request: FastifyRequest, state: QuotaState): Promise<never> {
   const { period, metric, used, limit } = state;
+  request.server.metrics.quotaBlocked.inc({ period, metric });
   const { code } = httpErrors.quotaExceeded;
   const data = { ...endpointCalled(request), code, count: 1, windowSeconds: 0, period, metric, used, limit };
   await access?.recorded({ type: 'QuotaBlocked', data }, accessContextOf(request));

@@ -10,7 +10,7 @@ import { isTenantId, SYSTEM_TENANT } from '#domain/kernel/streams.js';
 import type { CommandContext } from '#infra/commands/command-path.js';
 
 import { accessContextOf, actorOf, endpointCalled } from './access.js';
-import { endpointOf, userAgentOf } from './context.js';
+import { endpointOf, traceOf, userAgentOf } from './context.js';
 import { httpErrors } from './errors.js';
 import type { AccessContext } from './gates.js';
 import type { Principal } from './principal.js';
@@ -91,10 +91,7 @@ export class CallerContext {
 
   /** The trace context to hand on: this request's own span, else the caller's if it is well-formed. */
   get traceparent(): string | null {
-    const { span } = this.#request.edge;
-    if (span !== undefined) return span.traceparent;
-    const header = this.#request.headers['traceparent'];
-    return typeof header === 'string' && /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(header) ? header : null;
+    return traceOf(this.#request) ?? null;
   }
 
   /** The facts of this request's command: the same at every reading, and those of the first try under an Idempotency-Key. */

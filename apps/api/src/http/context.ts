@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
+import { wellFormedTrace } from '#infra/telemetry/log-scope.js';
 import type { Span } from '#infra/telemetry/tracing.js';
 
 import type { Admitted } from './gates.js';
@@ -51,6 +52,11 @@ export function edgeOf(request: FastifyRequest): Edge {
     expired: false,
   };
   return request.edge;
+}
+
+/** The trace context to hand on: this request's own span, else the caller's if it is well-formed. */
+export function traceOf(request: FastifyRequest): string | undefined {
+  return edgeOf(request).span?.traceparent ?? wellFormedTrace(request.headers['traceparent']);
 }
 
 /** The endpoint that a request reached; undefined when the address has none. */

@@ -32,8 +32,8 @@ function setErrorHeaders(reply: FastifyReply, answer: Answer): void {
 }
 
 function report(request: FastifyRequest, answer: Answer, error: unknown): void {
-  const { code } = answer.row;
-  request.server.metrics.refusals.inc({ code });
+  const { code, kind: type } = answer.row;
+  request.server.metrics.errors.inc({ type, code });
   if (answer.unexpected)
     request.log.error({ err: error, code, request_id: request.id }, 'a request failed unexpectedly');
   else if (answer.status >= 500)

@@ -8,7 +8,7 @@ import type { Span, Tracing } from '#infra/telemetry/tracing.js';
 import { accessContextOf, endpointCalled } from './access.js';
 import { setSecurityHeaders } from './browser-headers.js';
 import type { OriginPolicy } from './browser-headers.js';
-import { edgeOf, endpointOf, isAnswered } from './context.js';
+import { edgeOf, endpointOf, isAnswered, traceOf } from './context.js';
 import { startDeadline, stopDeadline } from './deadline.js';
 import { endClaim } from './error-answer.js';
 import { httpErrors } from './errors.js';
@@ -113,7 +113,9 @@ function onRequest(options: HookOptions): (request: FastifyRequest, reply: Fasti
     startDeadline(request, reply, options.requestTimeoutMs);
     options.metrics.requestsInFlight.inc();
     if (options.tracing !== undefined) edge.span = startSpan(options.tracing, request);
-    withLogScope({ request_id: edge.requestId }, () => {
+    const traceparent = traceOf(request);
+    if (traceparent !== undefined) reply.header('traceparent', traceparent);
+    withLogScope({ request_id: edge.requestId, ...(traceparent === undefined ? {} : { traceparent }) }, () => {
       const endpoint = endpointOf(request);
       if (request.originalUrl.length > LONGEST_URL) done(new CatalogueError(httpErrors.uriTooLong));
       else if (endpoint === undefined) done();
@@ -140,11 +142,12 @@ function onResponse(options: HookOptions): (request: FastifyRequest, reply: Fast
     metrics.requestsInFlight.dec();
     recordView(request, reply, options.access);
     span?.end({ failed: reply.statusCode >= 500, attributes: { 'http.response.status_code': reply.statusCode } });
-    if (endpoint?.policy.stream !== true)
-      metrics.requestSeconds.observe(
-        { method: request.method, route, status: String(reply.statusCode) },
-        millis / 1000,
-      );
+    metrics.answered({
+      method: request.method,
+      route,
+      status: String(reply.statusCode),
+      seconds: endpoint?.policy.stream === true ? undefined : millis / 1000,
+    });
     request.log.info(
       {
         method: request.method,

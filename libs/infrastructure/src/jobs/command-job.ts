@@ -4,6 +4,9 @@ import type { JsonObject } from '#domain/kernel/schema.js';
 /** The queue of the commands that reactions ask for. */
 export const COMMANDS = 'commands';
 
+/** Where a job's data keep the trace context of the event that asked for it; its handler does not see it. */
+export const TRACE_FIELD = '$trace';
+
 /** A command that an event caused, as its job carries it. */
 export interface CommandEffect {
   readonly category: string;

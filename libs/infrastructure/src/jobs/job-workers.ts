@@ -1,8 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PgBoss } from 'pg-boss';
-import { RetryLater, type AnyJob, type JobAttempt } from '#domain/kernel/job.js';
+import { Postponed, RetryLater, type AnyJob, type JobAttempt } from '#domain/kernel/job.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
 import { isTransient } from '#infra/database/database.js';
+import { wellFormedTrace, withLogScope, type LogScope } from '#infra/telemetry/log-scope.js';
+import { TRACE_FIELD } from './command-job.js';
 import type { JobStore } from './job-store.js';
 
 export interface WorkerOptions {
@@ -128,9 +130,10 @@ export class JobWorkers {
   }
 
   private async attempt(job: AnyJob, row: FetchedJob, abort: AbortController): Promise<void> {
+    const { [TRACE_FIELD]: trace, ...data } = row.data ?? {};
     const attempt: JobAttempt = {
       id: row.id,
-      data: row.data ?? {},
+      data,
       attempt: row.retryCount + 1,
       lastAttempt: row.retryCount >= row.retryLimit,
       signal: abort.signal,
@@ -139,7 +142,7 @@ export class JobWorkers {
       () => abort.abort(new Error(`${job.name} ran longer than ${job.timeoutSeconds} s`)),
       job.timeoutSeconds * 1_000,
     );
-    const failure = await this.handle(job, attempt)
+    const failure = await withLogScope(scopeOf(row.id, trace), () => this.handle(job, attempt))
       .then(() => undefined)
       .catch((error: unknown) => ({ error }))
       .finally(() => clearTimeout(timer));
@@ -166,6 +169,8 @@ export class JobWorkers {
       try {
         if (failure === undefined) await this.options.boss.complete(name, id);
         else if (failure.error instanceof HandedBack) await this.options.store.handBack([id]);
+        else if (failure.error instanceof Postponed)
+          await this.options.store.handBack([id], failure.error.afterSeconds);
         else await this.fail(name, id, failure.error);
         return;
       } catch (error) {
@@ -181,6 +186,11 @@ export class JobWorkers {
     await this.options.boss.fail(name, id, describe(error));
     if (error instanceof RetryLater) await this.options.store.notBefore(name, id, error.afterSeconds);
   }
+}
+
+function scopeOf(jobId: string, trace: unknown): LogScope {
+  const traceparent = wellFormedTrace(trace);
+  return { job_id: jobId, ...(traceparent === undefined ? {} : { traceparent }) };
 }
 
 /** What a failed attempt leaves behind: never a stack, which can hold data. */

@@ -2,7 +2,7 @@ import type { Recorded } from '#domain/kernel/events.js';
 import type { AnyReaction, Effect } from '#domain/kernel/reaction.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
 import type { StoredEvent } from '#infra/event-log/event-log.js';
-import { COMMANDS, type CommandEffect } from './command-job.js';
+import { COMMANDS, TRACE_FIELD, type CommandEffect } from './command-job.js';
 import { effectId } from './job-ids.js';
 import type { NewJob } from './job-queue.js';
 import type { Failure } from './reaction-store.js';
@@ -51,14 +51,16 @@ function jobsOf(
   const react = (reaction.on as Readonly<Record<string, (event: Recorded) => readonly Effect[]>>)[event.type];
   return (react?.(event) ?? []).map((effect, index) => {
     const id = effectId(event.id, reaction.name, index);
-    const job = effect.kind === 'job' ? jobEffect(effect, id) : commandEffect(effect, event, id);
+    const job = effect.kind === 'job' ? jobEffect(effect, event, id) : commandEffect(effect, event, id);
     if (!tools.knows(job.queue)) throw new Error(`no job is named ${job.queue}`);
     return job;
   });
 }
 
-function jobEffect(effect: Extract<Effect, { kind: 'job' }>, id: string): PlannedJob {
-  const { job: queue, data, afterSeconds } = effect;
+function jobEffect(effect: Extract<Effect, { kind: 'job' }>, event: Recorded, id: string): PlannedJob {
+  const { job: queue, afterSeconds } = effect;
+  const { traceparent } = event.metadata;
+  const data = traceparent === null ? effect.data : { ...effect.data, [TRACE_FIELD]: traceparent };
   return afterSeconds === undefined ? { queue, id, data } : { queue, id, data, afterSeconds };
 }
 

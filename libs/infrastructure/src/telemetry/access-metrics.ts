@@ -26,6 +26,15 @@ export function observeAccess(metrics: Metrics, recorder: { readonly stats: Acce
     },
   });
   new Counter({
+    name: 'access_events_dropped_total',
+    help: 'Access events that were lost for want of room or of a database',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(recorder.stats.dropped);
+    },
+  });
+  new Counter({
     name: 'access_events_late_total',
     help: 'Refusals that were answered before they were stored',
     registers,

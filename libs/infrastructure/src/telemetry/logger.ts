@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import type { DestinationStream, Logger } from 'pino';
 
-import { currentLogScope } from './log-scope.js';
+import { shownLogScope } from './log-scope.js';
 import { redact, redactText } from './redaction.js';
 
 export type { Logger } from 'pino';
@@ -27,7 +27,7 @@ export function createLogger(options: LoggerOptions): Logger {
       },
       // Errors are turned into fields by the redaction above; pino's own serializer would run first and keep the texts.
       serializers: { err: (error: unknown) => redact(error) },
-      mixin: () => ({ ...currentLogScope() }),
+      mixin: shownLogScope,
       hooks: {
         logMethod(args, method) {
           const clean = args.map((arg: unknown) => (typeof arg === 'string' ? redactText(arg) : arg));

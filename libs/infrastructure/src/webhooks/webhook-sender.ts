@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { Secret } from '#infra/config/secret.js';
 import type { Outbound } from '#infra/shared-state/outbound.js';
+import { traceHeaders } from '#infra/telemetry/log-scope.js';
 
 export interface WebhookSettings {
   /** The name of the receiver for breakers and bulkheads. */
@@ -89,7 +90,7 @@ export class WebhookSender {
   /** The status of an answer that ends it. */
   private async post(message: Message, signal: AbortSignal): Promise<number> {
     const { url } = this.settings;
-    const headers = this.headersOf(message);
+    const headers = { ...this.headersOf(message), ...traceHeaders() };
     const answer = await fetch(url, { method: 'POST', body: message.body, headers, redirect: 'manual', signal });
     // What the receiver says is of no use, however long it is.
     await answer.body?.cancel().catch(() => undefined);
