@@ -8,6 +8,7 @@ import { documentRows } from '#domain/capabilities/documents/documents.projectio
 import { closeGracefully, createApi, listen } from '#api/api.module.js';
 import { AppModule } from '#api/app.module.js';
 import { openGates } from '#api/edge-gates.js';
+import type { ReadinessCheck } from '#api/health/health.js';
 import { endpointsOf } from '#api/http/openapi.js';
 import type { CompiledEndpoint } from '#api/http/policy.js';
 import { PolicyState } from '#api/policy-state.js';
@@ -155,16 +156,7 @@ async function startApi(
     ...(tracing === undefined ? {} : { tracing }),
     authenticator: authentication.authenticator,
     ...(config.idempotency.IDEMPOTENCY_ENABLED ? { idempotency: platform.idempotency } : {}),
-    readiness: [
-      { name: 'database', component: 'postgres', check: () => platform.database.ping() },
-      { name: 'event_log', component: 'event_log', check: () => platform.log.head().then(() => true) },
-      {
-        name: 'shared_state',
-        optional: true,
-        ...(config.data.REDIS_URL === undefined ? {} : { component: 'redis' }),
-        check: () => platform.shared.healthy(),
-      },
-    ],
+    readiness: readinessOf(platform),
     imports: [
       AppModule.with({ platform, waiter, ledgers, policy, gates, answerer }),
       operatorModule({ platform, projections, ledger: ledgers.domain, accessLedger: ledgers.access, jobs, settled }),
@@ -176,6 +168,20 @@ async function startApi(
   stops.push(() => Promise.resolve(rest()));
   stops.push(() => Promise.resolve(app.get(EventStreams, { strict: false }).stop()));
   return { url: await listen(app, config.http), endpoints: endpointsOf(app) };
+}
+
+/** The stores that must answer; metrics show those that are servers of their own. */
+function readinessOf(platform: Platform): readonly ReadinessCheck[] {
+  return [
+    { name: 'database', component: 'postgres', check: () => platform.database.ping() },
+    { name: 'event_log', component: 'event_log', check: () => platform.log.head().then(() => true) },
+    {
+      name: 'shared_state',
+      optional: true,
+      ...(platform.config.data.REDIS_URL === undefined ? {} : { component: 'redis' }),
+      check: () => platform.shared.healthy(),
+    },
+  ];
 }
 
 @Module({})
