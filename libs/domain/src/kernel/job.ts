@@ -22,6 +22,17 @@ export class RetryLater extends Error {
   }
 }
 
+/** Thrown by a handler that may not do its work now: it is tried again after so many seconds, and the attempt does not count. */
+export class Postponed extends Error {
+  constructor(
+    message: string,
+    readonly afterSeconds: number,
+  ) {
+    super(message);
+    this.name = 'Postponed';
+  }
+}
+
 /** A job type: its queue, its budget and its handler, which reaches the world only through the ports `P`. */
 export interface Job<D extends JsonObject = JsonObject, P = unknown> {
   readonly name: string;

@@ -165,12 +165,13 @@ export class JobStore {
   }
 
   /** Gives running jobs back unfinished, without counting the attempt. */
-  async handBack(ids: readonly string[]): Promise<void> {
+  async handBack(ids: readonly string[], afterSeconds = 0): Promise<void> {
     await this.database.execute(
       `with back as (update pgboss.job set state = case when retry_count > 0 then 'retry' else 'created' end::pgboss.job_state,
-        start_after = now(), started_on = null, heartbeat_on = null where ${anyQueue} and id = any($1::uuid[]) and state = 'active' returning name)
+        start_after = now() + $2 * interval '1s', started_on = null, heartbeat_on = null
+        where ${anyQueue} and id = any($1::uuid[]) and state = 'active' returning name)
         select pg_notify('jobs', name) from (select distinct name from back) b`,
-      [ids],
+      [ids, afterSeconds],
     );
   }
 

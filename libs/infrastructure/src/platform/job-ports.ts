@@ -2,6 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { CommandPort, ContentPort, SubjectKeyPort } from '#domain/kernel/ports.js';
 import type { Actor } from '#domain/kernel/events.js';
 import { chunkText } from '#domain/kernel/text/chunker.js';
+import { AccessRetention } from '#infra/access-log/access-retention.js';
+import type { Config } from '#infra/config/config.js';
 import { derivedId } from '#infra/commands/ids.js';
 import { personalAad } from '#infra/crypto/personal.js';
 import { openingOf, type RetrievalIndex } from '#infra/retrieval/retrieval-index.js';
@@ -20,6 +22,9 @@ export interface JobPorts {
   /** Opens text that an event holds sealed; null when its person was forgotten. */
   readonly personal: ReturnType<typeof personalPort>;
   readonly webhook: BillingWebhook;
+  /** What is switched off by default. */
+  readonly switches: Config['rollouts'];
+  readonly accessLog: AccessRetention;
 }
 
 /** The ports over an open platform. */
@@ -30,6 +35,12 @@ export function jobPorts(platform: Platform): JobPorts {
     keys,
     personal: personalPort(platform),
     webhook: platform.billingWebhook,
+    switches: platform.config.rollouts,
+    accessLog: new AccessRetention({
+      database: platform.database,
+      projections: platform.registry.projectionsOf('access'),
+      days: platform.config.audit.AUDIT_RETENTION_DAYS,
+    }),
     chunks: chunkPort(platform, `${embedder.model}/${embedder.dimension}`),
     commands: {
       load: (decider, tenantId, streamId) => path.load(decider, tenantId, streamId),

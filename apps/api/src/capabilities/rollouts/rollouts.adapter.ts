@@ -11,27 +11,10 @@ import { stateOf, type RolloutRow } from '#domain/capabilities/rollouts/rollouts
 import { CatalogueError } from '#domain/kernel/errors.js';
 import { SYSTEM_TENANT } from '#domain/kernel/streams.js';
 import { httpErrors } from '#api/http/errors.js';
-import type { Config } from '#infra/config/config.js';
 import { HotStateUnavailable, type HotState } from '#infra/hot-state/hot-state.js';
 
 /** What a caller is told to wait; switches are turned by people. */
 const RETRY_AFTER_S = 30;
-
-export function rolloutDefaults(config: Config['rollouts']): RolloutDefaults {
-  return {
-    killSwitches: {
-      'kill.run': config.KILL_RUN,
-      'kill.ingest': config.KILL_INGEST,
-      'kill.tts': config.KILL_TTS,
-      'kill.external_retrieval': config.KILL_EXTERNAL_RETRIEVAL,
-      'kill.notifications': config.KILL_NOTIFICATIONS,
-    },
-    percentages: {
-      'rollout.tts': config.ROLLOUT_TTS_PCT,
-      'rollout.external_retrieval': config.ROLLOUT_EXTERNAL_RETRIEVAL_PCT,
-    },
-  };
-}
 
 /** 0 to 99, the same for a tenant for ever. */
 export function bucketOf(tenantId: string): number {

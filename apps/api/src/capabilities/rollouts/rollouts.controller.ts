@@ -7,8 +7,10 @@ import {
 } from '#domain/capabilities/rollouts/rollouts.decider.js';
 import { everyPercentage, everySwitch, type RolloutScopes } from '#domain/capabilities/rollouts/rollouts.ports.js';
 import { rolloutRows } from '#domain/capabilities/rollouts/rollouts.projection.js';
+import { tenantErrors } from '#domain/capabilities/tenants/tenants.decider.js';
 import { SYSTEM_TENANT } from '#domain/kernel/streams.js';
 import { Commands } from '#api/commands/commands.js';
+import { TenantDirectory } from '#api/commands/tenant-directory.js';
 import { Caller, CallerContext } from '#api/http/caller.js';
 import { Endpoint } from '#api/http/endpoint.js';
 import { Rollouts } from './rollouts.adapter.js';
@@ -28,16 +30,18 @@ export class RolloutsController {
   constructor(
     private readonly commands: Commands,
     private readonly rollouts: Rollouts,
+    private readonly tenants: TenantDirectory,
   ) {}
 
   @Endpoint('GET /killswitches', {
     does: 'Show what is switched off',
     role: 'admin',
     recovery: true,
+    refuses: [tenantErrors.notFound],
     returns: KillSwitchesView,
   })
   async killSwitches(@Query() query: RolloutScopeQuery, @Caller() caller: CallerContext): Promise<KillSwitchesView> {
-    const tenantId = scopeOf(query, caller);
+    const tenantId = await this.scopeOf(query, caller);
     return switchesView(tenantId, await this.scopes(tenantId));
   }
 
@@ -48,14 +52,14 @@ export class RolloutsController {
     audit: 'rollout.kill_switch.changed',
     returns: KillSwitchesView,
     waitsFor,
-    refuses: [rolloutErrors.nothingKnown],
+    refuses: [rolloutErrors.nothingKnown, tenantErrors.notFound],
   })
   async changeKillSwitches(
     @Query() query: RolloutScopeQuery,
     @Body() body: KillSwitchesRequest,
     @Caller() caller: CallerContext,
   ): Promise<KillSwitchesView> {
-    const tenantId = scopeOf(query, caller);
+    const tenantId = await this.scopeOf(query, caller);
     const data = { killSwitches: body.kill_switches };
     return switchesView(tenantId, await this.change(tenantId, { type: 'ChangeKillSwitches', data }, caller));
   }
@@ -64,10 +68,11 @@ export class RolloutsController {
     does: 'Show which share of the tenants has what is rolled out in part',
     role: 'admin',
     recovery: true,
+    refuses: [tenantErrors.notFound],
     returns: CanaryView,
   })
   async canary(@Query() query: RolloutScopeQuery, @Caller() caller: CallerContext): Promise<CanaryView> {
-    const tenantId = scopeOf(query, caller);
+    const tenantId = await this.scopeOf(query, caller);
     return canaryView(tenantId, await this.scopes(tenantId));
   }
 
@@ -78,16 +83,24 @@ export class RolloutsController {
     audit: 'rollout.canary.changed',
     returns: CanaryView,
     waitsFor,
-    refuses: [rolloutErrors.nothingKnown],
+    refuses: [rolloutErrors.nothingKnown, tenantErrors.notFound],
   })
   async changeCanary(
     @Query() query: RolloutScopeQuery,
     @Body() body: CanaryRequest,
     @Caller() caller: CallerContext,
   ): Promise<CanaryView> {
-    const tenantId = scopeOf(query, caller);
+    const tenantId = await this.scopeOf(query, caller);
     const data = { percentages: body.canary_percentages };
     return canaryView(tenantId, await this.change(tenantId, { type: 'ChangeCanaries', data }, caller));
+  }
+
+  /** The tenant whose switches are meant; `_system` is all of them. */
+  private async scopeOf({ tenant_id: asked }: RolloutScopeQuery, caller: CallerContext): Promise<string> {
+    if (asked === undefined) return caller.platformOperator ? SYSTEM_TENANT : caller.tenantId;
+    if (asked === SYSTEM_TENANT) caller.mayActFor(asked);
+    else await this.tenants.require(asked, caller);
+    return asked;
   }
 
   private async change(tenantId: string, command: RolloutCommand, caller: CallerContext): Promise<RolloutScopes> {
@@ -102,13 +115,6 @@ export class RolloutsController {
     if (tenantId === SYSTEM_TENANT) return { defaults, platform, tenant: undefined };
     return { defaults, platform, tenant: await this.commands.loadFor(tenantId, rollouts, ROLLOUT_STREAM_ID) };
   }
-}
-
-/** The tenant whose switches are meant; `_system` is all of them. */
-function scopeOf({ tenant_id: asked }: RolloutScopeQuery, caller: CallerContext): string {
-  if (asked === undefined) return caller.platformOperator ? SYSTEM_TENANT : caller.tenantId;
-  caller.mayActFor(asked);
-  return asked;
 }
 
 const nameOf = (tenantId: string): 'global' | 'tenant' => (tenantId === SYSTEM_TENANT ? 'global' : 'tenant');

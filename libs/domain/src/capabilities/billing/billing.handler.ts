@@ -1,6 +1,7 @@
-import { defineJob, RetryLater, type JobAttempt } from '../../kernel/job.js';
+import { defineJob, Postponed, RetryLater, type JobAttempt } from '../../kernel/job.js';
 import type { JsonObject } from '../../kernel/schema.js';
 import { billing, type BillingCommand } from './billing.decider.js';
+import { isKilled, rolloutDefaults, scopesOf } from '../rollouts/rollouts.ports.js';
 import type { BillingPorts, WebhookOutcome } from './billing.ports.js';
 
 export type DeliveryData = {
@@ -13,6 +14,9 @@ export type DeliveryData = {
   /** Texts of the payload as the event holds them, by their name in both. */
   readonly sealed: Readonly<Record<string, string>>;
 };
+
+/** How long a message waits before it looks again whether notifications are switched on. */
+const PAUSE_SECONDS = 30;
 
 /** Thrown for an attempt that may be repeated. */
 class NotDelivered extends Error {}
@@ -27,6 +31,8 @@ export const deliverWebhook = defineJob<DeliveryData, BillingPorts>({
   handle: async (attempt, ports) => {
     const { tenantId, deliveryId, eventType: event } = attempt.data;
     if (!ports.webhook.enabled) return;
+    const scopes = await scopesOf(ports.commands, tenantId, rolloutDefaults(ports.switches));
+    if (isKilled('kill.notifications', scopes)) throw new Postponed('notifications are switched off', PAUSE_SECONDS);
     if ((await ports.commands.load(billing, tenantId, deliveryId)) === 'delivered') return;
     const body = JSON.stringify(await payloadOf(attempt.data, ports));
     const outcome = await ports.webhook.send({ id: deliveryId, event, body }, attempt.signal);

@@ -1,4 +1,5 @@
 import type { CommandPort } from '../../kernel/ports.js';
+import type { RolloutSettings } from '../rollouts/rollouts.ports.js';
 
 /** What became of one attempt to hand over a message. */
 export type WebhookOutcome =
@@ -40,4 +41,5 @@ export interface BillingPorts {
   readonly commands: CommandPort;
   readonly personal: PersonalPort;
   readonly webhook: WebhookPort;
+  readonly switches: RolloutSettings;
 }

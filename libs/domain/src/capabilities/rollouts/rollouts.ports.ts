@@ -9,6 +9,33 @@ export interface RolloutDefaults {
   readonly percentages: Readonly<Record<Canary, number>>;
 }
 
+/** The defaults by the names that an operator configures them with. */
+export interface RolloutSettings {
+  readonly KILL_RUN: boolean;
+  readonly KILL_INGEST: boolean;
+  readonly KILL_TTS: boolean;
+  readonly KILL_EXTERNAL_RETRIEVAL: boolean;
+  readonly KILL_NOTIFICATIONS: boolean;
+  readonly ROLLOUT_TTS_PCT: number;
+  readonly ROLLOUT_EXTERNAL_RETRIEVAL_PCT: number;
+}
+
+export function rolloutDefaults(settings: RolloutSettings): RolloutDefaults {
+  return {
+    killSwitches: {
+      'kill.run': settings.KILL_RUN,
+      'kill.ingest': settings.KILL_INGEST,
+      'kill.tts': settings.KILL_TTS,
+      'kill.external_retrieval': settings.KILL_EXTERNAL_RETRIEVAL,
+      'kill.notifications': settings.KILL_NOTIFICATIONS,
+    },
+    percentages: {
+      'rollout.tts': settings.ROLLOUT_TTS_PCT,
+      'rollout.external_retrieval': settings.ROLLOUT_EXTERNAL_RETRIEVAL_PCT,
+    },
+  };
+}
+
 /** What was set for all tenants, and for one of them. */
 export interface RolloutScopes {
   readonly defaults: RolloutDefaults;
