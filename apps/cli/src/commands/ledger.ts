@@ -102,6 +102,7 @@ const verdicts = Object.entries(verdictCodes)
 interface VerifyOptions extends Common {
   readonly vkey?: string;
   readonly previous?: string;
+  readonly log: string;
 }
 
 function verify(ledger: Command): void {
@@ -111,6 +112,7 @@ function verify(ledger: Command): void {
     'check a proof file offline, or without a file the whole log of the server',
     [
       'ledger verify',
+      'ledger verify --log access',
       'ledger verify event-42.proof --vkey "nexusrag/domain+…"',
       'ledger verify event-42.proof --previous held.note',
     ],
@@ -121,9 +123,10 @@ Without --vkey the file's own key is believed, which proves only that it is whol
   )
     .option('--vkey <key>', 'the public key that you trust, or a file that holds it')
     .option('--previous <file>', 'a signed checkpoint that you hold; the file must prove that it extends it')
+    .option('--log <log>', 'which log of the server: domain or access', 'domain')
     .action(async (file: string | undefined, options: VerifyOptions) => {
       const output = outputOf(options);
-      if (file === undefined) await verifyLog(output);
+      if (file === undefined) await verifyLog(output, options.log);
       else await verifyFile(output, file, options);
     });
 }
@@ -156,12 +159,12 @@ interface AuditItem {
   readonly result?: AuditReport;
 }
 
-async function verifyLog(output: Output): Promise<void> {
+async function verifyLog(output: Output, log: string): Promise<void> {
   const bar = new Progress('verify');
   const report = await withClient({}, async ({ client }) => {
     // What was appended in the last second is sealed too; when sealing is refused, the check below says why.
     await oneOf(client().operation('ledger.checkpoint', {})).catch(() => undefined);
-    for await (const { progress, result } of client().operation<AuditItem>('ledger.verify', {})) {
+    for await (const { progress, result } of client().operation<AuditItem>('ledger.verify', { log })) {
       if (result !== undefined) return result;
       if (progress !== undefined) bar.show(progress.checked, progress.size);
     }
@@ -189,10 +192,11 @@ function acknowledge(ledger: Command): void {
     'Only possible while the ledger refuses to sign. The old checkpoints stay valid for what they signed; the new ones\nname another origin, so that nobody takes two histories for one.',
   )
     .requiredOption('--reason <sentence>', 'why; it is kept with the new timeline')
-    .action(async (options: Common & { readonly reason: string }) => {
+    .option('--log <log>', 'which log: domain or access', 'domain')
+    .action(async ({ reason, log, ...options }: Common & { readonly reason: string; readonly log: string }) => {
       const output = outputOf(options);
       const done = await withClient({}, ({ client }) =>
-        oneOf(client().operation<{ timeline: number }>('ledger.acknowledge', { reason: options.reason })),
+        oneOf(client().operation<{ timeline: number }>('ledger.acknowledge', { reason, log })),
       );
       output.item(done);
       output.line(`timeline ${done.timeline} begins`);

@@ -1,9 +1,12 @@
+import { ACCESS_LOG_STREAM, accessRetention } from '#domain/capabilities/access-retention/access-retention.decider.js';
 import { ledgerBreaks } from '#domain/capabilities/ledger-breaks/ledger-breaks.decider.js';
 import { SYSTEM_TENANT } from '#domain/kernel/streams.js';
 import { idFor } from '#infra/commands/ids.js';
 import { exportLog } from '#infra/ledger/log-export.js';
 import { type Acknowledgement, LedgerRefused } from '#infra/ledger/refusal.js';
 import { NotSealed } from '#infra/ledger/proofs.js';
+import type { JsonObject } from '#domain/kernel/schema.js';
+import type { Ledger } from '#infra/platform/ledger.js';
 import type { Platform } from '#infra/platform/platform.js';
 import { systemFacts } from './keys.js';
 import { optionalText, plain, textArg, UsageError, withProgress, type Operation } from './operation.js';
@@ -49,14 +52,28 @@ async function* inParts(lines: AsyncIterable<string>) {
   yield { text: part.join('') };
 }
 
-export const ledgerVerify: Operation = async function* ({ ledger }) {
+/** The ledger of the log that is named, the domain log by default. */
+function ledgerOf({ ledger, accessLedger }: OperationContext, args: JsonObject): Ledger {
+  const log = textArg(args, 'log', 'domain');
+  if (log !== 'domain' && log !== 'access') throw new UsageError(`there is no log ${log}; there are domain and access`);
+  return log === 'access' ? accessLedger : ledger;
+}
+
+/** Verifies the domain log, or the access log as far as retention left it. */
+export const ledgerVerify: Operation = async function* (context, args) {
+  const { audit, sealer } = ledgerOf(context, args);
+  const { path } = context.platform;
+  const isAccess = sealer.store.log === 'access';
+  const cut = isAccess ? await path.load(accessRetention, SYSTEM_TENANT, ACCESS_LOG_STREAM) : undefined;
   yield* withProgress((tell: (progress: { checked: number; size: number }) => void) =>
-    ledger.audit.verifyLog((checked, size) => tell({ checked, size })),
+    audit.verifyLog((checked, size) => tell({ checked, size }), cut?.position),
   );
 };
 
-export const ledgerAcknowledge: Operation = async function* ({ ledger, platform }, args) {
+export const ledgerAcknowledge: Operation = async function* (context, args) {
   const reason = textArg(args, 'reason');
+  const { platform } = context;
+  const ledger = ledgerOf(context, args);
   try {
     await ledger.sealer.sealNow();
   } catch (error) {

@@ -6,6 +6,9 @@ import { authErrors } from './api-keys/auth-errors.decider.js';
 import { apiKeyEvents } from './api-keys/api-keys.events.js';
 import { apiKeyRows } from './api-keys/api-keys.projection.js';
 import { accessEvents } from './access/access.events.js';
+import { accessRetention } from './access-retention/access-retention.decider.js';
+import { accessRetentionEvents } from './access-retention/access-retention.events.js';
+import { cutAccessLog } from './access-retention/access-retention.handler.js';
 import { auditErrors, auditProjection } from './audit/audit.projection.js';
 import { billing, billingErrors } from './billing/billing.decider.js';
 import { billingEvents } from './billing/billing.events.js';
@@ -97,6 +100,12 @@ const recorded: readonly Capability[] = [
     deciders: [keyring],
     projections: [platformKeyRows],
     namesContent: [{ projection: platformKeyRows, column: 'secret_content_id' }],
+  }),
+  defineCapability({
+    name: 'access-retention',
+    events: accessRetentionEvents,
+    deciders: [accessRetention],
+    jobs: [cutAccessLog],
   }),
   defineCapability({ name: 'ledger-breaks', events: ledgerBreakEvents, deciders: [ledgerBreaks] }),
   defineCapability({

@@ -167,6 +167,15 @@ export const configAreas = {
   ui: uiArea,
   operations: operationsArea,
   audit: defineConfig('audit', 'What is recorded of who came and who was refused.', {
+    AUDIT_RETENTION_DAYS: int(
+      'How long is kept who came, who was refused and who looked; what changed is kept for ever.',
+      {
+        default: 90,
+        min: 1,
+        max: 36_500,
+        unit: 'days',
+      },
+    ),
     AUDIT_REPEAT_WINDOW_SECONDS: int('How long refusals of one kind from one address are one event with a count.', {
       default: 60,
       min: 1,

@@ -39,15 +39,16 @@ export class LedgerScan {
     private readonly sealed: Sealed,
     private readonly head: TreeHead | undefined,
     private readonly key: NoteVerifier,
+    private readonly cutTo: Position | null | undefined,
   ) {}
 
   /** Begins a pass over what is sealed now. */
-  static async begin(parts: AuditParts): Promise<LedgerScan> {
+  static async begin(parts: AuditParts, cutTo?: Position | null): Promise<LedgerScan> {
     // The head first: a seal in between makes the tree larger than the head, never smaller.
     const head = await parts.heads.load(parts.store.log);
     const sealed = await parts.store.sealed();
     const opened = head === undefined ? undefined : parseCheckpoint(parseNote(head.note).text);
-    return new LedgerScan(parts, sealed, opened, parseVkey(parts.vkey));
+    return new LedgerScan(parts, sealed, opened, parseVkey(parts.vkey), cutTo);
   }
 
   get checked(): number {
@@ -117,7 +118,8 @@ export class LedgerScan {
   /** Retention takes the beginning of the access log and leaves its leaves; it takes nothing else. */
   private isCut(leaf: StoredLeaf, event: StoredEvent | undefined): boolean {
     const beginning = this.parts.store.log === 'access' && this.revisions.size === 0;
-    return beginning && (event === undefined || event.position > leaf.position);
+    const told = this.cutTo === undefined || (this.cutTo !== null && leaf.position <= this.cutTo);
+    return beginning && told && (event === undefined || event.position > leaf.position);
   }
 
   private checkEvent(leaf: StoredLeaf, event: StoredEvent | undefined): void {
@@ -215,9 +217,12 @@ export class LedgerAudit {
 
   constructor(private readonly parts: AuditParts) {}
 
-  /** Re-reads every sealed event; stops at the first thing that is wrong. Memory grows with the number of streams only. */
-  async verifyLog(onProgress?: (checked: number, size: number) => void): Promise<AuditReport> {
-    const scan = await LedgerScan.begin(this.parts);
+  /**
+   * Re-reads every sealed event; stops at the first thing that is wrong. Memory grows with the number of streams only. `cutTo`
+   * says how far retention has told that it cut the access log, null for not at all; without it any cut is taken for told.
+   */
+  async verifyLog(onProgress?: (checked: number, size: number) => void, cutTo?: Position | null): Promise<AuditReport> {
+    const scan = await LedgerScan.begin(this.parts, cutTo);
     for (;;) {
       const step = await scan.step(PAGE);
       onProgress?.(scan.checked, scan.size);

@@ -45,6 +45,7 @@ export function auditProjection(of: {
     indexes: [
       ['tenant_id', 'occurred_at', 'position'],
       ['tenant_id', 'event_type', 'occurred_at', 'position'],
+      ['tenant_id', 'outcome', 'occurred_at', 'position'],
       ['tenant_id', 'actor_id', 'occurred_at', 'position'],
       ['tenant_id', 'request_id'],
       // Endpoints are the resources of access, and retention cuts that by position.
