@@ -100,6 +100,16 @@ export class TestClient {
     return new EventStream(response, leaving);
   }
 
+  /** Opens a stream that is read, and gives its frames as they come. */
+  async follow(path: string, headers: HeaderMap = {}): Promise<EventStream> {
+    const leaving = new AbortController();
+    const response = await fetch(`${this.url}${path}`, {
+      ...this.init('GET', undefined, headers),
+      signal: leaving.signal,
+    });
+    return new EventStream(response, leaving);
+  }
+
   /** Asks, and gives all that was streamed. */
   async ask(question: object, headers: HeaderMap = {}) {
     const stream = await this.open(question, headers);
