@@ -10,7 +10,7 @@ import {
   type BenchTable,
 } from './report.js';
 
-interface Measured {
+export interface Measured {
   readonly perSecond: number;
   readonly p50: number;
   readonly p99: number;
@@ -18,7 +18,7 @@ interface Measured {
 
 /** `GET /v1/corpora` with a key, beside a bare Fastify handler that returns the same bytes; each in a process of its own. */
 export async function httpSection(context: BenchContext): Promise<readonly BenchTable[]> {
-  const product = await startProduct(await context.database({ migrated: false }));
+  const product = await startProduct(await context.database({ migrated: false }), { RATE_LIMIT_ENABLED: 'false' });
   try {
     const target = `${product.url}/v1/corpora`;
     const authorization = `Bearer ${product.apiKey}`;
@@ -66,7 +66,8 @@ async function compared(
   return { title: 'GET /v1/corpora with a key', rows, goals, notes };
 }
 
-async function load(url: string, clients: number, seconds: number, authorization?: string): Promise<Measured> {
+/** Loads an address, and gives what it bore; throws when a request failed. */
+export async function load(url: string, clients: number, seconds: number, authorization?: string): Promise<Measured> {
   const args = [url, String(clients), String(seconds), ...(authorization === undefined ? [] : [authorization])];
   const { perSecond, took, failed } = JSON.parse(await outputOf('#test/bench/load.js', args)) as LoadReport;
   if (failed > 0) throw new Error(`${failed} of ${took.length} requests to ${url} failed`);

@@ -8,6 +8,7 @@ const sections: Readonly<Record<string, () => Promise<BenchSection>>> = {
   append: async () => (await import('./append.bench.js')).appendSection,
   projection: async () => (await import('./projection.bench.js')).projectionSection,
   http: async () => (await import('./http.bench.js')).httpSection,
+  edge: async () => (await import('./edge.bench.js')).edgeSection,
   run: async () => (await import('./run.bench.js')).runSection,
   retrieval: async () => (await import('./retrieval-section.js')).retrievalSection,
 };

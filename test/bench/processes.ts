@@ -47,11 +47,16 @@ export interface ServerProcess {
   stop(): Promise<void>;
 }
 
-/** The product as a user starts it, with the demo corpus, on a database of its own. */
-export async function startProduct(databaseUrl: string): Promise<ServerProcess> {
+/** The product as a user starts it, with the demo corpus, on a database of its own; `main` may stand in for its command line. */
+export async function startProduct(
+  databaseUrl: string,
+  more: Readonly<Record<string, string>> = {},
+  main = '#cli/main.js',
+): Promise<ServerProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'nexusrag-bench-'));
-  const env = { ...process.env, DATABASE_URL: databaseUrl, DATA_DIR: folder, PORT: '0', NODE_ENV: 'production' };
-  const started = await start(pathOf('#cli/main.js'), ['start', '--json'], env, folder);
+  const own = { DATABASE_URL: databaseUrl, DATA_DIR: folder, PORT: '0', NODE_ENV: 'production' };
+  const env = { ...process.env, ...own, ...more };
+  const started = await start(pathOf(main), ['start', '--json'], env, folder);
   const { url, api_key: apiKey } = JSON.parse(started.said) as { url: string; api_key: string };
   const stop = async (): Promise<void> => {
     await started.stop();

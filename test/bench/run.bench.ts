@@ -23,7 +23,8 @@ interface Times {
 /** `POST /v1/run` over the demo corpus with the default answerer, beside the SQL of its retrieval alone. */
 export async function runSection(context: BenchContext): Promise<readonly BenchTable[]> {
   const folder = await mkdtemp(join(tmpdir(), 'nexusrag-bench-'));
-  const env = { DATABASE_URL: await context.database({ migrated: false }), DATA_DIR: folder, PORT: '0' };
+  const databaseUrl = await context.database({ migrated: false });
+  const env = { DATABASE_URL: databaseUrl, DATA_DIR: folder, PORT: '0', RATE_LIMIT_ENABLED: 'false' };
   const config = loadConfig({ env, readFile: () => undefined });
   const logger = createLogger({ level: 'warn' });
   const server = await startServer({ config, roles: ['api', 'projector'], logger, version: '0.0.0-bench' });
