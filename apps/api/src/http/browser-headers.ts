@@ -46,6 +46,8 @@ const EXPOSED_HEADERS = [
   'X-Quota-Month-Remaining',
   'X-Quota-Month-Used',
   'X-Quota-SoftCap-Reached',
+  'X-RateLimit-Limit',
+  'X-RateLimit-Remaining',
   'X-RateLimit-Retry-After-Ms',
   'X-RateLimit-Route-Class',
   'X-RateLimit-Scope',

@@ -137,6 +137,20 @@ export const answerHeaders: readonly AnswerHeaderRow[] = [
     on: limited,
   },
   {
+    name: 'X-RateLimit-Limit',
+    does: 'What the tightest bucket holds when it is full.',
+    where: 'every answer to a known caller',
+    schema: whole,
+    on: limited,
+  },
+  {
+    name: 'X-RateLimit-Remaining',
+    does: 'What is left in it.',
+    where: 'every answer to a known caller',
+    schema: whole,
+    on: limited,
+  },
+  {
     name: 'X-RateLimit-Status',
     does: '`degraded` while the shared counters do not answer and each process counts alone.',
     where: 'every answer to a known caller',

@@ -89,6 +89,12 @@ export const configAreas = {
       max: 10_000,
     }),
     NODE_ENV: string('`production` refuses to start with AUTH_DEV_BYPASS.'),
+    ADMIN_TOKEN: secret(
+      'The bearer token of whoever watches: opens system health and the event stream, nothing else.',
+      {
+        minLength: 16,
+      },
+    ),
     OPERATOR_TENANT_ID: string('The tenant whose admins may change what concerns all tenants.', 't1'),
     TENANT_SELF_ADMINISTRATION: oneOf(
       'Whether the admins of a tenant may change its plan, its features and its quotas, or only platform operators may.',

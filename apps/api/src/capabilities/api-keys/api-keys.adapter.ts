@@ -1,8 +1,6 @@
-import { timingSafeEqual } from 'node:crypto';
 import type { ApiKeyRow } from '#domain/capabilities/api-keys/api-keys.projection.js';
 import type { SessionLookup } from '#domain/capabilities/api-keys/api-keys.ports.js';
 import { authErrors } from '#domain/capabilities/api-keys/auth-errors.decider.js';
-import { isTenantId } from '#domain/kernel/streams.js';
 import {
   CredentialRefused,
   isRole,
@@ -19,14 +17,13 @@ import type { KeyUses } from './api-key-use.adapter.js';
 import { bypass } from './dev-bypass.adapter.js';
 import { KeyJudge } from './key-judge.adapter.js';
 import { outOfScope } from './key-scopes.adapter.js';
+import { OperatorCredentials, type OperatorTokens } from './operator-token.adapter.js';
 
-export interface AuthSettings {
+export interface AuthSettings extends OperatorTokens {
   readonly enabled: boolean;
   readonly devBypass: boolean;
   /** Lower case. */
   readonly header: string;
-  /** Accepted as an admin of the tenant in `X-Tenant-Id`; of this process's operator, from its run file. */
-  readonly operatorToken: string | undefined;
   readonly operatorTenantId: string;
   /** Days after which an unused key is not let in; undefined: never. */
   readonly inactiveDays: number | undefined;
@@ -47,14 +44,14 @@ export const noSessions: SessionLookup = { find: () => Promise.resolve(undefined
 
 /** Proves callers by their API key, against keys held in memory and kept fresh by subscription. */
 export class ApiKeyAuthenticator implements Authenticator {
-  private readonly operatorToken: Buffer | undefined;
+  private readonly operators: OperatorCredentials;
   private readonly judge: KeyJudge;
 
   constructor(
     private readonly deps: AuthDeps,
     private readonly settings: AuthSettings,
   ) {
-    this.operatorToken = settings.operatorToken === undefined ? undefined : Buffer.from(settings.operatorToken);
+    this.operators = new OperatorCredentials(settings);
     this.judge = new KeyJudge(settings);
   }
 
@@ -79,7 +76,8 @@ export class ApiKeyAuthenticator implements Authenticator {
   private prove(attempt: AuthAttempt): Principal | Promise<Principal> {
     const { enabled, devBypass, operatorTenantId } = this.settings;
     const token = this.tokenOf(attempt);
-    if (token !== undefined && this.isOperator(token)) return this.operator(attempt);
+    const operator = token === undefined ? undefined : this.operators.principalOf(token, attempt, operatorTenantId);
+    if (operator !== undefined) return operator;
     if (devBypass && (token === undefined || !enabled)) return bypass(attempt, operatorTenantId);
     if (token === undefined || !enabled) throw new CredentialRefused(authErrors.unauthorized);
     return token.startsWith(SESSION_PREFIX) ? this.session(token, attempt) : this.key(token, attempt);
@@ -161,23 +159,5 @@ export class ApiKeyAuthenticator implements Authenticator {
       throw new CredentialRefused(authErrors.unauthorized);
     }
     return parts[1];
-  }
-
-  private isOperator(token: string): boolean {
-    const given = Buffer.from(token);
-    return this.operatorToken?.length === given.length && timingSafeEqual(this.operatorToken, given);
-  }
-
-  private operator(attempt: AuthAttempt): Principal {
-    const tenantId = attempt.headers['x-tenant-id'] ?? this.settings.operatorTenantId;
-    if (typeof tenantId !== 'string' || !isTenantId(tenantId)) throw new CredentialRefused(authErrors.unauthorized);
-    return {
-      subjectId: 'operator',
-      tenantId,
-      role: 'admin',
-      apiKeyId: 'operator',
-      authMethod: 'operator',
-      platformOperator: true,
-    };
   }
 }

@@ -69,6 +69,7 @@ function worldOf({ rows = [], stored = [], down = false, session, hasher, settin
     devBypass: false,
     header: 'authorization',
     operatorToken: undefined,
+    adminToken: undefined,
     operatorTenantId: 't1',
     inactiveDays: 90,
     ...settings,

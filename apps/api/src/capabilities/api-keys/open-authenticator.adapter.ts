@@ -23,6 +23,7 @@ export function openAuthenticator(
       devBypass: auth.AUTH_DEV_BYPASS,
       header: auth.AUTH_API_KEY_HEADER.toLowerCase(),
       operatorToken,
+      adminToken: auth.ADMIN_TOKEN?.reveal(),
       operatorTenantId: auth.OPERATOR_TENANT_ID,
       inactiveDays: auth.AUTH_API_KEY_INACTIVE_ENFORCED ? auth.AUTH_API_KEY_INACTIVE_DAYS : undefined,
     },
