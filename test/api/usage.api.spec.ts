@@ -191,12 +191,12 @@ describe('the usage of a tenant', () => {
   async function replayed(positions: string, format: 'csv' | 'jsonl'): Promise<string> {
     const { log, registry } = server.platform;
     const travel = new TimeTravel({ log, registry });
-    const at = Object.fromEntries(
-      [...positions.matchAll(/(\w+)="([^"]+)"/g)].map(([, table, position]) => [table, position]),
+    const at = new Map(
+      [...positions.matchAll(/(\w+)="([^"]+)"/g)].map(([, table = '', position = '']) => [table, position]),
     );
     const { tenantId } = tenant;
     const past = async (projection: typeof usageDays | typeof usageStorage) =>
-      (await travel.asOf(projection as never, { position: at[projection.table] ?? '' }, { tenantId })).rows;
+      (await travel.asOf(projection as never, { position: at.get(projection.table) ?? '' }, { tenantId })).rows;
     const days = (await past(usageDays)) as unknown as readonly UsageRow[];
     const changed = new Map<string, number>();
     for (const row of await past(usageStorage))
