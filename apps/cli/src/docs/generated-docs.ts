@@ -4,6 +4,7 @@ import { errorRows } from './error-tables.js';
 import { catalogueOf, type EventCatalogue } from './event-catalogue.js';
 import { goldenOf } from './golden.js';
 import { errorsPage, eventsPage } from './pages.js';
+import { renderReadme } from './readme.js';
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
@@ -19,6 +20,7 @@ export async function renderDocs(from: {
 }): Promise<ReadonlyMap<string, string>> {
   const errors = await errorRows(from.root, from.compiled);
   return new Map([
+    ['README.md', await renderReadme(from.root)],
     ['.env.example', renderEnvExample()],
     ['docs/generated/configuration.md', renderConfigurationPage()],
     ['docs/generated/errors.md', errorsPage(errors)],
