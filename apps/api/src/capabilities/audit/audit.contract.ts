@@ -13,28 +13,31 @@ export class AuditScope {
 }
 
 export class AuditFilters extends AuditScope {
-  @Field.string({ max: 128, optional: true, example: 'documents.deleted' })
+  @Field.string({ does: 'Only events of this type', max: 128, optional: true, example: 'documents.deleted' })
   event_type?: string;
 
-  @Field.enum(['success', 'failure'], { optional: true })
+  @Field.enum(['success', 'failure'], { does: 'Only events with this outcome', optional: true })
   outcome?: 'success' | 'failure';
 
-  @Field.string({ max: 64, optional: true, example: 'document' })
+  @Field.string({ does: 'Only events of this kind of thing', max: 64, optional: true, example: 'document' })
   resource_type?: string;
 
-  @Field.string({ max: 256, optional: true })
+  @Field.string({ does: 'Only events of this thing', max: 256, optional: true })
   resource_id?: string;
 
-  @Field.string({ max: 128, optional: true })
+  @Field.string({ does: 'Only what this key or session did', max: 128, optional: true })
   actor_id?: string;
 
-  @Field.enum(['api_key', 'sso_session', 'system', 'anonymous'], { optional: true })
+  @Field.enum(['api_key', 'sso_session', 'system', 'anonymous'], {
+    does: 'Only what this kind of caller did',
+    optional: true,
+  })
   actor_type?: 'api_key' | 'sso_session' | 'system' | 'anonymous';
 
-  @Field.string({ max: 128, optional: true })
+  @Field.string({ does: 'Only what happened under this request id', max: 128, optional: true })
   request_id?: string;
 
-  @Field.string({ max: 128, optional: true, example: 'AUTH_REVOKED_KEY' })
+  @Field.string({ does: 'Only refusals with this code', max: 128, optional: true, example: 'AUTH_REVOKED_KEY' })
   error_code?: string;
 
   @Field.instant({ does: 'Not before this instant', optional: true })
@@ -56,7 +59,7 @@ export class AuditQuery extends AuditFilters {
   })
   offset?: number;
 
-  @Field.integer({ min: 1, max: 200, default: 50 })
+  @Field.integer({ does: 'The most events to return', min: 1, max: 200, default: 50 })
   limit!: number;
 
   @Field.string({ does: 'Where the last page ended: `next_cursor`', max: 2_000, optional: true })

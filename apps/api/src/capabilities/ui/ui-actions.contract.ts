@@ -43,10 +43,10 @@ export class UiActionAccepted {
 }
 
 export class UiActionsQuery extends PageQuery {
-  @Field.enum(['accepted', 'completed', 'failed'], { optional: true })
+  @Field.enum(['accepted', 'completed', 'failed'], { does: 'Only actions in this state', optional: true })
   status?: 'accepted' | 'completed' | 'failed';
 
-  @Field.string({ max: 256, optional: true })
+  @Field.string({ does: 'Only actions on this document', max: 256, optional: true })
   document_id?: string;
 }
 

@@ -5,7 +5,7 @@ class ListQuery {
   @Field.string({ does: 'A part of a word, whatever its case', max: 256, optional: true })
   q?: string;
 
-  @Field.integer({ min: 1, max: 100, default: 25 })
+  @Field.integer({ does: 'The most items to return', min: 1, max: 100, default: 25 })
   limit!: number;
 
   @Field.string({ does: 'Where the last page ended: `page.next_cursor`', max: 4_000, optional: true })
@@ -27,10 +27,10 @@ export class UiDocumentsQuery extends ListQuery {
   })
   sort?: string;
 
-  @Field.string({ max: 32, optional: true, example: 'succeeded' })
+  @Field.string({ does: 'Only documents in this state', max: 32, optional: true, example: 'succeeded' })
   status?: string;
 
-  @Field.string({ max: 128, optional: true })
+  @Field.string({ does: 'Only documents of this corpus', max: 128, optional: true })
   corpus_id?: string;
 }
 
@@ -43,10 +43,10 @@ export class UiActivityQuery extends ListQuery {
   })
   sort?: string;
 
-  @Field.string({ max: 64, optional: true, example: 'api_key' })
+  @Field.string({ does: 'Only what this kind of caller did', max: 64, optional: true, example: 'api_key' })
   actor_type?: string;
 
-  @Field.string({ max: 128, optional: true, example: 'documents.deleted' })
+  @Field.string({ does: 'Only events of this type', max: 128, optional: true, example: 'documents.deleted' })
   event_type?: string;
 }
 

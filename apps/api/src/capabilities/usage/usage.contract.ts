@@ -131,7 +131,7 @@ export class UsageSummaryView {
 }
 
 export class TimeseriesQuery {
-  @Field.enum(metrics, { default: 'requests' })
+  @Field.enum(metrics, { does: 'What is counted', default: 'requests' })
   metric!: Metric;
 
   @Field.enum(['day', 'minute'], { does: 'By minute for at most 7 days; storage by day only', default: 'day' })
@@ -260,12 +260,12 @@ export class ExportQuery {
   @tenant()
   tenant_id?: string;
 
-  @Field.enum(['month'], { default: 'month' })
+  @Field.enum(['month'], { does: 'The length of the period', default: 'month' })
   period!: 'month';
 
   @Field.string({ does: 'A UTC month; the current one by default', pattern: MONTH, optional: true, example: '2026-01' })
   month?: string;
 
-  @Field.enum(['csv', 'jsonl'], { default: 'csv' })
+  @Field.enum(['csv', 'jsonl'], { does: 'Comma-separated values, or one JSON object a line', default: 'csv' })
   format!: 'csv' | 'jsonl';
 }
