@@ -86,6 +86,16 @@ describe('a raw socket', () => {
     expectTraceable(answer === undefined ? [] : [answer]);
   });
 
+  it.each([
+    ['where nothing is', '/v1/nothing', 404],
+    ['for another method', '/v1/boxes/1', 405],
+  ])('is answered %s whatever body it brings, before that is read', async (_, target, status) => {
+    for (const more of ['content-type: text/odd\r\ncontent-length: 5\r\n', 'content-length: 30000000\r\n']) {
+      const bytes = `PUT ${target} HTTP/1.1\r\nhost: a\r\n${KEY}${more}\r\n`;
+      expect((await connection().exchange(bytes))?.status).toBe(status);
+    }
+  });
+
   it('is not asked to go on for a body that would be refused', async () => {
     const bytes = post('', 'content-length: 30000000\r\nexpect: 100-continue\r\n');
     expect((await connection().exchange(bytes))?.status).toBe(413);

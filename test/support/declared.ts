@@ -62,7 +62,7 @@ export class DeclaredAnswers {
   }
 
   private departure({ method, path, answer }: Exchange): string | undefined {
-    const [address = ''] = path.split('?', 1);
+    const [address = ''] = path.split(/[?#]/, 1);
     if (!address.startsWith('/v1/') || HIDDEN.test(address)) return undefined;
     if (answer.headers.get('x-request-id') === null) return 'it has no X-Request-Id';
     const verb = method.toLowerCase();

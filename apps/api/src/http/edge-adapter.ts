@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { StreamableFile } from '@nestjs/common';
 import { LogController } from 'fastify';
-import type { FastifyInstance, FastifyReply, FastifyHttpOptions } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyHttpOptions } from 'fastify';
 
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { ErrorRow } from '#domain/kernel/errors.js';
@@ -138,7 +138,7 @@ export class EdgeAdapter extends FastifyAdapter {
       if (policy.maxBodyBytes !== undefined) route.bodyLimit = bodyLimit(policy.maxBodyBytes, options);
       this.routes.add(endpoint);
     });
-    installHooks(fastify, options);
+    installHooks(fastify, { ...options, unmatched: (request, reply) => this.#unmatched(request, reply) });
     // Node would answer 417 by itself, without a request id; what a client expects of a proxy is not ours to refuse.
     fastify.server.on('checkExpectation', (request, response) => fastify.server.emit('request', request, response));
   }
@@ -187,6 +187,10 @@ export class EdgeAdapter extends FastifyAdapter {
 
   override setNotFoundHandler(): FastifyInstance {
     const fastify = this.getInstance<FastifyInstance>();
-    return fastify.setNotFoundHandler((request, reply) => this.routes.answerUnmatched(request, reply, this.#origins));
+    return fastify.setNotFoundHandler((request, reply) => this.#unmatched(request, reply));
+  }
+
+  #unmatched(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    return this.routes.answerUnmatched(request, reply, this.#origins);
   }
 }

@@ -23,6 +23,8 @@ export interface HookOptions {
   readonly origins: OriginPolicy;
   readonly requestTimeoutMs: number;
   readonly access?: AccessLog | undefined;
+  /** Answers what no endpoint takes. */
+  readonly unmatched: (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 }
 
 /** Runs steps in order; stays synchronous as long as they are, because most requests need no waiting. */
@@ -118,7 +120,8 @@ function onRequest(options: HookOptions): (request: FastifyRequest, reply: Fasti
     withLogScope({ request_id: edge.requestId, ...(traceparent === undefined ? {} : { traceparent }) }, () => {
       const endpoint = endpointOf(request);
       if (request.originalUrl.length > LONGEST_URL) done(new CatalogueError(httpErrors.uriTooLong));
-      else if (endpoint === undefined) done();
+      // Before its body is read: nobody has asked for that.
+      else if (endpoint === undefined) options.unmatched(request, reply).catch(done);
       else if (!refuseLegacy(endpoint, request, reply, options, done)) gate(endpoint.onHeaders, request, reply, done);
     });
   };
