@@ -26,6 +26,10 @@ import { CorpusQueries } from './capabilities/corpora/corpora.queries.js';
 import { DocumentsController } from './capabilities/documents/documents.controller.js';
 import { DocumentIntake } from './capabilities/documents/documents.handler.js';
 import { DocumentQueries } from './capabilities/documents/documents.queries.js';
+import { MaintenanceController } from './capabilities/maintenance/maintenance.controller.js';
+import { Maintenance } from './capabilities/maintenance/maintenance.handler.js';
+import { RetentionQueries } from './capabilities/maintenance/maintenance.queries.js';
+import { maintenanceTasks } from './capabilities/maintenance/maintenance-tasks.handler.js';
 import { Features } from './capabilities/plans/features.adapter.js';
 import { PlansController } from './capabilities/plans/plans.controller.js';
 import { PlanQueries } from './capabilities/plans/plans.queries.js';
@@ -77,6 +81,7 @@ const controllers = [
   CorporaController,
   DocumentsController,
   KeyringController,
+  MaintenanceController,
   PlansController,
   BillingController,
   QuotasController,
@@ -152,6 +157,12 @@ function queries({ platform, ledgers, gates }: AppDeps): Provider[] {
     CorpusQueries,
     DocumentQueries,
     PlanQueries,
+    { provide: Maintenance, useValue: new Maintenance(maintenanceTasks(platform)) },
+    {
+      provide: RetentionQueries,
+      inject: [ReadModels, ReadYourWrites],
+      useFactory: (models: ReadModels, reads: ReadYourWrites) => new RetentionQueries(models, reads, platform.config),
+    },
     RateLimitQueries,
     { provide: TenantAdmission, useValue: gates.admission },
     {

@@ -14,6 +14,7 @@ import type { CompiledEndpoint } from '#api/http/policy.js';
 import { PolicyState } from '#api/policy-state.js';
 import { openAuthenticator } from '#api/capabilities/api-keys/open-authenticator.adapter.js';
 import { EventStreams } from '#api/capabilities/event-stream/event-stream.handler.js';
+import { maintenanceJob } from '#api/capabilities/maintenance/maintenance.handler.js';
 import { RunRescue } from '#api/capabilities/runs/run-rescue.handler.js';
 import { RunExecutor } from '#api/capabilities/runs/runs.handler.js';
 import type { Answerer } from '#infra/adapters/llm/answerer.js';
@@ -71,6 +72,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     documentsView: `read.${documentRows.table}_v${documentRows.version}`,
     log: { info: (message) => logger.info(message), warn: (message) => logger.warn(message) },
     onProblem,
+    jobs: (opened) => [maintenanceJob(opened)],
     ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
   });
   const operatorToken = `nrgop_${randomBytes(32).toString('base64url')}`;

@@ -98,5 +98,5 @@ export function jobsOf(platform: Platform): readonly AnyJob[] {
       platform.options.onProblem(error, `command ${effect.category}`);
     });
   };
-  return [...tuned, ...housekeepingJobs(platform), commandJob(run)];
+  return [...tuned, ...(platform.options.jobs?.(platform) ?? []), ...housekeepingJobs(platform), commandJob(run)];
 }

@@ -31,6 +31,9 @@ import { keyringEvents } from './keyring/keyring.events.js';
 import { platformKeyRows } from './keyring/keyring.projection.js';
 import { ledgerBreaks } from './ledger-breaks/ledger-breaks.decider.js';
 import { ledgerBreakEvents } from './ledger-breaks/ledger-breaks.events.js';
+import { maintenance, maintenanceErrors } from './maintenance/maintenance.decider.js';
+import { maintenanceEvents } from './maintenance/maintenance.events.js';
+import { maintenanceRows } from './maintenance/maintenance.projection.js';
 import { planErrors, plans } from './plans/plans.decider.js';
 import { planEvents } from './plans/plans.events.js';
 import { tenantPlanRows } from './plans/plans.projection.js';
@@ -108,6 +111,13 @@ const recorded: readonly Capability[] = [
     jobs: [cutAccessLog],
   }),
   defineCapability({ name: 'ledger-breaks', events: ledgerBreakEvents, deciders: [ledgerBreaks] }),
+  defineCapability({
+    name: 'maintenance',
+    events: maintenanceEvents,
+    errors: maintenanceErrors,
+    deciders: [maintenance],
+    projections: [maintenanceRows],
+  }),
   defineCapability({
     name: 'plans',
     events: planEvents,

@@ -15,6 +15,9 @@ import { Wakeups } from './wakeups.js';
 
 const channel = 'nexusrag_idempotency';
 const purgePage = 1_000;
+const expiredClaim =
+  'c.expires_at <= clock_timestamp() and (c.status is not null or c.lease_until <= clock_timestamp())';
+const ofTenant = '($1::text is null or c.tenant_id = $1)';
 
 interface ClaimRow {
   readonly claim_id: string;
@@ -120,14 +123,23 @@ export class IdempotencyStore {
     );
   }
 
-  /** Removes expired claims; how many there were. */
-  async purge(): Promise<number> {
+  /** How many claims have expired, of one tenant or of all. */
+  async expired(tenantId?: string): Promise<number> {
+    const [row] = await this.database.query<{ n: string }>(
+      `select count(*) as n from idempotency.claim c where ${expiredClaim} and ${ofTenant}`,
+      [tenantId ?? null],
+    );
+    return Number(row?.n ?? 0);
+  }
+
+  /** Removes expired claims, of one tenant or of all; how many there were. */
+  async purge(tenantId?: string): Promise<number> {
     let removed = 0;
     for (;;) {
       const count = await this.database.execute(
         `delete from idempotency.claim where (tenant_id, scope) in (
-           select tenant_id, scope from idempotency.claim
-           where expires_at <= clock_timestamp() and (status is not null or lease_until <= clock_timestamp()) limit ${purgePage})`,
+           select tenant_id, scope from idempotency.claim c where ${expiredClaim} and ${ofTenant} limit ${purgePage})`,
+        [tenantId ?? null],
       );
       removed += count;
       if (count < purgePage) return removed;
@@ -178,7 +190,7 @@ export class IdempotencyStore {
          claim_id = excluded.claim_id, fingerprint = excluded.fingerprint, facts = excluded.facts,
          lease_until = excluded.lease_until, created_at = excluded.created_at, expires_at = excluded.expires_at,
          status = null, key_id = null, response = null
-       where c.expires_at <= clock_timestamp() and (c.status is not null or c.lease_until <= clock_timestamp())`,
+       where ${expiredClaim}`,
       [scope.tenantId, name, claimId, fingerprint, JSON.stringify(facts), this.leaseMs, this.ttlMs],
     );
     return taken === 1 ? claimId : undefined;

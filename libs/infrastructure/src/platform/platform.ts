@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { randomUUID } from 'node:crypto';
 import type { Capability } from '#domain/kernel/capability.js';
+import type { AnyJob } from '#domain/kernel/job.js';
 import { HashingEmbedder } from '#infra/adapters/embedding/hashing-embedder.js';
 import type { Embedder } from '#infra/adapters/embedding/embedder.js';
 import { CommandPath } from '#infra/commands/command-path.js';
@@ -36,6 +37,8 @@ export interface PlatformOptions {
   /** The view that says which version of which document answers questions, e.g. `read.documents_v1`. */
   readonly documentsView: string;
   readonly log: StartLog;
+  /** Jobs that whoever composes the process adds to those of the capabilities. */
+  readonly jobs?: (platform: Platform) => readonly AnyJob[];
   /** Told of what went wrong in the background. */
   readonly onProblem: (error: unknown, where: string) => void;
   /** Called at named steps of a command; tests end the process there. */
