@@ -6,6 +6,7 @@ export default {
     '<rootDir>/libs/**/*.spec.ts',
     '<rootDir>/apps/**/*.spec.ts',
     '<rootDir>/test/architecture.spec.ts',
+    '<rootDir>/test/endpoints.spec.ts',
     '<rootDir>/test/openapi.spec.ts',
   ],
 };

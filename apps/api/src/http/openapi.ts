@@ -73,6 +73,8 @@ export interface EndpointRow {
   readonly path: string;
   readonly role: string;
   readonly rate: string;
+  /** `free` where neither quota nor write gate stands in the way. */
+  readonly quota: string;
   readonly feature: string;
   readonly audit: string;
   readonly idempotent: boolean;
@@ -93,6 +95,7 @@ export function endpointTable(app: INestApplication): readonly EndpointRow[] {
     path: url,
     role: policy.role,
     rate: policy.rate,
+    quota: policy.recovery === true || policy.rate === 'none' ? 'free' : '',
     feature: policy.feature ?? '',
     audit: policy.audit ?? '',
     idempotent: policy.idempotent,
@@ -105,9 +108,9 @@ export function endpointTable(app: INestApplication): readonly EndpointRow[] {
 export function renderEndpointsPage(rows: readonly EndpointRow[]): string {
   const lines = rows.map(
     (row) =>
-      `| ${row.verb} | \`${row.path}\` | ${row.role} | ${row.feature} | ${row.rate} | ${row.audit} | ${row.idempotent ? 'yes' : ''} | ${row.does} |`,
+      `| ${row.verb} | \`${row.path}\` | ${row.role} | ${row.feature} | ${row.rate} | ${row.quota} | ${row.audit} | ${row.idempotent ? 'yes' : ''} | ${row.does} |`,
   );
-  return `# Endpoints\n\nEvery address also answers without \`/v1\`, as a deprecated alias, unless the decisions say otherwise.\n\n| Verb | Path | Role | Feature | Rate | Audit | Idempotency-Key | What it does |\n|---|---|---|---|---|---|---|---|\n${lines.join('\n')}\n`;
+  return `# Endpoints\n\nEvery address also answers without \`/v1\`, as a deprecated alias, unless the decisions say otherwise.\n\n| Verb | Path | Role | Feature | Rate | Quota | Audit | Idempotency-Key | What it does |\n|---|---|---|---|---|---|---|---|---|\n${lines.join('\n')}\n`;
 }
 
 const require = createRequire(import.meta.url);
