@@ -55,6 +55,7 @@ import { tenantRows } from './tenants/tenants.projection.js';
 import { uiActions, uiErrors } from './ui/ui.decider.js';
 import { uiEvents } from './ui/ui.events.js';
 import { uiActionRows } from './ui/ui.projection.js';
+import { usageRetention } from './usage/usage.decider.js';
 import { usageEvents } from './usage/usage.events.js';
 import { usageCounters, usageDays, usageMinutes, usageStorage } from './usage/usage.projection.js';
 
@@ -143,6 +144,7 @@ const recorded: readonly Capability[] = [
   defineCapability({
     name: 'usage',
     events: usageEvents,
+    deciders: [usageRetention],
     projections: [usageMinutes, usageDays, usageCounters, usageStorage],
   }),
   defineCapability({

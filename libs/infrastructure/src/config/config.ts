@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-import { billingArea, billingProblems, externalArea } from './external-areas.js';
+import { billingArea, billingProblems, externalArea, usageArea } from './external-areas.js';
 import { operationsArea, uiArea } from './console.js';
 import { ConfigError, defineConfig, readConfig } from './define-config.js';
 import type { ConfigOfAreas, ConfigSource } from './define-config.js';
@@ -190,6 +190,7 @@ export const configAreas = {
     }),
   }),
   billing: billingArea,
+  usage: usageArea,
   external: externalArea,
   telemetry: defineConfig('telemetry', 'What the processes tell about themselves.', {
     LOG_LEVEL: oneOf(

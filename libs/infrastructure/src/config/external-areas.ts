@@ -23,6 +23,16 @@ export const billingArea = defineConfig(
   },
 );
 
+/** How long usage is kept in detail. */
+export const usageArea = defineConfig('usage', 'What is kept of what was used.', {
+  USAGE_COUNTER_RETENTION_DAYS: int('How long usage by minute is kept; by day it is kept for ever.', {
+    default: 120,
+    min: 8,
+    max: 3_650,
+    unit: 'days',
+  }),
+});
+
 /** How every other service is called. */
 export const externalArea = defineConfig('external', 'How other services are called.', {
   EXT_CALL_TIMEOUT_MS: int('The longest that any attempt may take.', {

@@ -1,4 +1,5 @@
 import type { Platform } from '#infra/platform/platform.js';
+import { forgetMinutes } from '#api/capabilities/usage/usage-retention.handler.js';
 import { forgetActions } from '#api/capabilities/ui/ui-actions.handler.js';
 
 /** Whose rows, and whether they are only counted. */
@@ -36,6 +37,18 @@ export function maintenanceTasks(platform: Platform): readonly MaintenanceTask[]
           models: readModels,
           path,
           before: daysAgo(config.ui.UI_ACTION_RETENTION_DAYS),
+          dryRun,
+          ...(tenantId === undefined ? {} : { tenantId }),
+        }),
+    },
+    {
+      name: 'prune_usage',
+      ofTenants: true,
+      prune: ({ tenantId, dryRun }) =>
+        forgetMinutes({
+          models: readModels,
+          path,
+          before: daysAgo(config.usage.USAGE_COUNTER_RETENTION_DAYS),
           dryRun,
           ...(tenantId === undefined ? {} : { tenantId }),
         }),

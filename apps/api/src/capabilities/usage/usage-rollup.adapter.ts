@@ -2,7 +2,7 @@ import type { UsageEvent } from '#domain/capabilities/usage/usage.events.js';
 import { newId } from '#infra/commands/ids.js';
 import type { RateClass } from '#api/http/policy.js';
 
-type Recorded = UsageEvent['data'];
+type Recorded = Extract<UsageEvent, { type: 'UsageRecorded' }>['data'];
 
 /** One event to store: what one tenant used in one minute. The id stays the same at every try. */
 export interface UsageRecord {

@@ -27,6 +27,12 @@ export const usageEvents = defineEvents({
       shows: ['minute', 'requests', 'units'],
     },
   },
+  /** The row of a minute is kept no longer; the day keeps its sums. */
+  UsageMinuteForgotten: {
+    version: 1,
+    data: { minute: t.instant },
+    audit: { type: 'billing.usage_forgotten', category: 'quota', outcome: 'success', resource: ['usage', 'minute'] },
+  },
 });
 
 export type UsageEvent = EventOf<typeof usageEvents>;

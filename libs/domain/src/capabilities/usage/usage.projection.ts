@@ -33,10 +33,10 @@ export type UsageRow = RowOf<typeof columns>;
 
 /** The instant that an event counts for. */
 const instantOf = (event: Recorded<Counted>): string =>
-  event.type === 'UsageRecorded' ? event.data.minute : event.occurredAt;
+  event.type === 'UsageRecorded' || event.type === 'UsageMinuteForgotten' ? event.data.minute : event.occurredAt;
 
 /** What was used in each span of time; an instant's first `digits` characters name its span. */
-function usedIn(table: string, digits: number, rest: string) {
+function usedIn(table: string, digits: number, rest: string, forgets: boolean) {
   const spanOf = (event: Recorded<Counted>): string => instantOf(event).slice(0, digits);
   const open = (event: Recorded<Counted>, row: UsageRow | undefined): UsageRow =>
     row ?? unused(event, spanOf(event), rest);
@@ -59,15 +59,16 @@ function usedIn(table: string, digits: number, rest: string) {
         const used = open(event, row);
         return { ...used, documents_ingested: used.documents_ingested + 1 };
       },
+      ...(forgets ? { UsageMinuteForgotten: () => null } : {}),
     },
   });
 }
 
 /** By minute, for as long as the retention of usage says; the id is `YYYY-MM-DDTHH:MM`. */
-export const usageMinutes = usedIn('usage_minutes', 16, ':00.000Z');
+export const usageMinutes = usedIn('usage_minutes', 16, ':00.000Z', true);
 
 /** By UTC day, for ever; the id is `YYYY-MM-DD`. A month is the sum of its days. */
-export const usageDays = usedIn('usage_days', 10, 'T00:00:00.000Z');
+export const usageDays = usedIn('usage_days', 10, 'T00:00:00.000Z', false);
 
 function unused(event: Recorded<Counted>, id: string, rest: string): UsageRow {
   return {
@@ -87,9 +88,9 @@ function unused(event: Recorded<Counted>, id: string, rest: string): UsageRow {
   };
 }
 
-type Served = Extract<UsageEvent, { type: 'UsageRecorded' }>['data'];
+type Served = Extract<UsageEvent, { type: 'UsageRecorded' }>;
 
-function served(row: UsageRow, { requests, units, byClass, byRoute }: Served): UsageRow {
+function served(row: UsageRow, { requests, units, byClass, byRoute }: Served['data']): UsageRow {
   return {
     ...row,
     requests: row.requests + requests,
@@ -99,7 +100,7 @@ function served(row: UsageRow, { requests, units, byClass, byRoute }: Served): U
   };
 }
 
-function added(before: UsedBy, more: Served['byRoute']): UsedBy {
+function added(before: UsedBy, more: Served['data']['byRoute']): UsedBy {
   const sums = new Map(Object.entries(before));
   for (const { name, requests, units } of more) {
     const [oldRequests, oldUnits] = sums.get(name) ?? [0, 0];
@@ -144,7 +145,7 @@ export type CounterRow = RowOf<typeof counterColumns>;
  * What quotas are held against, one row a tenant so that every process can keep it in memory: the newest day and month and
  * the ones before. Older periods are in `usage_days`.
  */
-export const usageCounters = defineProjection<UsageEvent | RunEvent>()({
+export const usageCounters = defineProjection<Served | RunEvent>()({
   table: 'usage_counters',
   version: 1,
   form: 'tally',

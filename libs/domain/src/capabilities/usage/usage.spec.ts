@@ -1,6 +1,7 @@
 import { foldRow, type Projection } from '../../kernel/projection.js';
 import type { DomainEvent } from '../../kernel/events.js';
-import { recorded } from '../../kernel/testing/given.js';
+import { recorded, specify } from '../../kernel/testing/given.js';
+import { usageRetention } from './usage.decider.js';
 import { usageCounters, usageDays, usageMinutes, usageStorage, usedSince } from './usage.projection.js';
 
 const served = (minute: string, requests = 2, units = 4) => ({
@@ -56,6 +57,18 @@ describe('what was used in a minute', () => {
       estimated_tokens: 42,
       requests: 0,
     });
+  });
+
+  it('is forgotten by the minute, and stays in its day', () => {
+    const event = served('2026-01-02T03:04:00.000Z');
+    const forgotten = { type: 'UsageMinuteForgotten' as const, data: { minute: event.data.minute } };
+    expect(usageMinutes.key(recorded(forgotten))).toBe('2026-01-02T03:04');
+    expect(folded(usageMinutes, [event, forgotten])).toBeUndefined();
+    expect(folded(usageDays, [event, forgotten])).toMatchObject({ requests: 2 });
+    specify(usageRetention)
+      .given(forgotten)
+      .when({ type: 'ForgetMinutes', data: { minutes: [event.data.minute, '2026-01-02T03:05:00.000Z'] } })
+      .then({ type: 'UsageMinuteForgotten', data: { minute: '2026-01-02T03:05:00.000Z' } });
   });
 
   it('counts a document once, not again when it is indexed anew', () => {
