@@ -1,31 +1,16 @@
-import { pathToFileURL } from 'node:url';
 import { Module, type Type } from '@nestjs/common';
 import { createApi } from '#api/api.module.js';
 import { endpointTable, openApiDocument, renderEndpointsPage } from '#api/http/openapi.js';
 import { loadConfig } from '#infra/config/config.js';
 import { createLogger } from '#infra/telemetry/logger.js';
 import { createMetrics } from '#infra/telemetry/metrics.js';
-import { sourceFiles } from './source-files.js';
+import { controllersOf } from './controllers.js';
 
 type Controller = Type<object>;
 
 /** Keys under which NestJS keeps what a constructor asks for: by type, and by `@Inject(token)`. */
 const BY_TYPE = 'design:paramtypes';
 const BY_TOKEN = 'self:paramtypes';
-const IS_CONTROLLER = '__controller__';
-
-const isController = (value: unknown): value is Controller =>
-  typeof value === 'function' && Reflect.getMetadata(IS_CONTROLLER, value) === true;
-
-/** Every capability's controllers. */
-async function controllersOf(root: string, compiled: (source: string) => string): Promise<readonly Controller[]> {
-  const sources = (await sourceFiles(root)).filter((source) =>
-    /^apps\/api\/src\/capabilities\/.*\.controller$/.test(source),
-  );
-  const modules = sources.map((source) => import(pathToFileURL(compiled(source)).href) as Promise<object>);
-  return (await Promise.all(modules)).flatMap((exported) => Object.values(exported).filter(isController));
-}
-
 function dependenciesOf(controller: Controller): readonly (Type | string | symbol)[] {
   const byType = (Reflect.getMetadata(BY_TYPE, controller) ?? []) as readonly Type[];
   const byToken = (Reflect.getMetadata(BY_TOKEN, controller) ?? []) as readonly { index: number; param: Type }[];

@@ -20,7 +20,7 @@ export async function renderDocs(from: {
 }): Promise<ReadonlyMap<string, string>> {
   const errors = await errorRows(from.root, from.compiled);
   return new Map([
-    ['README.md', await renderReadme(from.root)],
+    ['README.md', await renderReadme(from.root, from.compiled)],
     ['.env.example', renderEnvExample()],
     ['docs/generated/configuration.md', renderConfigurationPage()],
     ['docs/generated/errors.md', errorsPage(errors)],

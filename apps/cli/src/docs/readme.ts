@@ -2,12 +2,16 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { answerHeaders, otherAnswerHeaders, requestHeaders, type HeaderRow } from '#api/http/header-catalogue.js';
 import { table } from './pages.js';
+import { declaredEndpoints, plansTable, rolesTable, type DeclaredEndpoint } from './roles.js';
 
 /** What stands between `<!-- generated:NAME -->` and `<!-- /generated:NAME -->` of the README. */
-const sections: ReadonlyMap<string, () => string> = new Map([
-  ['request-headers', () => headerTable(requestHeaders)],
-  ['answer-headers', () => headerTable([...answerHeaders, ...otherAnswerHeaders])],
-]);
+const sections = (endpoints: readonly DeclaredEndpoint[]): ReadonlyMap<string, () => string> =>
+  new Map([
+    ['roles', () => rolesTable(endpoints)],
+    ['plans', plansTable],
+    ['request-headers', () => headerTable(requestHeaders)],
+    ['answer-headers', () => headerTable([...answerHeaders, ...otherAnswerHeaders])],
+  ]);
 
 function headerTable(rows: readonly HeaderRow[]): string {
   const names = (name: string): string =>
@@ -39,6 +43,7 @@ export function fillSections(text: string, written: ReadonlyMap<string, () => st
 }
 
 /** The README of the repository as it must be. */
-export async function renderReadme(root: string): Promise<string> {
-  return fillSections(await readFile(join(root, 'README.md'), 'utf8'), sections);
+export async function renderReadme(root: string, compiled: (source: string) => string): Promise<string> {
+  const written = sections(await declaredEndpoints(root, compiled));
+  return fillSections(await readFile(join(root, 'README.md'), 'utf8'), written);
 }
