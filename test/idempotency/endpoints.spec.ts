@@ -34,8 +34,8 @@ describe('a repeated Idempotency-Key at the endpoints', () => {
     return Number(rows[0]?.n);
   };
 
-  it('makes one API key of 64 twins, who wait and get the same bytes and headers', async () => {
-    const answers = await Promise.all(Array.from({ length: 64 }, () => newKey(tenant.admin, 'twins')));
+  it('makes one API key of 16 twins, who wait and get the same bytes and headers', async () => {
+    const answers = await Promise.all(Array.from({ length: 16 }, () => newKey(tenant.admin, 'twins')));
     const [first] = answers.filter((answer) => !replayed(answer));
     expect(answers.filter((answer) => !replayed(answer))).toHaveLength(1);
     if (first === undefined) throw new Error('nobody was the first');

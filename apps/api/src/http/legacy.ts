@@ -3,7 +3,7 @@ import type { FastifyReply } from 'fastify';
 /** The date that was published for the end of routes without a version. */
 export const SUNSET = 'Sun, 10 May 2026 00:00:00 GMT';
 
-const NOT_LEGACY = ['/v1', '/docs', '/openapi.json', '/api/'];
+const NOT_LEGACY = ['/v1', '/docs', '/openapi.json', '/redoc', '/api/'];
 
 /** Whether an address is one of the old ones, without /v1. */
 export function isLegacy(url: string): boolean {
