@@ -1,5 +1,7 @@
+import { AppendOutcomeUnknown } from '#infra/event-log/event-log.js';
 import { openTestServer, aCorpus, type TestServer, type TestTenant } from '#test/support/server.js';
 import { TestClient } from '#test/support/client.js';
+import { newEvent } from '#test/replay/support.js';
 import { everyEvent } from '#test/support/event-log.js';
 import { until } from '#test/support/until.js';
 
@@ -26,7 +28,7 @@ describe('the record of who came and who was refused', () => {
   let server: TestServer;
   let tenant: TestTenant;
   beforeAll(async () => {
-    server = await openTestServer();
+    server = await openTestServer({ AUDIT_REPEAT_WINDOW_SECONDS: '3600' });
   });
   afterAll(() => server.stop());
   beforeEach(async () => {
@@ -90,6 +92,21 @@ describe('the record of who came and who was refused', () => {
       ({ metadata }) => metadata.tenantId === tenant.tenantId,
     );
     expect(stored).toHaveLength(1);
+  });
+
+  it('holds up no refusal for long while the log does not answer, and has it once when it does again', async () => {
+    const { accessLog: log } = server.platform;
+    const append = log.append.bind(log);
+    log.append = async (...args) => {
+      await append(...args);
+      throw new AppendOutcomeUnknown(args[0]);
+    };
+    expect((await tenant.reader.get('/v1/audit/events', { 'x-request-id': 'unheard' })).status).toBe(403);
+    log.append = append;
+    await until('it is told of', () => server.lines.join('').includes('RoleRefused was not stored before its answer'));
+    const { headers } = await tenant.reader.get('/v1/corpora');
+    await seen(`?request_id=${headers.get('x-request-id')}`);
+    expect(await storedOf('unheard')).toHaveLength(1);
   });
 
   it('shows refusals of nobody to who operates the platform, and to no tenant', async () => {
@@ -193,6 +210,25 @@ describe('the record of who came and who was refused', () => {
       expect(csv.text.trimEnd().split('\r\n')).toHaveLength(1 + items.length);
       expect((await download('jsonl', '&outcome=failure')).text).toBe('');
       expect((await download('xml')).status).toBe(422);
+    });
+
+    it('is as long as the list is, page after page', async () => {
+      const count = 1_234;
+      const views = Array.from({ length: count }, (_, at) => {
+        const { tenantId } = tenant;
+        return { ...newEvent('PlanViewed', { path: `/${at}`, method: 'GET' }, tenantId) };
+      });
+      for (let at = 0; at < count; at += 1_000)
+        await server.platform.accessLog.append(`access-${tenant.tenantId}.d`, views.slice(at, at + 1_000), {
+          expected: 'any',
+        });
+      await seen('?resource_id=/1233&event_type=selfserve.plan.viewed');
+      const { text } = await tenant.admin.get('/v1/audit/events/export?format=jsonl&event_type=selfserve.plan.viewed');
+      const paths = text
+        .trimEnd()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as Seen).resource_id);
+      expect(paths).toEqual(views.map((_, at) => `/${count - 1 - at}`));
     });
 
     it('is no formula in a spreadsheet', async () => {

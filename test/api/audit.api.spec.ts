@@ -82,6 +82,22 @@ describe('the audit log of a tenant', () => {
     expect(typesOf(deleted)).toEqual(['documents.deleted']);
   });
 
+  it('shows no credential that somebody wrote into a name', async () => {
+    await tenant.editor.patch('/v1/corpora/c1', { name: 'Bearer canary-123 of nrgk_canary' });
+    const page = await list('?resource_type=corpus&limit=1');
+    expect(page.items[0]).toMatchObject({ metadata_json: { name: 'Bearer *** of nrg***' } });
+    const { rows } = await storedNames();
+    expect(rows).not.toContain('canary');
+  });
+
+  /** The rows of the tenant as the table holds them. */
+  async function storedNames(): Promise<{ rows: string }> {
+    const rows = await server.platform.database.query('select * from read.audit_events_v2 where tenant_id = $1', [
+      tenant.tenantId,
+    ]);
+    return { rows: JSON.stringify(rows) };
+  }
+
   it('is filtered by each of its fields', async () => {
     await tenant.editor.patch('/v1/corpora/c1', { name: 'Two' }, { 'x-request-id': 'req-9' });
     const [newest] = (await list('?resource_type=corpus')).items;
