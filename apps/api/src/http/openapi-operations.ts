@@ -35,7 +35,8 @@ const META = { $ref: '#/components/schemas/Meta' };
 
 function contentOf({ stream, bare, returns, produces }: EndpointPolicy): Json {
   if (stream === true) return { 'text/event-stream': { schema: { type: 'string' } } };
-  if (produces !== undefined) return Object.fromEntries(produces.map((type) => [type, { schema: { type: 'string' } }]));
+  const types = produces?.map((type) => type.split(';', 1)[0] ?? type);
+  if (types !== undefined) return Object.fromEntries(types.map((type) => [type, { schema: { type: 'string' } }]));
   const data = dataSchema(returns);
   const enveloped = { type: 'object', required: ['data', 'meta'], properties: { data, meta: META } };
   return { 'application/json': { schema: bare === true ? data : enveloped } };
