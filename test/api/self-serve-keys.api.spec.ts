@@ -1,3 +1,9 @@
+import { KeyHasher } from '#api/capabilities/api-keys/api-key-secret.adapter.js';
+import { KeyDesk } from '#api/capabilities/api-keys/api-keys.handler.js';
+import { ApiKeyQueries } from '#api/capabilities/api-keys/api-keys.queries.js';
+import type { ReadYourWrites } from '#api/commands/read-your-writes.js';
+import type { CallerContext } from '#api/http/caller.js';
+import { systemFacts } from '#cli/operations/keys.js';
 import { openTestServer, eventsOf, type TestServer, type TestTenant } from '#test/support/server.js';
 import { TestClient } from '#test/support/client.js';
 import { everyEvent } from '#test/support/event-log.js';
@@ -144,6 +150,30 @@ describe('the keys that a tenant makes itself', () => {
       );
       expect({ name, n: Number(row?.n) }).toEqual({ name, n: 0 });
     }
+  });
+
+  it('are shown also when the process that made them died before it could answer: the lost one is replaced', async () => {
+    const { platform } = server;
+    const facts = { ...systemFacts(tenant.tenantId, 'test') };
+    const caller = { tenantId: tenant.tenantId, facts, principal: {}, context: {} } as unknown as CallerContext;
+    const queries = new ApiKeyQueries(platform.readModels, {
+      before: () => Promise.resolve(),
+    } as unknown as ReadYourWrites);
+    const desk = new KeyDesk({
+      commands: { run: (decider, streamId, command) => platform.path.run(decider, streamId, command, facts) },
+      path: platform.path,
+      queries,
+      access: { record: () => undefined, recorded: () => Promise.resolve() },
+      hasher: new KeyHasher(),
+      maxActive: 20,
+      inactivity: { enforced: false, days: 90 },
+    });
+    const tries: KeyItem[] = [];
+    for (let n = 0; n < 3; n += 1)
+      tries.push((await desk.create({ role: 'reader', name: 'lost' }, caller)) as unknown as KeyItem);
+    const outcomes: string[] = [];
+    for (const { api_key: secret } of tries) outcomes.push(await outcomeOf(server.url, secret));
+    expect(outcomes).toEqual(['AUTH_REVOKED_KEY', 'AUTH_REVOKED_KEY', '200']);
   });
 
   it('that were not used for long, or have expired, are in the report; viewing is on record', async () => {

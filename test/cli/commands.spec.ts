@@ -43,6 +43,23 @@ embedded('the command on a data folder', () => {
       expect((await cli.run('seed')).out).toContain('already seeded');
     });
 
+    it('lists keys as tab-separated values, and only those that are inactive where that is asked for', async () => {
+      const options = ['--role', 'reader', '--name', 'cli', '--user-id', 'u1', '--email', 'a@example.org'];
+      const made = await cli.run('keys', 'create', '--tenant', 't2', ...options, '--expires-in-days', '2');
+      expect(made.out).toMatch(/^api_key +nrgk_/m);
+      const [head, ...rows] = (await cli.run('keys', 'list', '--tenant', 't2')).out.trim().split('\n');
+      expect(head?.split('\t')).toContain('inactive_days');
+      expect(rows.map((row) => row.split('\t'))).toEqual([
+        expect.arrayContaining(['cli', 'reader', 'u1', 'a@example.org', 'true', 'false', '0']),
+      ]);
+      const keyId = rows[0]?.split('\t')[0] ?? '';
+      const inactive = ['keys', 'list', '--tenant', 't2', '--inactive-only', '--inactive-days', '1', '--json'];
+      expect((await cli.run(...inactive)).items).toEqual([]);
+      const rotated = await cli.run('keys', 'rotate', keyId, '--keep-old-active', '--json');
+      expect(rotated.items[0]).toMatchObject({ replaced_key_id: keyId, old_kept_active: true });
+      expect((await cli.run('keys', 'list', '--tenant', 't2', '--json')).items).toHaveLength(2);
+    });
+
     it('answers a question with numbered sources, and says that it is degraded', async () => {
       const { code, out } = await cli.run('ask', 'What are the release gates for Agent 2.0?');
       expect(code).toBe(exitCodes.ok);

@@ -70,6 +70,15 @@ describe('the configuration', () => {
     expect(problemsOf({ EVENTSTORE_URL: 'esdb://localhost:2113' })).toHaveLength(1);
   });
 
+  it('refuses to let anybody in by the bypass in production', () => {
+    const bypass = { AUTH_DEV_BYPASS: 'true' };
+    expect(problemsOf({ ...bypass, NODE_ENV: 'production' })).toEqual([
+      'AUTH_DEV_BYPASS lets anybody in and must not be on with NODE_ENV=production',
+    ]);
+    expect(problemsOf({ ...bypass, NODE_ENV: 'development' })).toEqual([]);
+    expect(problemsOf({ NODE_ENV: 'production' })).toEqual([]);
+  });
+
   it('documents each variable once in both generated texts', () => {
     expect(renderEnvExample().match(/^#PORT=8000$/gm)).toHaveLength(1);
     expect(renderConfigurationPage()).toContain('| `PORT` | integer | `8000` | 0 to 65535 |');
