@@ -33,7 +33,7 @@ const wholes: Readonly<Record<string, (of: Things) => Whole | Promise<Whole>>> =
   'POST /v1/self-serve/plan/upgrade-request': async (of) => ({ by: await of.newcomer() }),
   'GET /v1/metrics': () => ({ headers: [['authorization', `Bearer ${METRICS_TOKEN}`]] }),
   'PUT /v1/admin/rate-limits/:tenantId': () => ({
-    body: { limits: [{ scope: 'api_key', route_class: 'run', rps: 0.5, burst: 3 }] },
+    body: { limits: [{ scope: 'api_key', route_class: 'run', rps: 400_000, burst: 400_000 }] },
   }),
   'GET /v1/audit/consistency': () => ({ query: { from: 1 } }),
   'POST /v1/operator/:operation': ({ tenant }) => ({ body: { args: { tenant: tenant.tenantId } } }),

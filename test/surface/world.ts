@@ -65,7 +65,21 @@ async function aTenant({ platform, url }: TestServer, tenantId: string): Promise
 }
 
 /** Under these settings no limit is met by accident. */
-const unlimited = { TRUSTED_PROXIES: '127.0.0.1', RATE_LIMIT_ENABLED: 'false', RUN_MAX_CONCURRENCY: '1000' };
+const unlimited = {
+  TRUSTED_PROXIES: '127.0.0.1',
+  RUN_MAX_CONCURRENCY: '1000',
+  BILLING_WEBHOOK_ENABLED: 'true',
+  BILLING_WEBHOOK_URL: 'http://127.0.0.1:9/hook',
+  EXT_RETRY_MAX_ATTEMPTS: '1',
+  RATE_LIMIT_ENABLED: 'true',
+  ...Object.fromEntries(
+    ['KEY', 'TENANT'].flatMap((scope) =>
+      ['RUN', 'MUTATION', 'READ', 'OPS'].flatMap((rateClass) =>
+        ['RPS', 'BURST'].map((what) => [`RL_${scope}_${rateClass}_${what}`, '1000000']),
+      ),
+    ),
+  ),
+};
 
 /** A server with everything that it declares, and tenants whose requests are valid. */
 export class World {
@@ -81,6 +95,7 @@ export class World {
   static async open(env: Readonly<Record<string, string>> = {}): Promise<World> {
     const secrets = {
       METRICS_TOKEN,
+      BILLING_WEBHOOK_SECRET: randomBytes(16).toString('hex'),
       CRYPTO_LOCAL_MASTER_KEY: randomBytes(32).toString('hex'),
       LEDGER_SIGNING_KEY: randomBytes(32).toString('hex'),
     };
