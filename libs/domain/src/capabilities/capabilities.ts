@@ -8,7 +8,6 @@ import { apiKeyRows } from './api-keys/api-keys.projection.js';
 import { accessEvents } from './access/access.events.js';
 import { accessRetention } from './access-retention/access-retention.decider.js';
 import { accessRetentionEvents } from './access-retention/access-retention.events.js';
-import { cutAccessLog } from './access-retention/access-retention.handler.js';
 import { auditErrors, auditProjection } from './audit/audit.projection.js';
 import { billing, billingErrors } from './billing/billing.decider.js';
 import { billingEvents } from './billing/billing.events.js';
@@ -109,7 +108,6 @@ const recorded: readonly Capability[] = [
     name: 'access-retention',
     events: accessRetentionEvents,
     deciders: [accessRetention],
-    jobs: [cutAccessLog],
   }),
   defineCapability({ name: 'ledger-breaks', events: ledgerBreakEvents, deciders: [ledgerBreaks] }),
   defineCapability({

@@ -37,6 +37,15 @@ export class AccessRetention {
     return border === undefined ? undefined : { leaves, position: border.position, recordedBefore };
   }
 
+  /** How many events are there up to a position. */
+  async count(upTo: string): Promise<number> {
+    const [row] = await this.options.database.query<{ n: string }>(
+      'select count(*) as n from log.event where log_id = 2 and position <= $1',
+      [Number(upTo)],
+    );
+    return Number(row?.n ?? 0);
+  }
+
   async remove(upTo: string, signal: AbortSignal): Promise<number> {
     let removed = 0;
     const end = Number(upTo);

@@ -1,3 +1,6 @@
+import { cutAccessLogBefore } from '#domain/capabilities/access-retention/access-retention.handler.js';
+import { newId } from '#infra/commands/ids.js';
+import { jobPorts } from '#infra/platform/job-ports.js';
 import type { Platform } from '#infra/platform/platform.js';
 import { forgetMinutes } from '#api/capabilities/usage/usage-retention.handler.js';
 import { forgetActions } from '#api/capabilities/ui/ui-actions.handler.js';
@@ -29,6 +32,7 @@ export function maintenanceTasks(platform: Platform): readonly MaintenanceTask[]
       ofTenants: true,
       prune: ({ tenantId, dryRun }) => (dryRun ? idempotency.expired(tenantId) : idempotency.purge(tenantId)),
     },
+    { name: 'prune_audit', ofTenants: false, prune: ({ dryRun }) => pruneAccessLog(platform, dryRun) },
     {
       name: 'cleanup_actions',
       ofTenants: true,
@@ -54,6 +58,16 @@ export function maintenanceTasks(platform: Platform): readonly MaintenanceTask[]
         }),
     },
   ];
+}
+
+/** The access log can only be cut at its beginning, for all tenants at once: what is left must stay provable. */
+async function pruneAccessLog(platform: Platform, dryRun: boolean): Promise<number> {
+  const { accessLog, commands } = jobPorts(platform);
+  const recordedBefore = accessLog.keptSince();
+  const { signal } = new AbortController();
+  if (!dryRun) return cutAccessLogBefore(recordedBefore, { commandId: newId(), signal }, { commands, accessLog });
+  const plan = await accessLog.cutFor(recordedBefore);
+  return plan === undefined ? 0 : accessLog.count(plan.position);
 }
 
 function daysAgo(days: number): string {

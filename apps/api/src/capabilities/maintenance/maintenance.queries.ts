@@ -37,10 +37,10 @@ export class RetentionQueries {
   }
 }
 
-function configuredDays({ audit, ui }: Config): ConfiguredDays {
+function configuredDays({ audit, ui, usage }: Config): ConfiguredDays {
   return {
     audit: audit.AUDIT_RETENTION_DAYS,
-    usage: null,
+    usage: usage.USAGE_COUNTER_RETENTION_DAYS,
     ui_actions: ui.UI_ACTION_RETENTION_DAYS,
     documents: null,
     backups: null,

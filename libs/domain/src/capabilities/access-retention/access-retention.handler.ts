@@ -1,20 +1,6 @@
-import { defineJob } from '../../kernel/job.js';
 import { SYSTEM_TENANT } from '../../kernel/streams.js';
 import { ACCESS_LOG_STREAM, accessRetention } from './access-retention.decider.js';
 import type { AccessRetentionPorts } from './access-retention.ports.js';
-
-/** Cuts off what the access log keeps no longer, every night. */
-export const cutAccessLog = defineJob<Record<string, never>, AccessRetentionPorts>({
-  name: 'access.cut',
-  cron: '41 3 * * *',
-  retryLimit: 3,
-  retryDelaySeconds: 60,
-  timeoutSeconds: 3_600,
-  concurrency: 1,
-  handle: async ({ id, signal }, ports) => {
-    await cutAccessLogBefore(ports.accessLog.keptSince(), { commandId: id, signal }, ports);
-  },
-});
 
 /**
  * Cuts the access log at the last border of sealed tiles before an instant; gives how many events went. The cut is told before
