@@ -58,6 +58,8 @@ import { EventStreams } from './capabilities/event-stream/event-stream.handler.j
 import { openEventStreams } from './event-stream-provider.js';
 import { UiController } from './capabilities/ui/ui.controller.js';
 import { keyringProviders } from './keyring-providers.js';
+import { SystemHealthController } from './capabilities/system-health/system-health.controller.js';
+import { systemHealthProvider } from './system-health-provider.js';
 import { uiProviders } from './ui-providers.js';
 
 /** What the capabilities' controllers are given. */
@@ -93,6 +95,7 @@ const controllers = [
   SelfServeApiKeysController,
   UiController,
   EventStreamController,
+  SystemHealthController,
 ];
 
 /** Every capability of the API; a new one adds its controller and what that needs. */
@@ -110,6 +113,7 @@ export class AppModule {
         ...runs(deps),
         ...uiProviders(deps),
         { provide: EventStreams, useValue: openEventStreams(deps) },
+        systemHealthProvider(deps),
         ...keyringProviders(deps),
       ],
       exports: [EventStreams, RunExecutor, RunRescue],

@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import { migrations } from '#migrations/migrations.js';
 import { EmbeddedListener, ServerListener, type Listener } from './listener.js';
 import { openPglite, type PgliteHandle } from './pglite.js';
+import { PoolWatch } from './pool-watch.js';
 import { Prepared } from './prepared.js';
 
 export type DatabaseTarget =
@@ -38,6 +39,7 @@ interface PostgresDriver {
 export class Database {
   private readonly scopes = new AsyncLocalStorage<Scope>();
   private readonly prepared = new Prepared();
+  private readonly watch = new PoolWatch();
 
   private constructor(
     readonly engine: 'postgres' | 'pglite',
@@ -182,6 +184,12 @@ export class Database {
     );
   }
 
+  /** Connections of the pool now, callers that wait for one, and how that went lately. */
+  poolFigures() {
+    const { totalCount: size, idleCount: idle, waitingCount: waiting, options } = this.pool;
+    return { size, idle, waiting, max: options.max, ...this.watch.figures() };
+  }
+
   /** A dump of the embedded folder, to start other databases from; undefined on a server. */
   async dump(): Promise<Blob | undefined> {
     return this.lite?.dump();
@@ -204,7 +212,7 @@ export class Database {
     work: (client: pg.PoolClient) => Promise<T>,
   ): Promise<T> {
     if (held !== undefined) return work(held);
-    const client = await this.pool.connect();
+    const client = await this.acquire();
     // The pool listens only to idle clients: a connection that breaks while held would end the process.
     client.on('error', ignore);
     const release = (destroy = false): void => {
@@ -217,7 +225,21 @@ export class Database {
       return value;
     } catch (error) {
       // A broken server connection must not go back; PGlite's one session always does.
-      release(this.engine === 'postgres' && isConnectionLoss(error));
+      const lost = isConnectionLoss(error);
+      if (lost) this.watch.failed();
+      release(this.engine === 'postgres' && lost);
+      throw error;
+    }
+  }
+
+  private async acquire(): Promise<pg.PoolClient> {
+    const began = performance.now();
+    try {
+      const client = await this.pool.connect();
+      this.watch.acquired(performance.now() - began);
+      return client;
+    } catch (error) {
+      this.watch.failed();
       throw error;
     }
   }

@@ -84,6 +84,11 @@ export class RunExecutor {
     });
   }
 
+  /** Runs that this process answers now. */
+  get inFlight(): number {
+    return this.active.size;
+  }
+
   /** Starts a run under `runId` and gives the stream to follow; false when the run exists already. */
   async start(runId: string, asked: RunAsked, facts: Facts, context: CommandContext): Promise<boolean> {
     const key = { tenantId: facts.tenantId, streamId: runId };
