@@ -115,6 +115,17 @@ describe('the OpenAPI document', () => {
     expect(problems).toEqual([]);
   });
 
+  it('wraps every JSON answer in the envelope, but for the bare probe', () => {
+    const problems = operations.flatMap(({ at, path, operation }) =>
+      responsesOf(operation).flatMap(([status, { content }]) => {
+        const { schema } = content?.['application/json'] ?? {};
+        if (Number(status) >= 300 || schema === undefined || /^\/v1\/(?:healthz$|scim\/)/.test(path)) return [];
+        return JSON.stringify(schema['required']) === '["data","meta"]' ? [] : [`${at} ${status}`];
+      }),
+    );
+    expect(problems).toEqual([]);
+  });
+
   it('promises the request id on every answer, and no 500', () => {
     const problems = broken((operation) =>
       responsesOf(operation).flatMap(([status, { headers }]) => [
