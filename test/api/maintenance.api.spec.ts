@@ -1,6 +1,17 @@
+import { documents } from '#domain/capabilities/documents/documents.decider.js';
+import { uiActionRows } from '#domain/capabilities/ui/ui.projection.js';
+import { documentUid } from '#api/capabilities/documents/documents.queries.js';
+import { systemFacts } from '#cli/operations/keys.js';
 import { SYSTEM_TENANT } from '#domain/kernel/streams.js';
 import type { TestClient } from '#test/support/client.js';
-import { aCorpus, aDocument, openTestServer, type TestServer, type TestTenant } from '#test/support/server.js';
+import {
+  aCorpus,
+  aDocument,
+  ingested,
+  openTestServer,
+  type TestServer,
+  type TestTenant,
+} from '#test/support/server.js';
 import { everyEvent } from '#test/support/event-log.js';
 import { until } from '#test/support/until.js';
 
@@ -31,6 +42,19 @@ async function withClaims(of: TestTenant): Promise<void> {
   await of.editor.post('/v1/corpora', { id: 'c1', name: 'One' }, { 'idempotency-key': 'old' });
   await expire(of.tenantId);
   await of.editor.post('/v1/corpora', { id: 'c2', name: 'Two' }, { 'idempotency-key': 'new' });
+}
+
+/** An action of the user interface that was accepted forty days ago, and has ended. */
+async function longAgo({ tenantId, reader }: TestTenant, documentId: string): Promise<void> {
+  const { path } = server.platform;
+  const uid = documentUid(tenantId, documentId);
+  const state = await path.load(documents, tenantId, uid);
+  if (state.status === 'absent') throw new Error('there is no such document');
+  const facts = systemFacts(tenantId, 'test');
+  const data = { chunking: state.chunking, via: 'ui' } as const;
+  const now = new Date(Date.now() - 40 * 86_400_000).toISOString();
+  await path.run(documents, uid, { type: 'ReindexDocument', data }, { ...facts, now });
+  await ingested(reader, documentId);
 }
 
 const runsOf = async (tenantId: string) =>
@@ -72,9 +96,37 @@ describe('a maintenance task', () => {
   it('removes old actions of the user interface by events, and keeps newer ones', async () => {
     await aCorpus(tenant);
     const document_id = await aDocument(tenant, 'The kettle is green.');
+    await longAgo(tenant, document_id);
     const accepted = await tenant.editor.post('/v1/ui/actions/reindex-document', { document_id });
     expect(accepted.status).toBe(202);
+    const { action_id: kept } = accepted.data as { action_id: string };
+    for (const more of ['&dry_run=true', ''])
+      expect((await run(tenant.admin, 'cleanup_actions', more)).data).toMatchObject({ deleted_rows: 1 });
+    const rows = server.platform.readModels.for(uiActionRows);
+    await until('only the newer action is left', async () => {
+      const page = await rows.page(tenant.tenantId, { limit: 10 });
+      return page.rows.length === 1 && page.rows[0]?.id === kept;
+    });
     expect((await run(tenant.admin, 'cleanup_actions')).data).toMatchObject({ deleted_rows: 0 });
+  });
+
+  it('over a log of all tenants is for platform operators, and for them part of everything', async () => {
+    for (const more of ['', '&dry_run=true']) {
+      const refused = await run(tenant.admin, 'prune_audit', more);
+      expect(refused).toMatchObject({ status: 403, code: 'AUTH_FORBIDDEN' });
+      // Nothing in this log is old enough.
+      expect((await run(operator, 'prune_audit', more)).data).toMatchObject({ scope: 'global', deleted_rows: 0 });
+    }
+    await run(operator, 'prune_retention_all');
+    const told = (await runsOf(SYSTEM_TENANT)).map((event) => event.data['task'] as string).slice(-5);
+    expect(told.toSorted()).toEqual([
+      'cleanup_actions',
+      'prune_audit',
+      'prune_idempotency',
+      'prune_retention_all',
+      'prune_usage',
+    ]);
+    expect((await runsOf(tenant.tenantId)).length).toBe(0);
   });
 
   it('that stands for all tells of each that it ran', async () => {
@@ -114,7 +166,7 @@ describe('the status of retention', () => {
     const { data } = await tenant.admin.get('/v1/admin/retention/status');
     expect(data).toMatchObject({
       tenant_id: tenant.tenantId,
-      configured_days: { audit: 90, ui_actions: 30, documents: null, backups: null },
+      configured_days: { audit: 90, usage: 120, ui_actions: 30, documents: null, backups: null },
     });
     const { next_schedule } = data as { next_schedule: string };
     const left = Date.parse(next_schedule) - Date.now();

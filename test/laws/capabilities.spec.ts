@@ -4,6 +4,10 @@ import { apiKeyEvents, roles, type ApiKeyEvent } from '#domain/capabilities/api-
 import { capabilities, eventDefinitions } from '#domain/capabilities/capabilities.js';
 import { documents, type DocumentCommand } from '#domain/capabilities/documents/documents.decider.js';
 import { documentEvents, type DocumentEvent } from '#domain/capabilities/documents/documents.events.js';
+import { plans, type PlanCommand } from '#domain/capabilities/plans/plans.decider.js';
+import { planEvents, type PlanEvent } from '#domain/capabilities/plans/plans.events.js';
+import { rollouts, type RolloutCommand } from '#domain/capabilities/rollouts/rollouts.decider.js';
+import { rolloutEvents, type RolloutEvent } from '#domain/capabilities/rollouts/rollouts.events.js';
 import type { AnyDecider } from '#domain/kernel/decider.js';
 import type { AnyProjection } from '#domain/kernel/projection.js';
 import { eventsOf } from '#test/support/arbitrary.js';
@@ -57,6 +61,51 @@ describe('decisions', () => {
       'CreateApiKey',
       'RotateApiKey',
     ]);
+  });
+
+  it('on plans are pure, and a repeated one changes nothing', () => {
+    const feature = fc.constantFrom('feature.tts', 'feature.audit_access', 'feature.none');
+    const commands: fc.Arbitrary<PlanCommand> = fc.oneof(
+      fc.record({
+        type: fc.constant('AssignPlan' as const),
+        data: fc.record({ planId: fc.constantFrom('free', 'pro', 'enterprise', 'gold') }),
+      }),
+      fc.record({
+        type: fc.constant('SetFeatureOverride' as const),
+        data: fc.record(
+          {
+            featureKey: feature,
+            enabled: fc.constantFrom(true, false, null),
+            configJson: fc.constantFrom(null, { a: 1 }),
+          },
+          { requiredKeys: ['featureKey'] },
+        ),
+      }),
+      fc.record({
+        type: fc.constant('RemoveFeatureOverride' as const),
+        data: fc.record({ featureKey: feature }),
+      }),
+      fc.record({
+        type: fc.constant('RequestPlanUpgrade' as const),
+        data: fc.record({ targetPlan: fc.constantFrom('pro' as const, 'enterprise' as const), requestedBy: id }),
+      }),
+    );
+    checkDecisions(plans, eventsOf(planEvents) as fc.Arbitrary<PlanEvent>, commands);
+  });
+
+  it('on switches are pure, and a repeated one changes nothing', () => {
+    const names = fc.constantFrom('kill.run', 'kill.tts', 'rollout.tts', 'kill.none');
+    const commands: fc.Arbitrary<RolloutCommand> = fc.oneof(
+      fc.record({
+        type: fc.constant('ChangeKillSwitches' as const),
+        data: fc.record({ killSwitches: fc.dictionary(names, fc.constantFrom(true, false, null)) }),
+      }),
+      fc.record({
+        type: fc.constant('ChangeCanaries' as const),
+        data: fc.record({ percentages: fc.dictionary(names, fc.option(fc.integer({ min: -200, max: 200 }))) }),
+      }),
+    );
+    checkDecisions(rollouts, eventsOf(rolloutEvents) as fc.Arbitrary<RolloutEvent>, commands);
   });
 
   it('on documents are pure, and a repeated one changes nothing', () => {
