@@ -7,6 +7,8 @@ import { newId } from '#infra/commands/ids.js';
 
 /** Most keys whose last use is kept in memory; the oldest are forgotten first. */
 const KEPT = 50_000;
+/** While nothing can be written, the requests of one key try it this often. */
+const RETRY_MS = 30_000;
 
 export interface KeyUseOptions {
   readonly path: Pick<CommandPath, 'run'>;
@@ -16,8 +18,8 @@ export interface KeyUseOptions {
 
 /** Writes down in the background that keys are used: at most once in five minutes each, and under their new hash. */
 export class KeyUses {
-  private readonly noted = new Map<string, number>();
-  private readonly rehashing = new Set<string>();
+  /** When a key is looked at again. */
+  private readonly again = new Map<string, number>();
   private readonly underway = new Set<Promise<unknown>>();
   private readonly now: () => number;
 
@@ -28,30 +30,27 @@ export class KeyUses {
   /** Every request pays for this: a look into a map. */
   note(row: ApiKeyRow): void {
     const now = this.now();
-    if (now - (this.noted.get(row.id) ?? Number.NEGATIVE_INFINITY) < USE_REMEMBERED_MS) return;
-    this.noted.delete(row.id);
-    this.noted.set(row.id, now);
-    const oldest = this.noted.keys().next().value;
-    if (this.noted.size > KEPT && oldest !== undefined) this.noted.delete(oldest);
-    const data = { keyId: row.id, lastUsedAt: row.last_used_at };
+    if (now < (this.again.get(row.id) ?? 0)) return;
+    const { last_used_at: lastUsedAt } = row;
+    const known = (lastUsedAt === null ? 0 : Date.parse(lastUsedAt)) + USE_REMEMBERED_MS;
+    this.remember(row.id, now < known ? known : now + USE_REMEMBERED_MS);
+    if (now < known) return;
     const facts = this.facts(row.tenant_id);
-    const streamId = useStreamId(row.id, facts.now);
-    this.start(() => this.options.path.run(apiKeyUse, streamId, { type: 'RecordApiKeyUse', data }, facts)).catch(
-      // Only this use is lost: the next one is written.
-      () => this.noted.delete(row.id),
+    const command = { type: 'RecordApiKeyUse', data: { keyId: row.id, lastUsedAt } } as const;
+    this.start(
+      () => this.options.path.run(apiKeyUse, useStreamId(row.id, facts.now), command, facts),
+      () => this.remember(row.id, this.now() + RETRY_MS),
     );
   }
 
   /** Stores a key that was found under an older hash under the one that is made now. */
   rehash(row: ApiKeyRow, keyHash: string): void {
-    if (this.rehashing.has(row.id)) return;
-    this.rehashing.add(row.id);
+    const name = `hash of ${row.id}`;
+    const now = this.now();
+    if (now < (this.again.get(name) ?? 0)) return;
+    this.remember(name, now + RETRY_MS);
     const command = { type: 'RehashApiKey', data: { keyId: row.id, keyHash } } as const;
-    const done = (): boolean => this.rehashing.delete(row.id);
-    this.start(() => this.options.path.run(apiKeys, API_KEYS_STREAM_ID, command, this.facts(row.tenant_id))).then(
-      done,
-      done,
-    );
+    this.start(() => this.options.path.run(apiKeys, API_KEYS_STREAM_ID, command, this.facts(row.tenant_id)));
   }
 
   /** Waits for what is being written. */
@@ -59,15 +58,22 @@ export class KeyUses {
     await Promise.allSettled(this.underway);
   }
 
-  private start(write: () => Promise<unknown>): Promise<unknown> {
+  private remember(name: string, until: number): void {
+    this.again.delete(name);
+    this.again.set(name, until);
+    const oldest = this.again.keys().next().value;
+    if (this.again.size > KEPT && oldest !== undefined) this.again.delete(oldest);
+  }
+
+  private start(write: () => Promise<unknown>, onFailure: () => void = () => undefined): void {
     const writing = write();
     this.underway.add(writing);
     const ended = (): boolean => this.underway.delete(writing);
     writing.then(ended, (error: unknown) => {
       ended();
+      onFailure();
       this.options.onError(error);
     });
-    return writing;
   }
 
   private facts(tenantId: string): Facts {

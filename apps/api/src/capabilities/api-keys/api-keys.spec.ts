@@ -5,7 +5,7 @@ import { HotStateUnavailable } from '#infra/hot-state/hot-state.js';
 import { MemorySharedState } from '#infra/shared-state/memory-shared-state.js';
 import { AddressLimiter, networkOf } from './address-limiter.adapter.js';
 import { KeyHasher, sha256Of } from './api-key-secret.adapter.js';
-import type { KeyUses } from './api-key-use.adapter.js';
+import { KeyUses } from './api-key-use.adapter.js';
 import { ApiKeyAuthenticator, type AuthDeps, type AuthSettings } from './api-keys.adapter.js';
 import { isNetwork, isRoute, outOfScope } from './key-scopes.adapter.js';
 
@@ -173,6 +173,53 @@ describe('a session', () => {
   it('that is not open is 401, and one of a disabled user 403', async () => {
     expect(await worldOf({ session }).outcome('nrgss_other')).toBe('AUTH_UNAUTHORIZED');
     expect(await worldOf({ session: { ...session, userActive: false } }).outcome('nrgss_known')).toBe('AUTH_FORBIDDEN');
+  });
+});
+
+describe('what is written of keys in the background', () => {
+  function usesOf(run: () => Promise<unknown>) {
+    let now = Date.parse('2026-01-02T03:04:05.678Z');
+    const written: string[] = [];
+    const errors: unknown[] = [];
+    const path = {
+      run: (_: unknown, streamId: string, { type }: { type: string }) => {
+        written.push(`${type} on ${streamId}`);
+        return run();
+      },
+    };
+    const uses = new KeyUses({ path: path as never, onError: (error) => errors.push(error), now: () => now });
+    return { uses, written, errors, pass: (ms: number) => (now += ms) };
+  }
+  const MINUTE_MS = 60_000;
+
+  it('is a use every five minutes, on a stream of the key and the day', () => {
+    const { uses, written, pass } = usesOf(() => Promise.resolve());
+    for (let minute = 0; minute < 15; minute += 1) {
+      uses.note(row());
+      pass(MINUTE_MS);
+    }
+    expect(written).toEqual(Array.from({ length: 3 }, () => 'RecordApiKeyUse on k1.2026-01-02'));
+  });
+
+  it('is no use that another process has written', () => {
+    const { uses, written, pass } = usesOf(() => Promise.resolve());
+    uses.note(row({ last_used_at: '2026-01-02T03:03:05.678Z' }));
+    expect(written).toEqual([]);
+    pass(4 * MINUTE_MS);
+    uses.note(row({ last_used_at: '2026-01-02T03:03:05.678Z' }));
+    expect(written).toHaveLength(1);
+  });
+
+  it('is tried again half a minute later, not by every request, while nothing can be written', async () => {
+    const { uses, written, errors, pass } = usesOf(() => Promise.reject(new Error('frozen')));
+    for (let second = 0; second < 60; second += 1) {
+      uses.note(row());
+      uses.rehash(row(), 'b'.repeat(64));
+      await uses.stop();
+      pass(1_000);
+    }
+    expect(written).toHaveLength(4);
+    expect(errors).toHaveLength(4);
   });
 });
 
