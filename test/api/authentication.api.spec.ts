@@ -151,7 +151,7 @@ describe('a credential', () => {
       expect(await ids('/v1/corpora')).toEqual(['c1']);
       expect(await ids('/v1/documents')).toEqual(['d1']);
       expect(await ids('/v1/documents?corpus_id=c2')).toEqual([]);
-      expect((await client.get('/v1/ui/documents')).text).not.toContain('d2');
+      expect((await client.get('/v1/ui/documents')).text).not.toContain('"d2"');
       const status = async (answer: Promise<Answer>) => (await answer).status;
       expect({
         corpus: await status(client.get('/v1/corpora/c2')),

@@ -5,6 +5,7 @@ import { KeyHasher } from '#api/capabilities/api-keys/api-key-secret.adapter.js'
 import { systemFacts } from '#cli/operations/keys.js';
 import type { Platform } from '#infra/platform/platform.js';
 import { TestClient } from './client.js';
+import { shownKey } from './server.js';
 
 /** A key as the endpoints show it. */
 export interface KeyItem {
@@ -38,6 +39,7 @@ export async function keyOfDaysAgo(
   const facts = systemFacts(tenantId, 'test');
   const then = { ...facts, now: addMillis(facts.now, -days * DAY_MS) };
   await platform.path.run(apiKeys, API_KEYS_STREAM_ID, { type: 'CreateApiKey', data }, then);
+  await shownKey(platform, tenantId, stored.keyId);
   return { keyId: stored.keyId, secret };
 }
 

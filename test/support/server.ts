@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CompiledEndpoint } from '#api/http/policy.js';
+import { apiKeyRows } from '#domain/capabilities/api-keys/api-keys.projection.js';
 import type { PlanId } from '#domain/capabilities/plans/catalogue.decider.js';
 import { createKey, firstPlan } from '#cli/operations/keys.js';
 import { startServer, type RunningServer } from '#cli/server.js';
@@ -59,10 +60,17 @@ export async function newTenant(
   // Before the keys: a process that knows them knows the plan.
   if (plan !== 'none') await firstPlan(platform, tenantId, plan);
   const client = async (role: 'admin' | 'editor' | 'reader'): Promise<TestClient> => {
-    const { api_key } = await createKey(platform, { tenantId, role, name: role });
+    const { key_id, api_key } = await createKey(platform, { tenantId, role, name: role });
+    await shownKey(platform, tenantId, key_id);
     return new TestClient(url, api_key);
   };
   return { tenantId, admin: await client('admin'), editor: await client('editor'), reader: await client('reader') };
+}
+
+/** Waits until the read model shows a key that was made behind the API's back. */
+export async function shownKey(platform: Platform, tenantId: string, keyId: string): Promise<void> {
+  const keys = platform.readModels.for(apiKeyRows);
+  await until('the key is listed', async () => (await keys.find(tenantId, keyId)) !== undefined);
 }
 
 async function engineEnv(): Promise<{ env: Record<string, string>; database: TestDatabase | undefined }> {
