@@ -96,6 +96,25 @@ describe('the billing webhook', () => {
     expect(told()).toHaveLength(1);
   });
 
+  it('waits while notifications are switched off, without using up its attempts, and then tells', async () => {
+    const path = '/v1/admin/rollouts/killswitches';
+    await tenant.admin.patch(path, { kill_switches: { 'kill.notifications': true } });
+    await server.operator('t1').patch(`/v1/admin/plans/${tenant.tenantId}`, { plan_id: 'free' });
+    await tenant.admin.post('/v1/self-serve/plan/upgrade-request', { target_plan: 'pro' });
+    const { database } = server.platform;
+    const mine = `name = 'billing.deliver-webhook' and data->>'tenantId' = '${tenant.tenantId}'`;
+    await until('the message waits', async () => {
+      const waiting = await database.query<{ retry_count: number }>(
+        `select retry_count from pgboss.job where ${mine} and state = 'created' and start_after > now() + interval '5 s'`,
+      );
+      return waiting.length === 1 && waiting[0]?.retry_count === 0;
+    });
+    expect(told()).toHaveLength(0);
+    await tenant.admin.patch(path, { kill_switches: { 'kill.notifications': false } });
+    await database.execute(`update pgboss.job set start_after = now() where ${mine}`);
+    await until('the message is taken', () => told().length === 1);
+  });
+
   it('is tested with an answer of 200, whether the message was taken or not', async () => {
     const path = '/v1/self-serve/billing/webhook-test';
     const taken = await tenant.admin.post(path);

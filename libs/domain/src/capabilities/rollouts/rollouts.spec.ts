@@ -8,6 +8,7 @@ import {
   everySwitch,
   isKilled,
   percentageOf,
+  rolloutDefaults,
   scopesOf,
   type RolloutDefaults,
 } from './rollouts.ports.js';
@@ -104,6 +105,20 @@ describe('canaries', () => {
 });
 
 describe('what is in force', () => {
+  it('is by default what the configuration says', () => {
+    const off = { KILL_RUN: true, KILL_INGEST: false, KILL_TTS: true, KILL_EXTERNAL_RETRIEVAL: false } as const;
+    const settings = { ...off, KILL_NOTIFICATIONS: true, ROLLOUT_TTS_PCT: 5, ROLLOUT_EXTERNAL_RETRIEVAL_PCT: 50 };
+    const scopes = { defaults: rolloutDefaults(settings), platform: undefined, tenant: undefined };
+    expect(everySwitch(scopes)).toEqual({
+      'kill.run': true,
+      'kill.ingest': false,
+      'kill.tts': true,
+      'kill.external_retrieval': false,
+      'kill.notifications': true,
+    });
+    expect(everyPercentage(scopes)).toEqual({ 'rollout.tts': 5, 'rollout.external_retrieval': 50 });
+  });
+
   it('is the same from the row in memory as from the stream', async () => {
     const history = [
       switched('kill.tts', true),
