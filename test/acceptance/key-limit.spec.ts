@@ -3,6 +3,7 @@ import type { KeyItem } from '#test/support/keys.js';
 import { TestClient } from '#test/support/client.js';
 import { Cluster, tenantAt, type ServerProcess } from '#test/support/processes.js';
 import type { TestTenant } from '#test/support/server.js';
+import { until } from '#test/support/until.js';
 
 const onServers = testEngine === 'postgres' ? describe : describe.skip;
 
@@ -69,5 +70,21 @@ onServers('the keys of a tenant, over two processes', () => {
     const winner = both[0]?.status === 200 ? tenant.admin : asSecond;
     const left = (await winner.get('/v1/admin/api-keys')).data as { items: readonly KeyItem[] };
     expect(left.items.filter(({ role, is_active: active }) => role === 'admin' && active)).toHaveLength(1);
+  });
+
+  it.each([
+    ['disabled', { active: false }, 'AUTH_DISABLED_KEY'],
+    ['expired', { expires_at: '2020-01-01T00:00:00Z' }, 'AUTH_EXPIRED_KEY'],
+    ['limited', { scopes: { routes: ['run'] } }, 'AUTH_FORBIDDEN'],
+  ])('that are %s at the one are so at the other, which no cache delays', async (_, change, code) => {
+    const own = await tenantAt(here);
+    const elsewhere = own.reader.at(there.url);
+    expect((await elsewhere.get('/v1/corpora')).status).toBe(200);
+    const items = (await own.admin.get('/v1/admin/api-keys')).data as { items: readonly KeyItem[] };
+    const reader = items.items.find(({ role }) => role === 'reader');
+    expect((await own.admin.patch(`/v1/admin/api-keys/${reader?.key_id ?? ''}`, change)).status).toBe(200);
+    const since = performance.now();
+    await until('the change is in force', async () => (await elsewhere.get('/v1/corpora')).code === code);
+    process.stdout.write(`  ${code} elsewhere ${(performance.now() - since).toFixed(0)} ms after the answer\n`);
   });
 });
