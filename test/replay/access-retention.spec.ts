@@ -95,6 +95,29 @@ describe('the retention of the access log', () => {
     expect(await admin.rebuild(accessRows.table)).toMatchObject({ swapped: true, rows: 388 });
   });
 
+  it('goes on from tiles and the signed head after a restart, at any size', async () => {
+    for (const more of [168, 1, 255, 300, 256]) {
+      await come(more);
+      await sealer.sealNow();
+      await sealer.stop();
+      sealer = await openSealer();
+    }
+    expect(await sealer.sealNow()).toBe(1_580);
+    expect(await audit.verifyLog()).toMatchObject({ ok: true, size: 1_580 });
+    expect((await proofs.consistencyProof(600)).to).toBe(1_580);
+  });
+
+  it('seals nothing more where tiles contradict the signed head', async () => {
+    await sealer.sealNow();
+    await sealer.stop();
+    await bench.database.execute(
+      `update ledger.tile set hashes = set_byte(hashes, 5, (get_byte(hashes, 5) + 1) % 256) where log_id = 'access' and level = 1`,
+    );
+    sealer = await openSealer();
+    await come(10);
+    await expect(sealer.sealNow()).rejects.toThrow('another root than was signed');
+  });
+
   it('is no excuse for a beginning that is gone and was not told of, nor for a hole', async () => {
     await sealer.sealNow();
     await retention.remove('00000000000000000512', never);

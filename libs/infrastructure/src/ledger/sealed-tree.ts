@@ -13,7 +13,7 @@ import {
   type NoteSigner,
 } from './note.js';
 import { LedgerRefused, type RefusalKind } from './refusal.js';
-import { TileEdge } from './tiles.js';
+import { nodesOfTiles, TILE_WIDTH, TileEdge } from './tiles.js';
 
 const PAGE = 2_000;
 
@@ -95,9 +95,9 @@ async function firstHead(parts: TreeParts, sealed: Sealed): Promise<SignedHead> 
 }
 
 async function readTree(parts: TreeParts, sealed: Sealed, signed: TreeHead, refuse: Refuse): Promise<SealedTree> {
-  const frontier = new Frontier();
-  const edge = new TileEdge();
-  let [last, anchor]: [StoredLeaf | undefined, Position | null] = [undefined, null];
+  const begun = await begin(parts, Math.min(signed.size, sealed.size));
+  const { frontier, edge } = begun;
+  let { last, anchor } = begun;
   const holdToHead = (): void => {
     if (frontier.size !== signed.size || sameBytes(frontier.root(), signed.root)) return;
     throw refuse('contradiction', 'the stored leaves give another root than was signed', null);
@@ -118,6 +118,26 @@ async function readTree(parts: TreeParts, sealed: Sealed, signed: TreeHead, refu
     edge.takeFull();
   }
   return { sealed, frontier, edge, last, anchor };
+}
+
+/**
+ * Where the reading of the leaves begins. The access log has too many to hash them all at each start: what is below its last
+ * full tile is taken from the tiles, which the root of the signed head proves as well. Whether the leaves are as those say is
+ * the audit's work.
+ */
+async function begin({ store }: TreeParts, signedSize: number): Promise<Omit<SealedTree, 'sealed'>> {
+  const size = store.log === 'access' ? signedSize - (signedSize % TILE_WIDTH) : 0;
+  const nodes = nodesOfTiles((level, index) => store.tile(level, index));
+  const hashes: Uint8Array[] = [];
+  let start = 0;
+  for (let level = Math.floor(Math.log2(Math.max(1, size))); level >= 0; level -= 1) {
+    if (size - start < 2 ** level) continue;
+    hashes.push(await nodes(level, start / 2 ** level));
+    start += 2 ** level;
+  }
+  const [before, last] = size === 0 ? [] : await store.leaves(size - 2, 2);
+  const edge = new TileEdge(await store.openTiles(size));
+  return { frontier: new Frontier(size, hashes), edge, last, anchor: before?.position ?? null };
 }
 
 function hashAt(leaf: StoredLeaf, index: number, refuse: Refuse): Uint8Array {
