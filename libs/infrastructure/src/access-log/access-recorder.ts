@@ -27,7 +27,7 @@ export interface AccessRecorderOptions {
   /** Longest that an answer waits for its refusal to be stored, in milliseconds; 1,000 by default. */
   readonly patienceMs?: number;
   readonly gatherMs?: number;
-  /** Most events that may wait to be written; 20,000 by default. */
+  /** Most events that may wait to be written; 50,000 by default. */
   readonly capacity?: number;
   /** Most kinds of refusals that are counted apart at one time; 10,000 by default. */
   readonly kinds?: number;

@@ -23,7 +23,7 @@ export interface AccessWriterOptions {
   readonly log: EventLog;
   /** Milliseconds that an event waits for others; 50 by default. */
   readonly gatherMs?: number;
-  /** Most events that wait, stored ones under way among them; more are dropped. 20,000 by default. */
+  /** Most events that wait, stored ones under way among them; more are dropped. 50,000 by default. */
   readonly capacity?: number;
   /** Told of what could not be written. */
   readonly onProblem: (error: unknown) => void;
@@ -55,7 +55,7 @@ export class AccessWriter {
 
   /** Takes an event, to be written soon, or at once; false when there is no room for it. */
   add(event: Waiting, when: 'soon' | 'at once'): boolean {
-    if (this.waiting.length + this.underWay >= (this.options.capacity ?? 20_000)) {
+    if (this.waiting.length + this.underWay >= (this.options.capacity ?? 50_000)) {
       this.counts.dropped += 1;
       return false;
     }
