@@ -22,7 +22,7 @@ const { operations } = world;
 
 afterAll(async () => {
   probe.close();
-  await world.server.stop();
+  await world.close();
 });
 
 const guarded = operations.filter(({ policy }) => policy.role !== 'public');

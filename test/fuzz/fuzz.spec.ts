@@ -11,7 +11,7 @@ describe(`${REQUESTS} requests that a stranger might send (FUZZ_SEED=${SEED})`, 
     world = await World.open();
     report = await Fuzzer.run(world, { requests: REQUESTS, seed: SEED });
   });
-  afterAll(() => world.server.stop());
+  afterAll(() => world.close());
 
   it('get answers that are declared, none of them a fault, and tell nothing of others or of our insides', () => {
     expect(report.findings).toEqual([]);

@@ -49,5 +49,5 @@ try {
   print(`the fuzzer itself failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   process.exitCode = 2;
 } finally {
-  await world.server.stop();
+  await world.close();
 }

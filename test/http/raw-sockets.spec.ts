@@ -96,6 +96,13 @@ describe('a raw socket', () => {
     }
   });
 
+  it('is led from an address whose last part is empty to the one without it, and finds nothing in the middle', async () => {
+    const target = '/v1/boxes/?limit=1';
+    const answer = await connection().exchange(get(target));
+    expect([answer?.status, answer?.headers.get('location')]).toEqual([307, '/v1/boxes?limit=1']);
+    expect((await connection().exchange(get('/v1/boxes//fail/full')))?.status).toBe(404);
+  });
+
   it('is not asked to go on for a body that would be refused', async () => {
     const bytes = post('', 'content-length: 30000000\r\nexpect: 100-continue\r\n');
     expect((await connection().exchange(bytes))?.status).toBe(413);

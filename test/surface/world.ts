@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { Role } from '#domain/capabilities/api-keys/api-keys.events.js';
 import { createKey } from '#cli/operations/keys.js';
 import { openTestServer, type TestServer, type TestTenant } from '#test/support/server.js';
@@ -69,7 +72,6 @@ const unlimited = {
   TRUSTED_PROXIES: '127.0.0.1',
   RUN_MAX_CONCURRENCY: '1000',
   BILLING_WEBHOOK_ENABLED: 'true',
-  BILLING_WEBHOOK_URL: 'http://127.0.0.1:9/hook',
   EXT_RETRY_MAX_ATTEMPTS: '1',
   RATE_LIMIT_ENABLED: 'true',
   ...Object.fromEntries(
@@ -81,6 +83,16 @@ const unlimited = {
   ),
 };
 
+/** Takes what is delivered to it, so that deliveries are no faults. */
+async function aReceiver(): Promise<Server> {
+  const receiver = createServer((request, response) => {
+    request.resume().on('end', () => response.writeHead(204).end());
+  });
+  receiver.listen(0, '127.0.0.1');
+  await once(receiver, 'listening');
+  return receiver;
+}
+
 /** A server with everything that it declares, and tenants whose requests are valid. */
 export class World {
   private constructor(
@@ -89,6 +101,7 @@ export class World {
     /** The tenant whose admins may change what concerns all tenants. */
     readonly operators: Things,
     readonly oracle: Oracle,
+    private readonly receiver: Server,
   ) {}
 
   /** Starts a server; `env` over settings under which no limit is met by accident. */
@@ -99,16 +112,30 @@ export class World {
       CRYPTO_LOCAL_MASTER_KEY: randomBytes(32).toString('hex'),
       LEDGER_SIGNING_KEY: randomBytes(32).toString('hex'),
     };
-    const settings = { ...unlimited, ...secrets, ...env };
+    const receiver = await aReceiver();
+    const hook = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`;
+    const settings = { ...unlimited, ...secrets, BILLING_WEBHOOK_URL: hook, ...env };
     const operatorTenant = `operators_${randomBytes(4).toString('hex')}`;
     const server = await openTestServer({ ...settings, OPERATOR_TENANT_ID: operatorTenant });
     const answer = await server.anonymous.get('/v1/openapi.json');
     const document = answer.body as ApiDocument & ConstructorParameters<typeof Oracle>[0];
     const operators = new Things(await aTenant(server, operatorTenant), server);
-    const world = new World(server, operationsOf(server.endpoints, document), operators, new Oracle(document));
+    const world = new World(
+      server,
+      operationsOf(server.endpoints, document),
+      operators,
+      new Oracle(document),
+      receiver,
+    );
     for (const secret of [...Object.values(secrets), server.operator('').key ?? '']) world.oracle.secrets.add(secret);
     await world.furnish(operators);
     return world;
+  }
+
+  async close(): Promise<void> {
+    await this.server.stop();
+    this.receiver.closeAllConnections();
+    this.receiver.close();
   }
 
   /** A tenant of its own with a corpus `c1` and every feature. */

@@ -105,6 +105,12 @@ function startSpan(tracing: Tracing, request: FastifyRequest): Span {
 /** Characters of an address with its query; nothing that we answer needs as many. */
 const LONGEST_URL = 8_192;
 
+/** Whether a part of the address that names something is empty: the router takes `/things/` for `/things/:id`. */
+function namesNothing(params: unknown): boolean {
+  for (const value of Object.values(params as Record<string, string>)) if (value === '') return true;
+  return false;
+}
+
 function onRequest(options: HookOptions): (request: FastifyRequest, reply: FastifyReply, done: Done) => void {
   return (request, reply, done) => {
     const edge = edgeOf(request);
@@ -121,7 +127,7 @@ function onRequest(options: HookOptions): (request: FastifyRequest, reply: Fasti
       const endpoint = endpointOf(request);
       if (request.originalUrl.length > LONGEST_URL) done(new CatalogueError(httpErrors.uriTooLong));
       // Before its body is read: nobody has asked for that.
-      else if (endpoint === undefined) options.unmatched(request, reply).catch(done);
+      else if (endpoint === undefined || namesNothing(request.params)) options.unmatched(request, reply).catch(done);
       else if (!refuseLegacy(endpoint, request, reply, options, done)) gate(endpoint.onHeaders, request, reply, done);
     });
   };
