@@ -30,7 +30,8 @@ export function openBillingWebhook({ billing, external }: Config, outbound: Outb
     return { enabled: false, send: () => Promise.reject(new Error('no billing webhook is switched on')) };
   const sender = new WebhookSender(
     {
-      integration: 'billing.webhook',
+      // Another receiver has a breaker of its own.
+      integration: `billing.webhook ${new URL(url).host}`,
       url,
       secret,
       timeoutMs: Math.min(billing.BILLING_WEBHOOK_TIMEOUT_MS, external.EXT_CALL_TIMEOUT_MS),
