@@ -153,14 +153,28 @@ describe('the user interface', () => {
     });
 
     it('is searched and sorted, by the names that clients use', async () => {
-      const listed = await list(tenant.admin, '/v1/ui/activity?q=DOC-3&sort=created_at');
-      expect(listed.items.map(({ event_type }) => event_type)).toEqual([
+      const listed = await list(tenant.admin, '/v1/ui/activity?q=DOC-3&sort=created_at&limit=100');
+      const types = listed.items.map(({ event_type }) => event_type);
+      expect(types.filter((type) => type.startsWith('documents.'))).toEqual([
         'documents.ingest.enqueued',
         'documents.ingest.started',
         'documents.ingest.succeeded',
       ]);
       expect((await tenant.admin.get('/v1/ui/activity?sort=actor_id')).code).toBe('BAD_REQUEST');
       expect((await list(tenant.admin, '/v1/ui/activity?q=theirs')).items).toEqual([]);
+    });
+
+    it('tells who came and who was refused, beside what changed', async () => {
+      expect((await tenant.editor.get('/v1/ui/activity')).status).toBe(403);
+      await until('the refusal is shown', async () => {
+        const { items } = await list(tenant.admin, '/v1/ui/activity?event_type=rbac.forbidden');
+        return items.length > 0;
+      });
+      const { items, facets } = await list(tenant.admin, '/v1/ui/activity?sort=outcome,-occurred_at&limit=1');
+      expect(items[0]).toMatchObject({ event_type: 'rbac.forbidden', outcome: 'failure' });
+      expect(facets['event_type']?.map(({ value }) => value)).toEqual(
+        expect.arrayContaining(['auth.access.success', 'rbac.forbidden', 'corpora.created']),
+      );
     });
   });
 

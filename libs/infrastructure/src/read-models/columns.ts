@@ -21,6 +21,17 @@ export function viewSqlOf(projection: AnyProjection): ViewSql {
   };
 }
 
+/** The SQL of read models with the same columns as one: each is read by its own indexes. Throws TypeError when they differ. */
+export function unionSqlOf(projections: readonly AnyProjection[]): ViewSql {
+  const [first, ...others] = projections.map(viewSqlOf);
+  if (first === undefined) throw new TypeError('a union has at least one part');
+  const names = [...first.columns.keys()];
+  if (others.some(({ columns }) => names.some((name) => columns.get(name)?.type !== first.columns.get(name)?.type)))
+    throw new TypeError('the parts of a union differ');
+  const parts = [first, ...others].map(({ view }) => `select ${names.map(quoted).join(', ')} from ${view}`);
+  return { ...first, view: `(${parts.join(' union all ')})` };
+}
+
 function selectExpression({ name, type }: Column): string {
   const column = `t.${quoted(name)}`;
   if (type !== 'timestamptz') return column;

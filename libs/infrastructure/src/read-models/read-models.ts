@@ -4,7 +4,7 @@ import type { DomainEvent } from '#domain/kernel/events.js';
 import type { AnyProjection, Columns, Projection, RowOf } from '#domain/kernel/projection.js';
 import type { Json } from '#domain/kernel/schema.js';
 import type { Database } from '#infra/database/database.js';
-import { quoted, viewSqlOf, type ViewSql } from './columns.js';
+import { quoted, unionSqlOf, viewSqlOf, type ViewSql } from './columns.js';
 import { conditionsSql, Params, searchSql, type Search, type Where } from './conditions.js';
 import { entityOf, registerEntities, type EntityRow } from './entity.js';
 import { listHash, plainCursors, readModelErrors, type CursorForm } from './cursor.js';
@@ -73,18 +73,25 @@ export class ReadModels {
     this.made.set(projection, model as unknown as ReadModel<never>);
     return model;
   }
+
+  /** Read models of equal columns as one. */
+  union<E extends DomainEvent, C extends Columns>(
+    first: Projection<E, C>,
+    ...others: readonly Projection<E, C>[]
+  ): ReadModel<RowOf<C>> {
+    return new ReadModel(this.database, first, unionSqlOf([first, ...others]));
+  }
 }
 
 /** One read model. Every query names its tenant, except those behind `acrossTenants()`. */
 export class ReadModel<R> {
-  private readonly sql: ViewSql;
   private readonly findSql: string;
 
   constructor(
     private readonly database: Database,
     private readonly projection: AnyProjection,
+    private readonly sql: ViewSql = viewSqlOf(projection),
   ) {
-    this.sql = viewSqlOf(projection);
     this.findSql = `select ${this.sql.selected} from ${this.sql.view} t where t.tenant_id = $1 and t.id = $2`;
   }
 
@@ -102,19 +109,20 @@ export class ReadModel<R> {
     return this.countOf(tenantId, where);
   }
 
-  /** The values of a text column among these rows, the most frequent first. */
+  /** The values of a text column among these rows, the most frequent first; `atMost` bounds how many rows are counted. */
   async facet(
     tenantId: string,
     column: keyof R & string,
-    selection: Selection<R> = {},
+    { atMost, ...selection }: Selection<R> & { readonly atMost?: number } = {},
   ): Promise<readonly FacetCount[]> {
     const params = new Params();
     const conditions = this.conditions(tenantId, selection, params);
     const value = `t.${quoted(column)}`;
     return this.database.query<FacetCount>(
-      `select ${value} as value, count(*)::int as count from ${this.sql.view} t
-        where ${conditions.join(' and ')} and ${value} is not null
-        group by 1 order by 2 desc, 1 limit ${FACET_VALUES}`,
+      `select value, count(*)::int as count
+         from (select ${value} as value from ${this.sql.view} t where ${conditions.join(' and ')}
+                limit ${params.add(atMost ?? null, 'bigint')}) v
+        where value is not null group by 1 order by 2 desc, 1 limit ${FACET_VALUES}`,
       params.values,
     );
   }

@@ -7,12 +7,12 @@ body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 76re
 h1 { font-size: 1.35rem; margin: 0 0 .25rem; }
 h2 { font-size: 1rem; margin: 0; }
 p { margin: .25rem 0; }
-main { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(21rem, 1fr)); margin-top: 1.5rem; }
+main { align-items: start; display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(21rem, 1fr)); margin-top: 1.5rem; }
 section { border: 1px solid var(--line); border-left: .4rem solid var(--unknown); border-radius: .4rem; padding: .75rem 1rem; }
 header { align-items: baseline; display: flex; justify-content: space-between; }
 table { border-collapse: collapse; margin-top: .5rem; width: 100%; }
-th { font-weight: 400; opacity: .75; padding-right: 1rem; text-align: left; vertical-align: top; }
-td { font-variant-numeric: tabular-nums; overflow-wrap: anywhere; text-align: right; }
+th { font-weight: 400; opacity: .75; padding-right: 1rem; text-align: left; vertical-align: top; white-space: nowrap; }
+td { font-variant-numeric: tabular-nums; overflow-wrap: anywhere; text-align: right; white-space: pre-line; }
 strong { text-transform: uppercase; font-size: .8rem; letter-spacing: .04em; }
 .ok { border-left-color: var(--ok); } .ok strong, strong.ok { color: var(--ok); }
 .degraded { border-left-color: var(--degraded); } .degraded strong, strong.degraded { color: var(--degraded); }
@@ -38,9 +38,13 @@ export function healthPage({ status, checked_at, process, components }: SystemHe
 <style>${style}</style></head>
 <body><h1>System health: <strong class="${status}">${status}</strong></h1>
 <p>${escaped(checked_at)}, as ${escaped(process)} sees it</p>
-<main>${components.map(card).join('\n')}</main></body></html>
+<main>${components.toSorted(worstFirst).map(card).join('\n')}</main></body></html>
 `;
 }
+
+const ranks: readonly string[] = ['error', 'degraded', 'unknown', 'ok'];
+const worstFirst = (a: ComponentHealth, b: ComponentHealth): number =>
+  ranks.indexOf(a.status) - ranks.indexOf(b.status);
 
 function card({ name, status, problem, figures }: ComponentHealth): string {
   const rows = Object.entries(figures as Readonly<Record<string, unknown>>).map(
@@ -58,7 +62,7 @@ function shown(value: unknown): string {
   if (typeof value !== 'object') return typeof value === 'string' ? value : JSON.stringify(value);
   return Object.entries(value)
     .map(([key, inner]) => `${words(key)} ${shown(inner)}`)
-    .join(', ');
+    .join('\n');
 }
 
 const entities: Readonly<Record<string, string>> = {

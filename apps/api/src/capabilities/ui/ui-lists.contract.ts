@@ -138,7 +138,9 @@ export class UiActivity {
 }
 
 export class EventTypeFacets {
-  @Field.list(() => FacetValue, { does: 'Over all events that the other filters leave, the most frequent first' })
+  @Field.list(() => FacetValue, {
+    does: 'Over the events that the other filters leave (100,000 of them at most), the most frequent first',
+  })
   event_type!: readonly FacetValue[];
 }
 

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { auditRows } from '#domain/capabilities/capabilities.js';
+import { accessRows, auditRows } from '#domain/capabilities/capabilities.js';
 import { documentRows } from '#domain/capabilities/documents/documents.projection.js';
 import type { RowOf } from '#domain/kernel/projection.js';
 import { ReadYourWrites } from '#api/commands/read-your-writes.js';
@@ -36,6 +36,9 @@ const activitySorts = {
 
 type DocumentSort = (typeof documentSorts)[keyof typeof documentSorts] | 'document_id';
 type ActivitySort = (typeof activitySorts)[keyof typeof activitySorts] | 'position';
+
+/** Tenants have millions of access events; facets count no more than these. */
+const COUNTED_EVENTS = 100_000;
 
 /** The lists of the user interface: searched, sorted and filtered, with facets over all that the filters leave. */
 @Injectable()
@@ -76,7 +79,7 @@ export class UiLists {
     const others = given({ actor_type, occurred_at: between(created_from, created_to) });
     const search = searchOf(['event_type', 'resource_id', 'actor_id'] as const, q);
     await this.reads.before(auditRows.table, caller);
-    const model = this.models.for(auditRows);
+    const model = this.models.union(auditRows, accessRows);
     const [page, types] = await Promise.all([
       model.page(tenantId, {
         where: { ...others, ...given({ event_type }) },
@@ -86,7 +89,7 @@ export class UiLists {
         cursor,
         cursors: this.cursors.for('ui.activity', tenantId, sort.text),
       }),
-      model.facet(tenantId, 'event_type', { where: others, search }),
+      model.facet(tenantId, 'event_type', { where: others, search, atMost: COUNTED_EVENTS }),
     ]);
     return { items: page.rows.map(activityOf), page: pageOf(page), facets: { event_type: types } };
   }
