@@ -1,5 +1,5 @@
 import { SYSTEM_TENANT } from '#domain/kernel/streams.js';
-import { bucketOf } from '#api/capabilities/rollouts/rollouts.adapter.js';
+import { bucketOf } from '#api/commands/rollouts.js';
 import { ROLLOUT_STREAM_ID } from '#domain/capabilities/rollouts/rollouts.decider.js';
 import { killSwitches } from '#domain/capabilities/rollouts/rollouts.events.js';
 import {

@@ -11,6 +11,7 @@ import { ReadModels } from '#infra/read-models/read-models.js';
 import { Commands, RunCommandHandler } from './commands/commands.js';
 import { apiKeyProviders } from './api-key-providers.js';
 import type { EdgeGates } from './edge-gates.js';
+import { maintenanceProviders } from './maintenance-providers.js';
 import type { PolicyState } from './policy-state.js';
 import { ReadYourWrites } from './commands/read-your-writes.js';
 import { QuotaSnapshots } from './commands/quota-snapshots.js';
@@ -27,15 +28,12 @@ import { DocumentsController } from './capabilities/documents/documents.controll
 import { DocumentIntake } from './capabilities/documents/documents.handler.js';
 import { DocumentQueries } from './capabilities/documents/documents.queries.js';
 import { MaintenanceController } from './capabilities/maintenance/maintenance.controller.js';
-import { Maintenance } from './capabilities/maintenance/maintenance.handler.js';
-import { RetentionQueries } from './capabilities/maintenance/maintenance.queries.js';
-import { maintenanceTasks } from './capabilities/maintenance/maintenance-tasks.handler.js';
-import { Features } from './capabilities/plans/features.adapter.js';
+import { Features } from './commands/features.js';
 import { PlansController } from './capabilities/plans/plans.controller.js';
 import { PlanQueries } from './capabilities/plans/plans.queries.js';
 import { SelfServePlanController } from './capabilities/plans/self-serve-plan.controller.js';
 import { rolloutDefaults } from '#domain/capabilities/rollouts/rollouts.ports.js';
-import { Rollouts } from './capabilities/rollouts/rollouts.adapter.js';
+import { Rollouts } from './commands/rollouts.js';
 import { TenantAdmission } from './capabilities/rate-limits/rate-limits.adapter.js';
 import { RateLimitsController } from './capabilities/rate-limits/rate-limits.controller.js';
 import { RateLimitQueries } from './capabilities/rate-limits/rate-limits.queries.js';
@@ -109,6 +107,7 @@ export class AppModule {
       providers: [
         ...shared(deps),
         ...queries(deps),
+        ...maintenanceProviders(deps),
         ...apiKeyProviders(deps),
         ...runs(deps),
         ...uiProviders(deps),
@@ -161,12 +160,6 @@ function queries({ platform, ledgers, gates }: AppDeps): Provider[] {
     CorpusQueries,
     DocumentQueries,
     PlanQueries,
-    { provide: Maintenance, useValue: new Maintenance(maintenanceTasks(platform)) },
-    {
-      provide: RetentionQueries,
-      inject: [ReadModels, ReadYourWrites],
-      useFactory: (models: ReadModels, reads: ReadYourWrites) => new RetentionQueries(models, reads, platform.config),
-    },
     RateLimitQueries,
     { provide: TenantAdmission, useValue: gates.admission },
     {
@@ -208,9 +201,9 @@ function runs({ platform, waiter, answerer = new ExtractiveAnswerer() }: AppDeps
     presence,
     search: platform.search,
     answerer,
-    history: async ({ tenantId, sessionId, since }) => {
-      if (since !== null) await waiter.waitFor(runRows, since, HISTORY_WAIT_MS);
-      return sessionHistory(database, content, tenantId, sessionId);
+    history: async (input) => {
+      if (input.since !== null) await waiter.waitFor(runRows, input.since, HISTORY_WAIT_MS);
+      return sessionHistory(database, content, input);
     },
     settings: {
       heartbeatMs: config.run.RUN_SSE_HEARTBEAT_S * 1_000,

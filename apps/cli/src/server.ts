@@ -14,7 +14,7 @@ import type { CompiledEndpoint } from '#api/http/policy.js';
 import { PolicyState } from '#api/policy-state.js';
 import { openAuthenticator } from '#api/capabilities/api-keys/open-authenticator.adapter.js';
 import { EventStreams } from '#api/capabilities/event-stream/event-stream.handler.js';
-import { maintenanceJob } from '#api/capabilities/maintenance/maintenance.handler.js';
+import { maintenanceJob } from '#api/maintenance-providers.js';
 import { RunRescue } from '#api/capabilities/runs/run-rescue.handler.js';
 import { RunExecutor } from '#api/capabilities/runs/runs.handler.js';
 import type { Answerer } from '#infra/adapters/llm/answerer.js';

@@ -1,10 +1,10 @@
 import { Body, Controller, Param, Query } from '@nestjs/common';
 import { corpora, corpusErrors } from '#domain/capabilities/corpora/corpora.decider.js';
 import { corpusRows } from '#domain/capabilities/corpora/corpora.projection.js';
-import { providerConfigErrors } from '#domain/capabilities/corpora/provider-config.decider.js';
+import { providerConfigErrors, providerOf } from '#domain/capabilities/corpora/provider-config.decider.js';
 import { retrievalFeature } from '#domain/capabilities/plans/catalogue.decider.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
-import { Features } from '#api/capabilities/plans/features.adapter.js';
+import { Features } from '#api/commands/features.js';
 import { Commands } from '#api/commands/commands.js';
 import { Caller, CallerContext } from '#api/http/caller.js';
 import { CorpusScope, seesCorpus } from '#api/http/corpus-scope.js';
@@ -14,7 +14,7 @@ import { httpErrors } from '#api/http/errors.js';
 import { Page, PageQuery } from '#api/http/paging.js';
 import { idFor } from '#infra/commands/ids.js';
 import { CorpusView, CreateCorpusRequest, PatchCorpusRequest } from './corpora.contract.js';
-import { CorpusQueries, providerOf } from './corpora.queries.js';
+import { CorpusQueries } from './corpora.queries.js';
 
 @Controller('corpora')
 export class CorporaController {

@@ -3,7 +3,6 @@ import { corpusErrors, type CorpusState } from '#domain/capabilities/corpora/cor
 import { corpusRows } from '#domain/capabilities/corpora/corpora.projection.js';
 import type { RowOf } from '#domain/kernel/projection.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
-import type { JsonObject } from '#domain/kernel/schema.js';
 import type { CallerContext } from '#api/http/caller.js';
 import { seesCorpus, visibleCorpora } from '#api/http/corpus-scope.js';
 import { Page, type PageQuery } from '#api/http/paging.js';
@@ -53,13 +52,6 @@ export class CorpusQueries {
       created_at: row?.created_at ?? caller.facts.now,
     };
   }
-}
-
-/** The retrieval provider that a configuration names; undefined where it names none. */
-export function providerOf(config: JsonObject): string | undefined {
-  const retrieval = config['retrieval'] as JsonObject | null | undefined;
-  const provider = retrieval?.['provider'];
-  return typeof provider === 'string' ? provider : undefined;
 }
 
 function viewOf(row: Row): CorpusView {

@@ -13,7 +13,7 @@ import { CatalogueError, isRefusal } from '#domain/kernel/errors.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
 import { areTooMany, chunkErrors, chunkSettings, type ChunkSettings } from '#domain/kernel/text/chunker.js';
 import { Commands } from '#api/commands/commands.js';
-import type { Rollouts } from '#api/capabilities/rollouts/rollouts.adapter.js';
+import type { Rollouts } from '#api/commands/rollouts.js';
 import type { CallerContext } from '#api/http/caller.js';
 import { seesCorpus } from '#api/http/corpus-scope.js';
 import type { CommandOutcome } from '#infra/commands/command-path.js';

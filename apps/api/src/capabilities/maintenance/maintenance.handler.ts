@@ -6,9 +6,26 @@ import {
 import { defineJob, type AnyJob } from '#domain/kernel/job.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import { SYSTEM_TENANT } from '#domain/kernel/streams.js';
+import type { CommandPath } from '#infra/commands/command-path.js';
 import { derivedId } from '#infra/commands/ids.js';
-import type { Platform } from '#infra/platform/platform.js';
-import { EVERYTHING, maintenanceTasks, type MaintenanceTask, type Prune } from './maintenance-tasks.handler.js';
+
+/** Whose rows, and whether they are only counted. */
+export interface Prune {
+  /** All tenants when absent. */
+  readonly tenantId: string | undefined;
+  readonly dryRun: boolean;
+}
+
+export interface MaintenanceTask {
+  readonly name: string;
+  /** False: what it removes belongs to no tenant alone. */
+  readonly ofTenants: boolean;
+  /** Removes what is kept no longer; how many rows. */
+  prune(how: Prune): Promise<number>;
+}
+
+/** The name that stands for all of them. */
+export const EVERYTHING = 'prune_retention_all';
 
 /** Tells the log that a task ran: in the stream of `runId`, in the tenant whose rows it removed. */
 export type TellRun = (tenantId: string, runId: string, command: RecordRun) => Promise<unknown>;
@@ -68,8 +85,7 @@ async function tell(task: string, deletedRows: number, asked: MaintenanceAsked, 
 }
 
 /** The same by the clock, every night, for all tenants. */
-export function maintenanceJob(platform: Platform): AnyJob {
-  const work = new Maintenance(maintenanceTasks(platform));
+export function nightlyMaintenance(work: Maintenance, path: CommandPath): AnyJob {
   return defineJob({
     name: 'maintenance.nightly',
     cron: NIGHTLY.cron,
@@ -80,7 +96,7 @@ export function maintenanceJob(platform: Platform): AnyJob {
     handle: async ({ id }) => {
       const asked = { task: EVERYTHING, commandId: id, tenantId: undefined, dryRun: false };
       await work.run(asked, (tenantId, runId, command) =>
-        platform.path.run(maintenance, runId, command, {
+        path.run(maintenance, runId, command, {
           tenantId,
           actor: { type: 'system', id: 'maintenance', role: null },
           now: new Date().toISOString(),

@@ -13,7 +13,7 @@ import { Commands } from '#api/commands/commands.js';
 import { TenantDirectory } from '#api/commands/tenant-directory.js';
 import { Caller, CallerContext } from '#api/http/caller.js';
 import { Endpoint } from '#api/http/endpoint.js';
-import { Rollouts } from './rollouts.adapter.js';
+import { Rollouts } from '#api/commands/rollouts.js';
 import {
   CanaryRequest,
   CanaryView,

@@ -1,13 +1,26 @@
 import { corpora, type CorpusState } from '#domain/capabilities/corpora/corpora.decider.js';
+import { providerOf } from '#domain/capabilities/corpora/provider-config.decider.js';
 import { retrievalFeature } from '#domain/capabilities/plans/catalogue.decider.js';
-import { providerOf } from '#api/capabilities/corpora/corpora.queries.js';
-import type { Features } from '#api/capabilities/plans/features.adapter.js';
-import type { Rollouts } from '#api/capabilities/rollouts/rollouts.adapter.js';
+import type { Features } from '#api/commands/features.js';
+import type { Rollouts } from '#api/commands/rollouts.js';
 import type { CallerContext } from '#api/http/caller.js';
 import type { CommandPath } from '#infra/commands/command-path.js';
 import { idFor } from '#infra/commands/ids.js';
 
 const LOCAL = 'local_pgvector';
+
+/** A question that was let in. */
+export interface RunAsked {
+  readonly sessionId: string;
+  readonly corpusId: string;
+  readonly message: string;
+  readonly topK: number | null;
+  readonly audio: boolean;
+  /** The only corpora that the caller may use; null: all. */
+  readonly corpora: readonly string[] | null;
+  /** As it was when the question was let in. */
+  readonly corpus: CorpusState;
+}
 
 /** What a question must pass before its stream begins: switches, and what the tenant's plan includes. */
 export class RunAdmission {

@@ -20,6 +20,13 @@ function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** The retrieval provider that a configuration names; undefined where it names none. */
+export function providerOf(config: JsonObject): string | undefined {
+  const retrieval = config['retrieval'] as JsonObject | null | undefined;
+  const provider = retrieval?.['provider'];
+  return typeof provider === 'string' ? provider : undefined;
+}
+
 /** The configuration with its defaults filled in: `{}` becomes local retrieval; unknown keys are kept. */
 export function normaliseProviderConfig(config: JsonObject): JsonObject | Refusal {
   if (Object.keys(config).length === 0) {

@@ -1,30 +1,23 @@
 import { cutAccessLogBefore } from '#domain/capabilities/access-retention/access-retention.handler.js';
 import { newId } from '#infra/commands/ids.js';
 import { jobPorts } from '#infra/platform/job-ports.js';
+import type { Provider } from '@nestjs/common';
+import type { AnyJob } from '#domain/kernel/job.js';
+import { ReadModels } from '#infra/read-models/read-models.js';
+import type { AppDeps } from './app.module.js';
+import {
+  Maintenance,
+  nightlyMaintenance,
+  type MaintenanceTask,
+} from './capabilities/maintenance/maintenance.handler.js';
+import { RetentionQueries } from './capabilities/maintenance/maintenance.queries.js';
+import { ReadYourWrites } from './commands/read-your-writes.js';
 import type { Platform } from '#infra/platform/platform.js';
-import { forgetMinutes } from '#api/capabilities/usage/usage-retention.handler.js';
-import { forgetActions } from '#api/capabilities/ui/ui-actions.handler.js';
-
-/** Whose rows, and whether they are only counted. */
-export interface Prune {
-  /** All tenants when absent. */
-  readonly tenantId: string | undefined;
-  readonly dryRun: boolean;
-}
-
-export interface MaintenanceTask {
-  readonly name: string;
-  /** False: what it removes belongs to no tenant alone. */
-  readonly ofTenants: boolean;
-  /** Removes what is kept no longer; how many rows. */
-  prune(how: Prune): Promise<number>;
-}
-
-/** The name that stands for all of them. */
-export const EVERYTHING = 'prune_retention_all';
+import { forgetMinutes } from './capabilities/usage/usage-retention.handler.js';
+import { forgetActions } from './capabilities/ui/ui-actions.handler.js';
 
 /** What this build can remove. Names of the contract that are missing here belong to work that does not exist yet. */
-export function maintenanceTasks(platform: Platform): readonly MaintenanceTask[] {
+function maintenanceTasks(platform: Platform): readonly MaintenanceTask[] {
   const { config, idempotency, readModels, path } = platform;
   return [
     {
@@ -58,6 +51,23 @@ export function maintenanceTasks(platform: Platform): readonly MaintenanceTask[]
         }),
     },
   ];
+}
+
+/** What the endpoints of maintenance are given. */
+export function maintenanceProviders({ platform }: AppDeps): Provider[] {
+  return [
+    { provide: Maintenance, useValue: new Maintenance(maintenanceTasks(platform)) },
+    {
+      provide: RetentionQueries,
+      inject: [ReadModels, ReadYourWrites],
+      useFactory: (models: ReadModels, reads: ReadYourWrites) => new RetentionQueries(models, reads, platform.config),
+    },
+  ];
+}
+
+/** The same by the clock, every night, for all tenants. */
+export function maintenanceJob(platform: Platform): AnyJob {
+  return nightlyMaintenance(new Maintenance(maintenanceTasks(platform)), platform.path);
 }
 
 /** The access log can only be cut at its beginning, for all tenants at once: what is left must stay provable. */
