@@ -5,14 +5,10 @@ import { draftOf, type Credential, type Request } from '#test/surface/world.js';
 import { bentPath, brokenBody, headers, hostileValue, jsonText, mediaTypes, methods, texts } from './hostile.js';
 import type { Random } from './random.js';
 
-/** What is sent, and what the answer may be. */
+/** What is sent. */
 export interface Case {
   readonly draft: Draft;
   readonly bytes: Buffer;
-  /** Of nothing that was made wrong: an endpoint's own answer is expected. */
-  readonly untouched: boolean;
-  /** Longer than any body may be, so that the connection may end before all of it is read. */
-  readonly tooLong: boolean;
 }
 
 /** 30 MB of text in a JSON string. */
@@ -108,19 +104,19 @@ export function spoilt(random: Random, request: Request, params: Readonly<Record
     headers: own.map(([name, value]) => [name, inHeader(value)] as const),
     body,
   };
-  return { draft, bytes: bytesOf(draft), untouched: false, tooLong: false };
+  return { draft, bytes: bytesOf(draft) };
 }
 
 function tooLong(request: Request): Case {
   const base = draftOf({ ...request, body: undefined });
   const draft = { ...base, method: 'POST', headers: [...base.headers, JSON_HEADER], body: LONG };
-  return { draft, bytes: bytesOf(draft), untouched: false, tooLong: true };
+  return { draft, bytes: bytesOf(draft) };
 }
 
 /** The request as it is. */
 export function untouched(request: Request): Case {
   const draft = draftOf(request);
-  return { draft, bytes: bytesOf(draft), untouched: true, tooLong: false };
+  return { draft, bytes: bytesOf(draft) };
 }
 
 /** Someone with another credential than the one that fits. */

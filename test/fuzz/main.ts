@@ -27,7 +27,7 @@ function show(
   print(
     `${reached.size} of ${operations.length} endpoints answered a success${missed.length === 0 ? '' : `; not ${missed.join(', ')}`}`,
   );
-  print(`heap ${mebibytes(heap.warm)} after a fifth of them, ${mebibytes(heap.end)} at the end`);
+  print(`heap after each fifth: ${heap.map(mebibytes).join(', ')}`);
 }
 
 const seed = Number(values.seed);
