@@ -86,7 +86,10 @@ function feature(policy: EndpointPolicy, { entitlements, ...deps }: PipelineDeps
     return refuse(deps, request, { type: 'FeatureRefused', data }, error);
   };
   return (request) => {
-    const found = entitlements.enabled(request.edge.principal?.tenantId ?? '', key);
+    const { principal } = request.edge;
+    // A plan is what a tenant bought; who runs the machine bought none.
+    if (principal?.authMethod === 'operator') return undefined;
+    const found = entitlements.enabled(principal?.tenantId ?? '', key);
     if (found instanceof Promise) return found.then((enabled) => (enabled ? undefined : refused(request)));
     return found ? undefined : refused(request);
   };
