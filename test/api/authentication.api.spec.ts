@@ -181,6 +181,10 @@ describe('a credential', () => {
       expect(resumed.frames.map(({ type }) => type)).toEqual(['resume.unsupported', 'done']);
       expect((await own.reader.ask(question, first)).frames.length).toBe(foreign.frames.length - 1);
       expect((await client.ask(question)).frames.at(-1)?.type).toBe('done');
+      // The session has a turn about the safe, which this key must not hear of.
+      expect(server.answerer.asked.at(-1)?.history).toEqual([]);
+      await own.reader.ask(question);
+      expect(JSON.stringify(server.answerer.asked.at(-1)?.history)).toContain('Where is the safe?');
       expect((await own.reader.get('/v1/documents/d2')).status).toBe(200);
       expect((await client.post('/v1/corpora', { id: 'new', name: 'new' })).status).toBe(201);
       const events = await everyEvent(server.platform.accessLog, ['RoleRefused']);

@@ -13,6 +13,8 @@ export interface RunInput {
   readonly corpusId: string;
   readonly message: string;
   readonly topK: number;
+  /** The only corpora that the caller may use, also in what the conversation said before; null: all. */
+  readonly corpora: readonly string[] | null;
   /** Where the log stood when the run began: what the conversation said before is in the log by then. */
   readonly since: Position | null;
 }

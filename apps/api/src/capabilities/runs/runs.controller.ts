@@ -49,6 +49,7 @@ export class RunsController {
       message: body.message,
       topK: body.top_k ?? null,
       audio: body.audio,
+      corpora: caller.principal.scopes?.corpora ?? null,
       corpus: await this.admission.admit({ corpusId: body.corpus_id, audio: body.audio }, caller),
     };
     const started = await this.executor.start(runId, asked, caller.facts, caller.context);

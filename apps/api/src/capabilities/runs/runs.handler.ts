@@ -1,4 +1,3 @@
-import type { CorpusState } from '#domain/capabilities/corpora/corpora.decider.js';
 import { DEFAULT_TOP_K, MAX_TOP_K } from '#domain/capabilities/corpora/provider-config.decider.js';
 import { runErrors, runs, type RunCommand } from '#domain/capabilities/runs/runs.decider.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
@@ -19,6 +18,7 @@ import {
   type FrameContext,
   type MakeFrame,
 } from './run-frames.contract.js';
+import type { RunAsked } from './run-admission.handler.js';
 import { progressOf, runGraph, type RunInput, type RunWorld, type Saved } from './run-graph.adapter.js';
 import type { RunPresence } from './run-presence.handler.js';
 import { writeAll } from './run-rescue.handler.js';
@@ -38,16 +38,6 @@ export interface RunDeps extends Omit<RunWorld, 'save'> {
   readonly presence: RunPresence;
   readonly settings: RunSettings;
   readonly onError: (error: unknown, runId: string) => void;
-}
-
-export interface RunAsked {
-  readonly sessionId: string;
-  readonly corpusId: string;
-  readonly message: string;
-  readonly topK: number | null;
-  readonly audio: boolean;
-  /** As it was when the question was let in. */
-  readonly corpus: CorpusState;
 }
 
 interface Active {
@@ -207,13 +197,13 @@ export class RunExecutor {
 
   private async inputOf(job: Job): Promise<RunInput> {
     const { tenantId, streamId: runId } = job.key;
-    const { sessionId, corpusId, message, topK, corpus } = job.asked;
+    const { sessionId, corpusId, message, topK, corpora, corpus } = job.asked;
     if (corpus.status === 'absent') throw new CatalogueError(runErrors.corpusNotFound);
     const retrieval = corpus.providerConfig['retrieval'] as JsonObject | undefined;
     if (retrieval?.['provider'] !== 'local_pgvector') throw new CatalogueError(runErrors.providerUnavailable);
     const byDefault = retrieval['top_k_default'];
     const k = topK ?? (typeof byDefault === 'number' ? byDefault : DEFAULT_TOP_K);
-    const input = { tenantId, runId, sessionId, corpusId, message, since: job.position };
+    const input = { tenantId, runId, sessionId, corpusId, corpora, message, since: job.position };
     return { ...input, topK: Math.min(MAX_TOP_K, Math.max(1, k)) };
   }
 

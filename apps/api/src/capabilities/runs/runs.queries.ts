@@ -11,7 +11,8 @@ import type { Database } from '#infra/database/database.js';
 import type { RecordedStreams } from '#infra/recorded-streams/recorded-streams.js';
 import type { StreamKey } from '#infra/recorded-streams/stream-writer.js';
 import { OWNER_SILENT_MS, type RunRescue } from './run-rescue.handler.js';
-import type { RunAsked } from './runs.handler.js';
+import type { RunInput } from './run-graph.adapter.js';
+import type { RunAsked } from './run-admission.handler.js';
 import type { RunPresence } from './run-presence.handler.js';
 
 const HISTORY_TURNS = 10;
@@ -93,17 +94,17 @@ interface HistoryRow {
   readonly answer_content_id: string;
 }
 
-/** The last completed turns of a session, oldest first. What was erased is left out. */
+/** The last completed turns of a session in the corpora that the caller may use, oldest first. What was erased is left out. */
 export async function sessionHistory(
   database: Database,
   content: ContentStore,
-  tenantId: string,
-  sessionId: string,
+  { tenantId, sessionId, corpora }: Pick<RunInput, 'tenantId' | 'sessionId' | 'corpora'>,
 ): Promise<readonly Turn[]> {
   const rows = await database.query<HistoryRow>(
     `select message_content_id, answer_content_id from read.${runRows.table}_v${runRows.version}
-      where tenant_id = $1 and session_id = $2 and status = 'succeeded' order by position desc limit $3`,
-    [tenantId, sessionId, HISTORY_TURNS],
+      where tenant_id = $1 and session_id = $2 and status = 'succeeded'
+        and ($4::text[] is null or corpus_id = any($4::text[])) order by position desc limit $3`,
+    [tenantId, sessionId, HISTORY_TURNS, corpora],
   );
   const turns: Turn[] = [];
   const ids = rows.flatMap((row) => [row.message_content_id, row.answer_content_id]);
