@@ -3,7 +3,13 @@ import { usageEvents } from '#domain/capabilities/usage/usage.events.js';
 import type { EventMetadata } from '#domain/kernel/events.js';
 import { streamName } from '#domain/kernel/streams.js';
 import { derivedId, idFor } from '#infra/commands/ids.js';
-import { AppendOutcomeUnknown, type EventLog, type NewEvent, type Position } from '#infra/event-log/event-log.js';
+import {
+  AppendOutcomeUnknown,
+  WrongExpectedRevision,
+  type EventLog,
+  type NewEvent,
+  type Position,
+} from '#infra/event-log/event-log.js';
 import { UsageRollup, type Served, type UsageRecord } from './usage-rollup.adapter.js';
 
 export interface UsageWriterOptions {
@@ -93,14 +99,17 @@ export class UsageWriter {
   }
 
   private async append(stream: Stream, events: readonly NewEvent[]): Promise<Position> {
-    const expected = stream.revision === undefined ? ('no-stream' as const) : { revision: stream.revision };
     for (let attempt = 1; ; attempt += 1) {
+      const expected = stream.revision === undefined ? ('no-stream' as const) : { revision: stream.revision };
       try {
         const { revision, position } = await this.options.log.append(stream.name, events, { expected });
         stream.revision = revision;
         return position;
       } catch (error) {
-        if (!(error instanceof AppendOutcomeUnknown) || attempt === TRIES) throw error;
+        if (attempt === TRIES) throw error;
+        // Only this process writes the stream: it has forgotten how far it had come.
+        if (error instanceof WrongExpectedRevision && error.actual !== 'absent') stream.revision = error.actual;
+        else if (!(error instanceof AppendOutcomeUnknown)) throw error;
         await delay(Math.random() * Math.min(2_000, 25 * 2 ** attempt));
       }
     }
