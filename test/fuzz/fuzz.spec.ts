@@ -1,7 +1,10 @@
 import { World } from '#test/surface/world.js';
 import { Fuzzer, type FuzzReport } from './fuzzer.js';
 
-const REQUESTS = 1_500;
+const REQUESTS = 1_000;
+
+/** A busy machine takes its time; what is promised is not when. */
+const PATIENCE_MS = 600_000;
 const SEED = Number(process.env['FUZZ_SEED'] ?? 20_260);
 
 describe(`${REQUESTS} requests that a stranger might send (FUZZ_SEED=${SEED})`, () => {
@@ -10,7 +13,7 @@ describe(`${REQUESTS} requests that a stranger might send (FUZZ_SEED=${SEED})`, 
   beforeAll(async () => {
     world = await World.open();
     report = await Fuzzer.run(world, { requests: REQUESTS, seed: SEED });
-  });
+  }, PATIENCE_MS);
   afterAll(() => world.close());
 
   it('get answers that are declared, none of them a fault, and tell nothing of others or of our insides', () => {

@@ -24,8 +24,10 @@ async function newestEvent({ admin }: TestTenant): Promise<string> {
   return event.id;
 }
 
-async function aKeyOf({ tenantId }: TestTenant, { platform }: TestServer): Promise<string> {
+async function aKeyOf({ tenantId, admin }: TestTenant, { platform }: TestServer): Promise<string> {
   const { key_id } = await createKey(platform, { tenantId, role: 'reader', name: 'a-key' });
+  const path = `/v1/admin/api-keys/${key_id}`;
+  await until('the key is listed', async () => (await admin.get(path)).status === 200);
   return key_id;
 }
 

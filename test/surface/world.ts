@@ -71,6 +71,7 @@ async function aTenant({ platform, url }: TestServer, tenantId: string): Promise
 const unlimited = {
   TRUSTED_PROXIES: '127.0.0.1',
   RUN_MAX_CONCURRENCY: '1000',
+  SELF_SERVE_MAX_ACTIVE_KEYS: '1000',
   BILLING_WEBHOOK_ENABLED: 'true',
   EXT_RETRY_MAX_ATTEMPTS: '1',
   RATE_LIMIT_ENABLED: 'true',
