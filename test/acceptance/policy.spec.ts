@@ -1,7 +1,8 @@
 import { testEngine } from '#test/support/database.js';
 import { Cluster, tenantAt, type ServerProcess } from '#test/support/processes.js';
-import { TestClient } from '#test/support/client.js';
-import type { TestTenant } from '#test/support/server.js';
+import { TestClient, type Answer } from '#test/support/client.js';
+import { RedisServer } from '#test/support/redis-server.js';
+import { aCorpus, openTestServer, type TestTenant } from '#test/support/server.js';
 import { until } from '#test/support/until.js';
 
 const onServers = testEngine === 'postgres' ? describe : describe.skip;
@@ -69,5 +70,29 @@ onServers('W33: policy over two processes', () => {
     await followed('the switch is off', async () => (await asks()) === 503);
     expect((await flip(null)).status).toBe(200);
     await followed('the switch is on', async () => (await asks()) === 200);
+  });
+});
+
+onServers('W24: while Redis is away', () => {
+  it('a switch is turned and obeyed, and a question is answered', async () => {
+    const redis = await RedisServer.start();
+    const limits = { RATE_LIMIT_ENABLED: 'true', RL_KEY_RUN_BURST: '100', RL_TENANT_RUN_BURST: '100' };
+    const server = await openTestServer({ REDIS_URL: redis.url, ...limits });
+    try {
+      const tenant = await server.tenant();
+      await aCorpus(tenant);
+      await redis.kill();
+      const flip = (on: boolean): Promise<Answer> =>
+        tenant.admin.patch('/v1/admin/rollouts/killswitches', { kill_switches: { 'kill.run': on } });
+      const asks = (): Promise<Answer> =>
+        tenant.reader.post('/v1/run', { session_id: 's1', corpus_id: 'c1', message: 'Why?' });
+      expect((await flip(true)).status).toBe(200);
+      expect((await asks()).code).toBe('FEATURE_TEMPORARILY_DISABLED');
+      expect((await flip(false)).status).toBe(200);
+      expect((await asks()).status).toBe(200);
+    } finally {
+      await server.stop();
+      await redis.kill();
+    }
   });
 });

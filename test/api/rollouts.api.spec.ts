@@ -130,6 +130,12 @@ describe('W14: the switches of all tenants', () => {
       [true, 'operator'],
       [null, 'operator'],
     ]);
+    await until('an operator sees the changes of the switches of all', async () => {
+      const { data } = await operator.get(
+        `/v1/audit/events?tenant_id=${SYSTEM_TENANT}&event_type=rollout.kill_switch.changed`,
+      );
+      return (data as { items: unknown[] }).items.length === events.length;
+    });
     await until("the tenant's own change is in its audit log", async () => {
       const { data } = await tenant.admin.get('/v1/audit/events?event_type=rollout.kill_switch.changed');
       return (data as { items: unknown[] }).items.length === 1;
