@@ -61,6 +61,7 @@ describe('the boot', () => {
       verb: 'POST',
       path: '/v1/boxes',
       role: 'editor',
+      quota: '',
       rate: 'mutation',
       feature: '',
       audit: '',
