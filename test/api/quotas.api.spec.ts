@@ -1,4 +1,4 @@
-import { eventsOf, openTestServer, type TestServer, type TestTenant } from '#test/support/server.js';
+import { aCorpus, eventsOf, openTestServer, type TestServer, type TestTenant } from '#test/support/server.js';
 import { until } from '#test/support/until.js';
 
 const unlimited = {
@@ -96,6 +96,19 @@ describe('the quota of a tenant', () => {
       metric: 'requests',
       limit: 4,
     });
+  });
+
+  it('of tokens lets no further run in once they are used up, and tells of both caps', async () => {
+    await aCorpus(tenant);
+    await tenant.admin.patch(path, { daily_tokens_limit: 1 });
+    const question = { session_id: 's1', corpus_id: 'c1', message: 'Where do trout live?', top_k: 3 };
+    expect((await tenant.reader.ask(question)).status).toBe(200);
+    await until('the tokens are counted', async () => (await typesOf()).includes('QuotaSoftCapReached'));
+    const refused = await tenant.reader.post('/v1/run', question);
+    expect(refused).toMatchObject({ status: 402, code: 'QUOTA_EXCEEDED' });
+    expect(refused.body).toMatchObject({ error: { details: { period: 'day', metric: 'tokens', limit: 1, used: 1 } } });
+    expect(await tenant.reader.get('/v1/corpora')).toMatchObject({ status: 200 });
+    await until('the hard cap is an event', async () => (await typesOf()).includes('QuotaHardCapReached'));
   });
 
   it('lets requests over a limit pass where it only observes', async () => {

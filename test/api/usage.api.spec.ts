@@ -1,6 +1,14 @@
 import { createHash } from 'node:crypto';
-import { usageDays, usageStorage, type UsageRow } from '#domain/capabilities/usage/usage.projection.js';
+import {
+  usageCounters,
+  usageDays,
+  usageMinutes,
+  usageStorage,
+  type UsageRow,
+} from '#domain/capabilities/usage/usage.projection.js';
+import { forgetMinutes } from '#api/capabilities/usage/usage-retention.handler.js';
 import { exportText } from '#api/capabilities/usage/usage-export.queries.js';
+import { ProjectionAdmin } from '#infra/projections/admin.js';
 import { TimeTravel } from '#infra/projections/time-travel.js';
 import { aCorpus, aDocument, openTestServer, type TestServer, type TestTenant } from '#test/support/server.js';
 import { until } from '#test/support/until.js';
@@ -208,6 +216,24 @@ describe('the usage of a tenant', () => {
     );
   }
 
+  it('is forgotten by minute when its time is over, and kept by day, and a replay of the log agrees', async () => {
+    await tenant.reader.get('/v1/corpora');
+    await summary();
+    const { readModels: models, path, database, log, registry } = server.platform;
+    const minutes = (): Promise<number> => models.for(usageMinutes).count(tenant.tenantId);
+    const before = new Date(Date.now() + 60_000).toISOString();
+    const kept = await minutes();
+    expect(kept).toBeGreaterThan(0);
+    const all = { models, path, before, tenantId: tenant.tenantId };
+    expect(await forgetMinutes({ ...all, dryRun: true })).toBe(kept);
+    expect(await forgetMinutes(all)).toBe(kept);
+    await until('the minutes are gone', async () => (await minutes()) === 0);
+    expect(await points('days=1')).toEqual([{ ts: today(), value: 3 }]);
+    const admin = new ProjectionAdmin({ database, log, registry });
+    for (const projection of [usageMinutes, usageDays, usageStorage, usageCounters])
+      expect(await admin.verify(projection.table)).toMatchObject({ clean: true });
+  });
+
   it('is on record when somebody looks at it', async () => {
     await summary();
     await until('the look is in the access log', async () => {
@@ -241,6 +267,33 @@ describe('the usage of a tenant', () => {
       expect(await server.operator('t1').get(path)).toMatchObject({ status: 200 });
       const nobody = path.replace(other.tenantId, 'nobody');
       expect(await server.operator('t1').get(nobody)).toMatchObject({ status: 404, code: 'NOT_FOUND' });
+    }
+  });
+});
+
+describe('the usage of a tenant that asks too often', () => {
+  it('tells how often it was slowed down, and when last', async () => {
+    const server = await openTestServer({
+      RATE_LIMIT_ENABLED: 'true',
+      RL_KEY_READ_RPS: '0',
+      RL_KEY_READ_BURST: '3',
+    });
+    try {
+      const { reader, admin } = await server.tenant();
+      const answers = await Promise.all(Array.from({ length: 8 }, () => reader.get('/v1/corpora')));
+      expect(answers.filter(({ status }) => status === 429)).toHaveLength(5);
+      await until('the refusals are on record', async () => {
+        const rows = await server.platform.database.query<{ n: number }>(
+          `select count(*)::int as n from read.access_events_v1 where event_type = 'security.rate_limited'`,
+        );
+        return (rows[0]?.n ?? 0) > 0;
+      });
+      const { data } = await admin.get('/v1/self-serve/usage/summary');
+      const { rate_limit_hits: hits } = data as { rate_limit_hits: { count: number; last_at: string | null } };
+      expect(hits.count).toBeGreaterThanOrEqual(1);
+      expect(hits.last_at).toMatch(/^\d{4}-.*Z$/);
+    } finally {
+      await server.stop();
     }
   });
 });

@@ -21,7 +21,7 @@ type QuotaRow = RowOf<typeof quotaRows.columns>;
 
 export interface UsageMeterOptions {
   readonly quotas: Pick<HotState<QuotaRow>, 'get'>;
-  readonly counters: Pick<HotState<CounterRow>, 'get'>;
+  readonly counters: Pick<HotState<CounterRow>, 'get' | 'onChange'>;
   readonly writer: UsageWriter;
   readonly path: Pick<CommandPath, 'run'>;
   readonly onError: (error: unknown) => void;
@@ -36,7 +36,11 @@ export class UsageMeter implements QuotaSource {
   private readonly told = new Map<string, string>();
   private readonly telling = new Set<Promise<void>>();
 
-  constructor(private readonly options: UsageMeterOptions) {}
+  private readonly stopWatching: () => void;
+
+  constructor(private readonly options: UsageMeterOptions) {
+    this.stopWatching = options.counters.onChange(({ after }) => after !== undefined && this.tokensUsed(after));
+  }
 
   limitsOf(tenantId: string): QuotaLimits {
     const row = this.options.quotas.get(tenantId, tenantId);
@@ -84,8 +88,20 @@ export class UsageMeter implements QuotaSource {
 
   /** Writes what waits. */
   async stop(): Promise<void> {
+    this.stopWatching();
     await Promise.all(this.telling);
     await this.options.writer.stop();
+  }
+
+  /** What a run needs in tokens is known after it: their soft cap is met when the log tells of them. */
+  private tokensUsed({ tenant_id: tenantId, ...row }: CounterRow): void {
+    const { dailyTokens, monthlyTokens, softCapRatio } = this.limitsOf(tenantId);
+    const note = (period: 'day' | 'month', start: string, used: number, limit: number | null): void => {
+      if (limit === null || limit <= 0 || used < limit * softCapRatio) return;
+      this.capReached('soft', tenantId, { period, metric: 'tokens', start, used, limit });
+    };
+    note('day', row.day, row.day_tokens, dailyTokens);
+    note('month', row.month, row.month_tokens, monthlyTokens);
   }
 
   /** Both periods of a metric: the one that met its cap as the admission counted it, the other as the log tells. */

@@ -118,7 +118,7 @@ describe('the meter', () => {
   const meter = (): UsageMeter =>
     new UsageMeter({
       quotas: { get: () => undefined },
-      counters: { get: () => row },
+      counters: { get: () => row, onChange: () => () => undefined },
       writer: { add: () => undefined } as never,
       path: {
         run: ((_decider: unknown, _id: unknown, command: unknown) => {
