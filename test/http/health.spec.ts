@@ -1,4 +1,5 @@
 import { Health } from '#api/health/health.js';
+import type { Admitted } from '#api/http/gates.js';
 
 import { start } from './fixture.js';
 
@@ -107,6 +108,32 @@ describe('metrics', () => {
       'http_requests_total{method="other",route="unmatched",status="405"} 1',
     ]);
     expect(text).toContain('http_errors_total{type="not_found",code="NOT_FOUND"} 20');
+    await server.close();
+  });
+
+  it('count whom a rate limit or a quota kept out, by what kept them out', async () => {
+    const admitted: Admitted = {
+      rateHeaders: {},
+      quotaHeaders: {},
+      degraded: false,
+      served: () => undefined,
+      giveBack: () => undefined,
+    };
+    const quotaDenied = { period: 'day', metric: 'requests', used: 3, limit: 3 } as const;
+    const rateDenied = { scope: 'tenant', retryAfterMs: 5 } as const;
+    const verdicts: Admitted[] = [
+      { ...admitted, rateDenied },
+      { ...admitted, quotaDenied },
+      { ...admitted, rateDenied },
+    ];
+    const server = await start({ admission: { admit: () => verdicts.shift() ?? admitted } });
+    const statuses: number[] = [];
+    for (let at = 0; at < 4; at += 1) statuses.push((await server.get('/v1/boxes/1')).status);
+    expect(statuses).toEqual([429, 402, 429, 200]);
+    const text = await (await server.get('/v1/metrics')).text();
+    expect(text).toContain('rate_limited_total{scope="tenant",route_class="read"} 2\n');
+    expect(text).toContain('quota_blocked_total{period="day",metric="requests"} 1\n');
+    expect(text).toContain('http_errors_total{type="rate_limited",code="RATE_LIMITED"} 2\n');
     await server.close();
   });
 
