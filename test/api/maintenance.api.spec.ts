@@ -4,14 +4,7 @@ import { documentUid } from '#api/capabilities/documents/documents.queries.js';
 import { systemFacts } from '#cli/operations/keys.js';
 import { SYSTEM_TENANT } from '#domain/kernel/streams.js';
 import type { TestClient } from '#test/support/client.js';
-import {
-  aCorpus,
-  aDocument,
-  ingested,
-  openTestServer,
-  type TestServer,
-  type TestTenant,
-} from '#test/support/server.js';
+import { aCorpus, aDocument, openTestServer, type TestServer, type TestTenant } from '#test/support/server.js';
 import { everyEvent } from '#test/support/event-log.js';
 import { until } from '#test/support/until.js';
 
@@ -45,7 +38,7 @@ async function withClaims(of: TestTenant): Promise<void> {
 }
 
 /** An action of the user interface that was accepted forty days ago, and has ended. */
-async function longAgo({ tenantId, reader }: TestTenant, documentId: string): Promise<void> {
+async function longAgo({ tenantId }: TestTenant, documentId: string): Promise<void> {
   const { path } = server.platform;
   const uid = documentUid(tenantId, documentId);
   const state = await path.load(documents, tenantId, uid);
@@ -54,7 +47,8 @@ async function longAgo({ tenantId, reader }: TestTenant, documentId: string): Pr
   const data = { chunking: state.chunking, via: 'ui' } as const;
   const now = new Date(Date.now() - 40 * 86_400_000).toISOString();
   await path.run(documents, uid, { type: 'ReindexDocument', data }, { ...facts, now });
-  await ingested(reader, documentId);
+  const actions = server.platform.readModels.for(uiActionRows);
+  await until('the action has ended', async () => (await actions.find(tenantId, facts.newId))?.status === 'completed');
 }
 
 const runsOf = async (tenantId: string) =>
