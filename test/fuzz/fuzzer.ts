@@ -195,7 +195,8 @@ export class Fuzzer {
 
   /** What the server wrote since the last look: no secret, nobody's text, no fault. */
   private readLog(at: number): void {
-    const { lines } = this.world.server;
+    const { lines, answerer } = this.world.server;
+    answerer.asked.length = 0;
     for (const line of (lines as string[]).splice(0)) {
       const secret = this.world.oracle.secretIn(line) ?? [...this.victim.canaries].find((each) => line.includes(each));
       if (secret !== undefined)

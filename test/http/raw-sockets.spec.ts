@@ -103,6 +103,13 @@ describe('a raw socket', () => {
     expect((await connection().exchange(get('/v1/boxes//fail/full')))?.status).toBe(404);
   });
 
+  it('is answered for the address without its fragment', async () => {
+    const wrong = get('/v1/boxes/1#fragment').replace('GET', 'PUT');
+    expect((await connection().exchange(get('/v1/boxes#fragment')))?.status).toBe(200);
+    expect((await connection().exchange(wrong))?.status).toBe(405);
+    expect((await connection().exchange(get('/v1/nothing#fragment')))?.status).toBe(404);
+  });
+
   it('is not asked to go on for a body that would be refused', async () => {
     const bytes = post('', 'content-length: 30000000\r\nexpect: 100-continue\r\n');
     expect((await connection().exchange(bytes))?.status).toBe(413);

@@ -18,6 +18,7 @@ import { endpointOf, isAnswered } from './context.js';
 import { errorText, JSON_TYPE, successText } from './envelope.js';
 import { endClaim, sendError } from './error-answer.js';
 import { answerOf, httpErrors } from './errors.js';
+import type { AccessLog } from './gates.js';
 import { installHooks } from './hooks.js';
 import { storedAnswer } from './idempotency.js';
 import type { IdempotencyPort } from './idempotency-port.js';
@@ -32,6 +33,7 @@ declare module 'fastify' {
   interface FastifyInstance {
     metrics: Metrics;
     idempotency: IdempotencyPort | undefined;
+    access: AccessLog | undefined;
   }
 }
 
@@ -106,7 +108,8 @@ function fastifyOptions(options: EdgeOptions): FastifyHttpOptions<Server> & { sk
     requestIdHeader: false,
     genReqId: (raw) => requestIdFrom(raw.headers['x-request-id']),
     rewriteUrl: (raw) => {
-      const url = raw.url ?? '/';
+      // A fragment is no part of what is asked for; the router and we would cut it off at different places.
+      const [url = '/'] = (raw.url ?? '/').split('#', 1);
       return isLegacy(url) ? `/v1${url}` : url;
     },
     routerOptions: { maxParamLength: 512 },
@@ -127,6 +130,7 @@ export class EdgeAdapter extends FastifyAdapter {
     const fastify = this.getInstance<FastifyInstance>();
     fastify.decorate('metrics', options.metrics);
     fastify.decorate('idempotency', options.idempotency);
+    fastify.decorate('access', options.access);
     fastify.decorate('streams', this.streams);
     fastify.decorateRequest('edge', null as never);
     fastify.addHook('onRoute', (route) => {
