@@ -1,4 +1,8 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createKey } from '#cli/operations/keys.js';
+import { startKey } from '#cli/start-key.js';
 import { TestClient, type Answer } from '#test/support/client.js';
 import { everyEvent } from '#test/support/event-log.js';
 import { anAddress, keyOfDaysAgo, outcomeOf } from '#test/support/keys.js';
@@ -229,6 +233,28 @@ describe('an address that fails too often', () => {
     expect(types).toContain('RequestRateLimited');
     expect(types.filter((type) => type === 'AuthenticationRefused').length).toBeLessThan(3);
     await until('it may try again', async () => (await guess()).status === 401);
+  });
+});
+
+describe('the key that `start` shows', () => {
+  it('is the same at every start, and another one when it was not used for too long', async () => {
+    const server = await openTestServer();
+    const folder = await mkdtemp(join(tmpdir(), 'nexusrag-start-'));
+    try {
+      const { tenantId } = await server.tenant();
+      const { platform } = server;
+      const first = await startKey(platform, folder, tenantId);
+      expect(await startKey(platform, folder, tenantId)).toBe(first);
+      const { secret } = await keyOfDaysAgo(platform, tenantId, 90, { role: 'admin' });
+      const subject = { tenantId, kind: 'start-key', id: 'admin' };
+      await writeFile(join(folder, 'start-key.sealed'), await platform.sealer.seal(subject, secret, 'start-key'));
+      await until('the idle key is listed', async () => (await outcomeOf(server.url, secret)) === 'AUTH_INACTIVE_KEY');
+      await until('it is replaced', async () => (await startKey(platform, folder, tenantId)) !== secret);
+      expect(await outcomeOf(server.url, await startKey(platform, folder, tenantId))).toBe('200');
+    } finally {
+      await server.stop();
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 });
 

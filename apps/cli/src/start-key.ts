@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { API_KEYS_STREAM_ID, apiKeys } from '#domain/capabilities/api-keys/api-keys.decider.js';
+import { apiKeyRows, idleDays } from '#domain/capabilities/api-keys/api-keys.projection.js';
 import { isActiveKey } from '#domain/capabilities/api-keys/key-state.decider.js';
 import { keyHasherOf } from '#api/capabilities/api-keys/api-key-secret.adapter.js';
 import { replaceFile } from '#infra/files/durable-file.js';
@@ -25,11 +26,15 @@ export async function startKey(platform: Platform, folder: string, tenantId: str
   return made.api_key;
 }
 
-/** Whether the key's stream knows it and has not ended it. */
+/** Whether the key's stream knows it and has not ended it, and it is not refused for its idleness. */
 async function works(platform: Platform, tenantId: string, secret: string): Promise<boolean> {
+  const { auth } = platform.config;
   const state = await platform.path.load(apiKeys, tenantId, API_KEYS_STREAM_ID);
-  const hasher = keyHasherOf(platform.config.auth);
+  const hasher = keyHasherOf(auth);
   const hashes = [hasher.hash(secret), ...hasher.olderHashes(secret)];
-  const now = new Date().toISOString();
-  return Object.values(state).some((key) => hashes.includes(key.keyHash) && isActiveKey(key, now));
+  const [keyId, key] = Object.entries(state).find(([, { keyHash }]) => hashes.includes(keyHash)) ?? [];
+  if (keyId === undefined || key === undefined || !isActiveKey(key, new Date().toISOString())) return false;
+  if (!auth.AUTH_API_KEY_INACTIVE_ENFORCED) return true;
+  const row = await platform.readModels.for(apiKeyRows).find(tenantId, keyId);
+  return row === undefined || idleDays(row, Date.now()) < auth.AUTH_API_KEY_INACTIVE_DAYS;
 }
