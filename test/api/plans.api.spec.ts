@@ -15,6 +15,7 @@ beforeEach(async () => {
   tenant = await server.tenant({ plan: 'none' });
 });
 
+const operator = () => server.operator('t1');
 const planPath = (of: TestTenant, rest = ''): string => `/v1/admin/plans/${of.tenantId}${rest}`;
 const history = (of: TestTenant) => eventsOf(server.platform, `plans-${of.tenantId}.${PLAN_STREAM_ID}`);
 
@@ -85,6 +86,13 @@ describe('plans', () => {
     ])
       expect(refused).toMatchObject({ status: 403, code: 'AUTH_FORBIDDEN' });
     expect((await history(other)).length).toBe(1);
+    await until('each refusal is on record', async () => {
+      const { data } = await operator().get(`/v1/audit/events?tenant_id=${tenant.tenantId}&event_type=rbac.forbidden`);
+      const reasons = (data as { items: { metadata_json: Record<string, unknown> }[] }).items.map(
+        ({ metadata_json: { reason } }) => reason,
+      );
+      return reasons.includes('tenant') && reasons.includes('role');
+    });
     expect(await tenant.admin.patch(planPath(tenant), { plan_id: 'gold' })).toMatchObject({
       status: 404,
       code: 'NOT_FOUND',

@@ -58,7 +58,7 @@ export class CallerContext {
   /** Refuses another tenant's id in an address, unless the caller operates the platform. */
   mayActFor(tenantId: string): void {
     if (tenantId === this.tenantId) return;
-    if (!this.platformOperator) throw new CatalogueError(httpErrors.forbidden);
+    if (!this.platformOperator) throw new CatalogueError(httpErrors.forbidden, { scope: 'tenant' });
     if (!isTenantId(tenantId)) throw new CatalogueError(httpErrors.notFound);
   }
 

@@ -2,10 +2,11 @@ import { Catch } from '@nestjs/common';
 import type { ArgumentsHost, ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
+import { accessContextOf, endpointCalled } from './access.js';
 import { setSecurityHeaders } from './browser-headers.js';
 import { edgeOf } from './context.js';
 import { errorText, JSON_TYPE } from './envelope.js';
-import { answerOf } from './errors.js';
+import { answerOf, httpErrors } from './errors.js';
 import type { Answer } from './errors.js';
 import { setLegacyHeaders } from './legacy.js';
 
@@ -52,8 +53,21 @@ export async function sendError(request: FastifyRequest, reply: FastifyReply, er
     reply.raw.destroy();
     return;
   }
+  if (isForeignTenant(answer)) await recordForeignTenant(request, answer.row.code);
   setErrorHeaders(reply, answer);
   await reply.code(answer.status).send(errorText(answer, edge.requestId, edge.legacy));
+}
+
+/** The address, or the body, names a tenant that the caller may not act for. */
+function isForeignTenant({ row, details }: Answer): boolean {
+  return row.code === httpErrors.forbidden.code && details?.['scope'] === 'tenant';
+}
+
+/** On record before the answer, as what the gates refuse. */
+async function recordForeignTenant(request: FastifyRequest, code: string): Promise<void> {
+  const refusal = { ...endpointCalled(request), code, count: 1, windowSeconds: 0, requiredRole: null };
+  const event = { type: 'RoleRefused', data: { ...refusal, reason: 'tenant' } } as const;
+  await request.server.access?.recorded(event, accessContextOf(request));
 }
 
 /** Errors are not stored: the next try runs again, after a 5xx with the same facts, for the first may have taken effect. */
