@@ -3,6 +3,8 @@ import { uiActionRows } from '#domain/capabilities/ui/ui.projection.js';
 import { documentUid } from '#api/capabilities/documents/documents.queries.js';
 import { systemFacts } from '#cli/operations/keys.js';
 import { SYSTEM_TENANT } from '#domain/kernel/streams.js';
+import { JobQueue } from '#infra/jobs/job-queue.js';
+import { jobsOf } from '#projector/projector.js';
 import type { TestClient } from '#test/support/client.js';
 import { aCorpus, aDocument, openTestServer, type TestServer, type TestTenant } from '#test/support/server.js';
 import { everyEvent } from '#test/support/event-log.js';
@@ -133,6 +135,20 @@ describe('a maintenance task', () => {
     const status = await tenant.admin.get('/v1/admin/retention/status');
     const { last_run_by_task: last } = status.data as { last_run_by_task: Record<string, string> };
     for (const task of told) expect(last[task]).toMatch(/^\d{4}-.*Z$/);
+  });
+
+  it('runs by the clock too, over all tenants, and is told of', async () => {
+    await withClaims(tenant);
+    const before = (await runsOf(SYSTEM_TENANT)).length;
+    const queue = new JobQueue({ database: server.platform.database, jobs: jobsOf(server.platform) });
+    await queue.enqueue('maintenance.nightly', {});
+    await until('the night is told of', async () => {
+      const told = (await runsOf(SYSTEM_TENANT)).slice(before);
+      return told.some(({ data, metadata }) => {
+        return data['task'] === 'prune_retention_all' && metadata.actor.id === 'maintenance';
+      });
+    });
+    expect(await claims(tenant.tenantId)).toBe(1);
   });
 
   it('that does not exist, or not yet, is refused with the list of those that can be run', async () => {
