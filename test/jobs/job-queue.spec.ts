@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { defineJob, type AnyJob, type JobAttempt } from '#domain/kernel/job.js';
+import { defineJob, RetryLater, type AnyJob, type JobAttempt } from '#domain/kernel/job.js';
 import { JobQueue, UnknownJob, type JobQueueOptions } from '#infra/jobs/job-queue.js';
 import { openTestDatabase, type TestDatabase } from '#test/support/database.js';
 import { until } from '#test/jobs/support.js';
@@ -49,6 +49,19 @@ describe('the job queue', () => {
       { state: 'completed', count: 200 },
     ]);
     expect(ran.map(Number).toSorted((a, b) => a - b)).toEqual(kept);
+  });
+
+  it('tries a job that asks for it again later, and not sooner', async () => {
+    const queue = await start([
+      job('later', () => Promise.reject(new RetryLater('not now', 60)), { retryDelaySeconds: 0 }),
+    ]);
+    const id = await queue.enqueue('later', {});
+    const asked = Date.now();
+    await until(async () => {
+      const found = await queue.get(id);
+      return found?.state === 'retrying' && Date.parse(found.startAfter) >= asked + 55_000;
+    });
+    expect(await queue.get(id)).toMatchObject({ attempts: 1, error: 'not now' });
   });
 
   it('makes a job of one id only once', async () => {
