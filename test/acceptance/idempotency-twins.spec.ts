@@ -4,6 +4,7 @@ import { testEngine } from '#test/support/database.js';
 import { eventsIn } from '#test/support/event-log.js';
 import { Cluster, tenantAt, type ServerProcess } from '#test/support/processes.js';
 import { ingested, type TestTenant } from '#test/support/server.js';
+import { until } from '#test/support/until.js';
 
 const onServers = testEngine === 'postgres' ? describe : describe.skip;
 
@@ -44,15 +45,28 @@ onServers(`${CALLERS} callers at two processes under one Idempotency-Key`, () =>
     expect(answers.filter(({ headers }) => headers.get('idempotency-replayed') === null)).toHaveLength(1);
   }
 
+  const used = async () => Number((await tenant.reader.get('/v1/corpora')).headers.get('x-quota-day-used'));
+
+  /** Only the first of them is counted: what the others had reserved of the quota is given back. */
+  async function expectUsed(units: number, since: number): Promise<void> {
+    let reads = 0;
+    await until('the replays have given back what they reserved', async () => {
+      reads += 1;
+      return (await used()) === since + units + reads;
+    });
+  }
+
   const eventsOf = async (type: string, field: string, value: string) =>
     (await eventsIn(cluster.test, [type])).filter(({ data }) => data[field] === value);
 
   it('make one corpus, and all have the answer that told of it', async () => {
     const id = 'twins';
+    const before = await used();
     const answers = await all(tenant.editor, (client, headers) =>
       client.post('/v1/corpora', { id, name: 'Of all' }, headers),
     );
     expectOne(answers, 201);
+    await expectUsed(1, before);
     expect(await eventsOf('CorpusCreated', 'corpusId', id)).toHaveLength(1);
   });
 
@@ -79,11 +93,13 @@ onServers(`${CALLERS} callers at two processes under one Idempotency-Key`, () =>
   });
 
   it('make one run, and all have its frames, byte for byte', async () => {
+    const before = await used();
     const question = { session_id: 'twins', corpus_id: 'c1', message: 'slow 20 10' };
     const answers = await all(tenant.reader, (client, headers) => client.ask(question, headers));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
     expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
     expect(answers[0]?.frames.map(({ type }) => type).slice(-2)).toEqual(['message.final', 'done']);
+    await expectUsed(3, before);
     expect(await eventsOf('RunStarted', 'sessionId', 'twins')).toHaveLength(1);
     expect(await eventsOf('RunCompleted', 'runId', answers[0]?.frames[0]?.id.split(':')[0] ?? '')).toHaveLength(1);
   });
