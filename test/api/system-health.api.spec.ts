@@ -95,6 +95,35 @@ describe('system health', () => {
     await until('all is well again', async () => (await unwell()).length === 0);
   });
 
+  it('is told while the database hangs', async () => {
+    const { database } = server.platform;
+    const opened = Promise.withResolvers<undefined>();
+    const queries = ['query', 'queryPrepared', 'execute'] as const;
+    const originals = queries.map(
+      (name) => [name, Reflect.get(database, name) as (...args: unknown[]) => unknown] as const,
+    );
+    for (const [name, original] of originals)
+      Reflect.set(database, name, (...args: unknown[]) => opened.promise.then(() => original.apply(database, args)));
+    let hanging: readonly string[] = [];
+    try {
+      // The view of before the hang is given again for two seconds.
+      await until('the hang is seen', async () => {
+        const { components } = (await watcher.get(JSON_PATH)).data as View;
+        hanging = components.filter(({ status }) => status === 'unknown').map(({ name }) => name);
+        return hanging.length > 0;
+      });
+    } finally {
+      opened.resolve(undefined);
+      for (const name of queries) Reflect.deleteProperty(database, name);
+    }
+    expect(hanging).toEqual(expect.arrayContaining(['database', 'projections', 'jobs', 'model', 'ingestion']));
+    expect(hanging).not.toContain('streams');
+    await until('it answers again', async () => {
+      const { components } = (await watcher.get(JSON_PATH)).data as View;
+      return components.every(({ status }) => status !== 'unknown');
+    });
+  });
+
   it('is a page that loads and runs nothing', async () => {
     const page = await watcher.get(PAGE_PATH);
     expect(page.status).toBe(200);
