@@ -45,6 +45,17 @@ describe('a circuit breaker', () => {
     expect(await breaker.state(key)).toBe('closed');
   });
 
+  it('keeps its times by the wall clock, which all processes share, and by no clock of one process', async () => {
+    const shared = new MemorySharedState();
+    const breaker = new CircuitBreaker(shared, { failures: 1, openMs: 60_000 });
+    const before = Date.now();
+    await fail(breaker);
+    const stored = (await shared.get(`breaker:${JSON.stringify([key.tenantId, key.integration])}`)) ?? '{}';
+    const { until } = JSON.parse(stored) as { until: number };
+    expect(until).toBeGreaterThanOrEqual(before + 60_000);
+    expect(until).toBeLessThanOrEqual(Date.now() + 60_000);
+  });
+
   it('counts alone while the shared store does not answer', async () => {
     const gone = new RedisSharedState({ url: 'redis://127.0.0.1:1', commandTimeoutMs: 200 });
     const breaker = new CircuitBreaker(gone, limits);
