@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Role } from '#domain/capabilities/api-keys/api-keys.events.js';
 import { createKey } from '#cli/operations/keys.js';
-import { openTestServer, type TestServer, type TestTenant } from '#test/support/server.js';
+import { shownKey, openTestServer, type TestServer, type TestTenant } from '#test/support/server.js';
 import { TestClient } from '#test/support/client.js';
 import { operationsOf, type ApiDocument, type Operation } from './operations.js';
 import { form, FORM_HEADER, JSON_HEADER, type Draft } from './request.js';
@@ -167,6 +167,7 @@ export class World {
   /** A key that was in use until it was revoked. */
   async revokedKey({ tenant }: Things): Promise<Credential> {
     const { key_id, api_key } = await createKey(this.server.platform, { ...tenant, role: 'admin', name: 'revoked' });
+    await shownKey(this.server.platform, tenant.tenantId, key_id);
     const used = await new TestClient(this.server.url, api_key).get('/v1/corpora');
     const operator = this.server.operator(tenant.tenantId);
     const { text } = await operator.post('/v1/operator/keys.revoke', { args: { key_id } });
