@@ -47,6 +47,8 @@ const passes = [
     config: 'jest.integration.config.js',
     env: { ...unset, ...onServers, TEST_LOG: 'eventstore-stand-in' },
     paths: logFolders,
+    // What the edge does by itself, the passes before have shown.
+    ignored: ['every-endpoint', 'sole-api', 'admission'].map((name) => `test/acceptance/${name}.spec.ts`),
     skip: noServers ?? noStandIn,
   },
 ];

@@ -24,8 +24,9 @@ describe('the event stream', () => {
   const open: EventStream[] = [];
   beforeAll(async () => {
     server = await openTestServer(env);
-    const url = server.platform.config.data.DATABASE_URL?.reveal();
-    second = url === undefined ? server : await openTestServer({ ...env, DATABASE_URL: url });
+    const { DATABASE_URL: url, EVENTSTORE_URL: log } = server.platform.config.data;
+    const stores = { DATABASE_URL: url?.reveal() ?? '', EVENTSTORE_URL: log?.reveal() ?? '' };
+    second = url === undefined ? server : await openTestServer({ ...env, ...stores });
     tenant = await server.tenant();
     other = await server.tenant();
     for (const each of [tenant, other]) await aCorpus(each);
