@@ -8,6 +8,7 @@ import { Content20261121000450 } from './20261121000450-content.js';
 import { Idempotency20261121000460 } from './20261121000460-idempotency.js';
 import { RecordedStreams20261121000900 } from './20261121000900-recorded-streams.js';
 import { Trigrams20261123233000 } from './20261123233000-trigrams.js';
+import { VersionMetadata20261127120000 } from './20261127120000-version-metadata.js';
 
 /** Every migration of the durable tables, in order; forward only. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -20,4 +21,5 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   Idempotency20261121000460,
   RecordedStreams20261121000900,
   Trigrams20261123233000,
+  VersionMetadata20261127120000,
 ];

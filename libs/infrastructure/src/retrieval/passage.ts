@@ -1,3 +1,5 @@
+import type { JsonObject } from '#domain/kernel/schema.js';
+
 /** Seals chunk texts under their document's key. `decrypt` gives undefined when the key was destroyed. */
 export interface ChunkCipher {
   /** `subjectId` names whose key; the document's own when absent. */
@@ -13,6 +15,8 @@ export interface VersionRef {
   readonly versionId: string;
   /** Whose key seals the chunks; the document's own when absent. */
   readonly subjectId?: string;
+  /** What the caller said of the document, for filters; none when absent. */
+  readonly metadata?: JsonObject;
 }
 
 export interface RetrievalQuery {

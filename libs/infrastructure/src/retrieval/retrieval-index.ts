@@ -1,4 +1,5 @@
 import { v5 as uuidV5 } from 'uuid';
+import type { JsonObject } from '#domain/kernel/schema.js';
 import type { Chunk } from '#domain/kernel/text/chunker.js';
 import type { Embedder } from '#infra/adapters/embedding/embedder.js';
 import type { Database } from '#infra/database/database.js';
@@ -171,8 +172,9 @@ export class RetrievalIndex {
   ): Promise<string> {
     const [row] = await this.database.query<{ version_no: string }>(
       `with made as (
-         insert into retrieval.version (tenant_id, document_id, version_id, scope_no, space_no, chunk_count, term_count)
-         values ($1, $2, $3, $4, $5, $6, $7) returning version_no)
+         insert into retrieval.version
+           (tenant_id, document_id, version_id, scope_no, space_no, chunk_count, term_count, metadata)
+         values ($1, $2, $3, $4, $5, $6, $7, $9::jsonb) returning version_no)
        insert into retrieval.version_terms (version_no, terms) select version_no, $8::bigint[] from made
        returning version_no`,
       [
@@ -184,6 +186,7 @@ export class RetrievalIndex {
         chunkCount,
         postings.total,
         postings.terms.map(String),
+        storable(version.metadata ?? {}),
       ],
     );
     if (row === undefined) throw new Error('An inserted version did not come back.');
@@ -240,6 +243,13 @@ export class RetrievalIndex {
       ],
     );
   }
+}
+
+/** What `jsonb` cannot hold (NUL, half a surrogate pair) becomes the replacement character. */
+function storable(metadata: JsonObject): string {
+  return JSON.stringify(metadata, (_, value: unknown) =>
+    typeof value === 'string' ? value.replaceAll('\u0000', '\ufffd').toWellFormed() : value,
+  );
 }
 
 /** The embedded engine answers at once: without a turn of the event loop a long text would stop all that needs no database. */

@@ -67,8 +67,9 @@ async function ingest(attempt: JobAttempt<IngestData>, ports: DocumentPorts, sta
       return;
     }
     const { id: subjectId } = documentSubject(tenantId, documentId, state.deletions);
-    const target = { tenantId, corpusId: state.corpusId, documentId, versionId: jobId, subjectId };
-    const indexed = await ports.chunks.index(target, textOf(bytes), state.chunking, attempt.signal);
+    const { text, metadata } = storedDocument(bytes);
+    const target = { tenantId, corpusId: state.corpusId, documentId, versionId: jobId, subjectId, metadata };
+    const indexed = await ports.chunks.index(target, text, state.chunking, attempt.signal);
     await run({ type: 'CompleteIndexing', data: { jobId, ...indexed } }, 'complete');
   } catch (error) {
     // A refusal is the same at every attempt.
@@ -83,13 +84,14 @@ const failure = (jobId: string, reason: string): DocumentCommand => ({
   data: { jobId, reason },
 });
 
+/** The stored form of a document. */
 interface StoredDocument {
   readonly text: string;
+  readonly metadata: JsonObject;
 }
 
-/** The stored form of a document: JSON with its text and its metadata. */
-function textOf(bytes: Uint8Array): string {
-  return (JSON.parse(new TextDecoder().decode(bytes)) as StoredDocument).text;
+function storedDocument(bytes: Uint8Array): StoredDocument {
+  return JSON.parse(new TextDecoder().decode(bytes)) as StoredDocument;
 }
 
 /** Removes texts that were replaced or deleted, and the chunks and keys of every deleted life of the document. */

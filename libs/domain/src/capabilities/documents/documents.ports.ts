@@ -1,4 +1,5 @@
 import type { CommandPort, ContentPort, SubjectKeyPort } from '../../kernel/ports.js';
+import type { JsonObject } from '../../kernel/schema.js';
 import type { Chunking } from './documents.decider.js';
 
 /** The version of a document's chunks that a job makes. `documentId` is the uuid of the document's stream. */
@@ -9,6 +10,8 @@ export interface ChunkTarget {
   readonly versionId: string;
   /** Whose key seals the chunks. */
   readonly subjectId: string;
+  /** What the caller said of the document, for filters. */
+  readonly metadata: JsonObject;
 }
 
 export interface IndexedChunks {
@@ -17,7 +20,7 @@ export interface IndexedChunks {
 }
 
 /** A stored version of a document's chunks. */
-export type ChunkVersion = Omit<ChunkTarget, 'corpusId' | 'subjectId'>;
+export type ChunkVersion = Omit<ChunkTarget, 'corpusId' | 'subjectId' | 'metadata'>;
 
 /** Where passages are found. What it writes answers no question before an event names its version. */
 export interface ChunkPort {
