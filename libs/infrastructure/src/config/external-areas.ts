@@ -1,5 +1,5 @@
 import { defineConfig } from './define-config.js';
-import { boolean, int, secret, url } from './fields.js';
+import { boolean, int, secret, string, url } from './fields.js';
 import type { Secret } from './secret.js';
 
 const HTTP = ['http://', 'https://'];
@@ -48,12 +48,14 @@ export const externalArea = defineConfig('external', 'How other services are cal
     max: 60_000,
     unit: 'ms',
   }),
-  CB_FAILURE_THRESHOLD: int('Failures within half a minute after which a service is not called for a while.', {
+  CB_FAILURE_THRESHOLD: int('Failures in a row after which a service is not called for a tenant for a while.', {
     default: 5,
     min: 1,
     max: 1_000,
   }),
   CB_OPEN_SECONDS: int('How long it is not called then.', { default: 30, min: 1, max: 3_600, unit: 's' }),
+  CB_HALF_OPEN_TRIALS: int('Calls at one time that try it after that.', { default: 2, min: 1, max: 100 }),
+  CB_REDIS_PREFIX: string('Before every breaker in Redis.', 'nexusrag:cb'),
 });
 
 /** What is missing for the receiver that is switched on. */

@@ -9,6 +9,7 @@ export function openOutbound({ external }: Config, shared: SharedState): Outboun
   const breaker = new CircuitBreaker(shared, {
     failures: external.CB_FAILURE_THRESHOLD,
     openMs: external.CB_OPEN_SECONDS * 1_000,
+    trials: external.CB_HALF_OPEN_TRIALS,
   });
   return new Outbound(breaker, {
     timeoutMs: external.EXT_CALL_TIMEOUT_MS,

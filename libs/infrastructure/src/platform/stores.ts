@@ -82,12 +82,12 @@ async function storesOver(database: Database, config: Config, log: StartLog): Pr
 /** Longer than a busy process may keep its own answers waiting, so that only a store that is ill is taken for one. */
 const RATES_TIMEOUT_MS = 1_000;
 
-function sharedStates({ data, rateLimit }: Config): Pick<Stores, 'shared' | 'rates'> {
+function sharedStates({ data, rateLimit, external }: Config): Pick<Stores, 'shared' | 'rates'> {
   const url = data.REDIS_URL?.reveal();
   if (url === undefined) return { shared: new MemorySharedState(), rates: new MemorySharedState() };
   const prefix = `${rateLimit.RL_REDIS_PREFIX}:`;
   const rates = new RedisSharedState({ url, prefix, name: 'nexusrag-rates', commandTimeoutMs: RATES_TIMEOUT_MS });
-  return { shared: new RedisSharedState({ url }), rates };
+  return { shared: new RedisSharedState({ url, circuitPrefix: external.CB_REDIS_PREFIX }), rates };
 }
 
 async function masterKeyOf(config: Config, folder: string, log: StartLog): Promise<MasterKey> {

@@ -1,3 +1,4 @@
+import type { CircuitLimits, CircuitState, CircuitStep, CircuitResult } from './circuit.js';
 import { MemorySharedState } from './memory-shared-state.js';
 import type { SharedState } from './shared-state.js';
 
@@ -8,118 +9,90 @@ export interface BreakerKey {
 }
 
 export interface BreakerOptions {
-  /** Failures within the window that open the breaker; 5 by default. */
+  /** Failures in a row that open the breaker; 5 by default. */
   readonly failures?: number;
-  /** The window in ms, from its first failure; 30 s by default. */
+  /** Ms without a failure after which those before are forgotten; 30 s by default. */
   readonly windowMs?: number;
-  /** How long it stays open before one probe is let through; 15 s by default. */
+  /** How long it stays open before it is tried again, in ms; 30 s by default. */
   readonly openMs?: number;
-  /** How long a probe may take before another is let through; 30 s by default. */
-  readonly probeMs?: number;
-  /** Wall clock in ms, the same for all processes. */
-  readonly now?: () => number;
+  /** Calls at one time that try a breaker which was open; 2 by default. */
+  readonly trials?: number;
+  /** How long such a call may take before another is let through, in ms; 30 s by default. */
+  readonly trialMs?: number;
 }
 
-export type BreakerState = 'closed' | 'open' | 'half-open';
+export type BreakerState = CircuitState;
 
-interface Stored {
-  readonly state: BreakerState;
-  /** Failures in the window; of use while closed. */
-  readonly failures: number;
-  /** Ms: the window's end (closed), the next probe's time (open), the probe's end (half-open). */
-  readonly until: number;
-}
+/** Told of each change by the process whose call made it; must not throw. */
+export type OnBreakerChange = (key: BreakerKey, state: BreakerState, failures: number) => void;
 
-/** Whether a call may be made; `probe` marks the one whose outcome closes or opens a half-open breaker. */
-export interface Admission {
-  readonly allowed: boolean;
-  readonly probe: boolean;
-  /** Ms until the next probe; 0 when allowed. */
-  readonly retryAfterMs: number;
-}
+/** Whether a call may be made; the outcome of a `trial` closes or opens the breaker. */
+export type Admission = Pick<CircuitResult, 'allowed' | 'trial' | 'failures' | 'retryAfterMs'>;
 
-const attempts = 5;
-const closed: Stored = { state: 'closed', failures: 0, until: 0 };
-
-/** A breaker that processes share. When the shared store does not answer, each process counts alone. */
+/** A breaker that processes share, by the clock of their store. While that does not answer each process counts alone. */
 export class CircuitBreaker {
   private readonly local = new MemorySharedState();
-  private readonly limits: Required<BreakerOptions>;
+  private readonly limits: CircuitLimits;
+  private readonly seen = new Map<string, BreakerState>();
 
   constructor(
     private readonly shared: SharedState,
     options: BreakerOptions = {},
+    private readonly onChange: OnBreakerChange = () => undefined,
   ) {
-    this.limits = { failures: 5, windowMs: 30_000, openMs: 15_000, probeMs: 30_000, now: Date.now, ...options };
+    this.limits = { failures: 5, windowMs: 30_000, openMs: 30_000, trials: 2, trialMs: 30_000, ...options };
   }
 
-  /** Asks for one call; of a half-open breaker's callers exactly one is let through. */
-  async admit(key: BreakerKey): Promise<Admission> {
-    return this.update<Admission>(key, (current, now) => {
-      if (current.state === 'closed') return { result: { allowed: true, probe: false, retryAfterMs: 0 } };
-      if (current.until > now) {
-        return { result: { allowed: false, probe: false, retryAfterMs: current.until - now } };
-      }
-      const next: Stored = { state: 'half-open', failures: current.failures, until: now + this.limits.probeMs };
-      return { next, result: { allowed: true, probe: true, retryAfterMs: 0 } };
-    });
+  /** Asks for one call. */
+  admit(key: BreakerKey): Promise<Admission> {
+    return this.step(key, 'admit');
   }
 
-  /** Reports that an admitted call succeeded. Costs nothing but for a probe. */
-  async succeeded(key: BreakerKey, admission: Admission): Promise<void> {
-    if (!admission.probe) return;
-    await this.update(key, (current) => ({
-      ...(current.state === 'half-open' && { next: closed }),
-      result: undefined,
-    }));
+  /** Reports that an admitted call succeeded; asks the store only when that changes something. */
+  async succeeded(key: BreakerKey, { trial, failures }: Admission): Promise<void> {
+    if (trial) await this.step(key, 'trial succeeded');
+    else if (failures > 0) await this.step(key, 'succeeded');
   }
 
   /** Reports that an admitted call failed. */
-  async failed(key: BreakerKey, admission: Admission): Promise<void> {
-    await this.update(key, (current, now) => ({ ...this.afterFailure(current, now, admission), result: undefined }));
+  async failed(key: BreakerKey, { trial }: Admission): Promise<void> {
+    await this.step(key, trial ? 'trial failed' : 'failed');
+  }
+
+  /** Reports that an admitted call ended without telling anything of the service. */
+  async left(key: BreakerKey, { trial }: Admission): Promise<void> {
+    if (trial) await this.step(key, 'trial left');
   }
 
   async state(key: BreakerKey): Promise<BreakerState> {
-    return this.update(key, (current, now) => ({
-      result: current.state === 'open' && current.until <= now ? 'half-open' : current.state,
-    }));
+    return (await this.step(key, 'look')).state;
   }
 
-  private afterFailure(current: Stored, now: number, admission: Admission): { next?: Stored } {
-    const open: Stored = { state: 'open', failures: 0, until: now + this.limits.openMs };
-    if (admission.probe) return current.state === 'half-open' ? { next: open } : {};
-    if (current.state !== 'closed') return {};
-    const inWindow = current.until > now;
-    const failures = inWindow ? current.failures + 1 : 1;
-    if (failures >= this.limits.failures) return { next: open };
-    return { next: { state: 'closed', failures, until: inWindow ? current.until : now + this.limits.windowMs } };
-  }
-
-  private async update<T>(
-    key: BreakerKey,
-    decide: (current: Stored, now: number) => { readonly next?: Stored; readonly result: T },
-  ): Promise<T> {
-    try {
-      return await this.updateIn(this.shared, key, decide);
-    } catch {
-      return this.updateIn(this.local, key, decide);
+  /** What this process last saw of the breakers that are not closed, the worst of each integration. */
+  worst(): ReadonlyMap<string, BreakerState> {
+    const worst = new Map<string, BreakerState>();
+    for (const [name, state] of this.seen) {
+      const integration = name.slice(name.indexOf(':') + 1);
+      if (state === 'open' || !worst.has(integration) || worst.get(integration) === 'closed')
+        worst.set(integration, state);
     }
+    return worst;
   }
 
-  private async updateIn<T>(
-    store: SharedState,
-    key: BreakerKey,
-    decide: (current: Stored, now: number) => { readonly next?: Stored; readonly result: T },
-  ): Promise<T> {
-    const name = `breaker:${JSON.stringify([key.tenantId, key.integration])}`;
-    for (let attempt = 1; ; attempt += 1) {
-      const text = await store.get(name);
-      const now = this.limits.now();
-      const { next, result } = decide(text === undefined ? closed : (JSON.parse(text) as Stored), now);
-      if (next === undefined) return result;
-      const keepMs = Math.max(next.until - now, 0) + 3_600_000;
-      if (await store.compareAndSet(name, text, JSON.stringify(next), keepMs)) return result;
-      if (attempt >= attempts) throw new Error(`the breaker of ${key.integration} is written by too many at once`);
+  private async step(key: BreakerKey, step: CircuitStep): Promise<CircuitResult> {
+    const name = `${key.tenantId}:${key.integration}`;
+    const result = await this.stepIn(name, step);
+    if (result.state === 'closed') this.seen.delete(name);
+    else this.seen.set(name, result.state);
+    if (result.changed) this.onChange(key, result.state, result.failures);
+    return result;
+  }
+
+  private async stepIn(name: string, step: CircuitStep): Promise<CircuitResult> {
+    try {
+      return await this.shared.circuit(name, step, this.limits);
+    } catch {
+      return this.local.circuit(name, step, this.limits);
     }
   }
 }

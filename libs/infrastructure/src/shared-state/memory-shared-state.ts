@@ -1,5 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { randomUUID } from 'node:crypto';
+import { circuitTtlMs, closedCircuit, stepCircuit, type Circuit } from './circuit.js';
+import type { CircuitLimits, CircuitResult, CircuitStep } from './circuit.js';
 import type { AdmitAsked, AdmitResult, Bucket, Lock, SharedState, TakeResult } from './shared-state.js';
 import { counted, idleMs, refilled, verdict, type Level } from './token-bucket.js';
 
@@ -20,6 +22,7 @@ export class MemorySharedState implements SharedState {
   private readonly entries = new Map<string, Entry>();
   private readonly levels = new Map<string, Kept<Level>>();
   private readonly counters = new Map<string, Kept<number>>();
+  private readonly circuits = new Map<string, Kept<Circuit>>();
   private readonly fences = new Map<string, number>();
   private readonly messages = new EventEmitter().setMaxListeners(0);
   private writes = 0;
@@ -60,6 +63,16 @@ export class MemorySharedState implements SharedState {
 
   async take(buckets: readonly Bucket[], cost: number): Promise<readonly TakeResult[]> {
     return this.admit({ buckets, cost, counters: [] }).buckets;
+  }
+
+  async circuit(name: string, step: CircuitStep, limits: CircuitLimits): Promise<CircuitResult> {
+    this.sweep();
+    const now = this.now();
+    const before = live(this.circuits.get(name), now) ?? closedCircuit;
+    const { next, result } = stepCircuit(before, step, limits, now);
+    if (next === closedCircuit) this.circuits.delete(name);
+    else if (next !== before) this.circuits.set(name, { value: next, until: now + circuitTtlMs(limits) });
+    return result;
   }
 
   async lock(name: string, ttlMs: number): Promise<Lock | undefined> {
@@ -127,6 +140,7 @@ export class MemorySharedState implements SharedState {
     const now = this.now();
     for (const [key, { until }] of this.entries) if (until <= now) this.entries.delete(key);
     for (const [key, { until }] of this.levels) if (until <= now) this.levels.delete(key);
+    for (const [key, { until }] of this.circuits) if (until <= now) this.circuits.delete(key);
     for (const [key, { until }] of this.counters) if (until <= now) this.counters.delete(key);
   }
 }

@@ -1,5 +1,8 @@
 import { CatalogueError, defineErrors } from '#domain/kernel/errors.js';
 import type { Admission, BreakerKey, CircuitBreaker } from './circuit-breaker.js';
+import { Deadline } from './deadline.js';
+import { streamParts, type Seen, type StreamDeadlines } from './stream-parts.js';
+import { FairSlots, SlotsTaken, type Slot } from './fair-slots.js';
 
 export const outboundErrors = defineErrors('outbound', {
   timedOut: ['unavailable', 'INTEGRATION_TIMEOUT', 'A service that this request needs did not answer in time'],
@@ -14,9 +17,9 @@ export interface OutboundOptions {
   readonly attempts?: number;
   /** First pause in ms, doubled each time, of which a random part is waited; 100 by default, never above 5 s. */
   readonly pauseMs?: number;
-  /** Most calls under way per integration and process; 32 by default. */
+  /** Most calls under way per integration and process, of which one tenant gets at most four fifths; 32 by default. */
   readonly concurrency?: number;
-  /** Most callers waiting for a place; 128 by default. */
+  /** Most callers of one tenant waiting for a place; 128 by default. */
   readonly queue?: number;
 }
 
@@ -25,6 +28,8 @@ export interface OutboundCall extends BreakerKey {
   readonly retryable?: (error: unknown) => boolean;
   /** True when the failure says that the service is ill; every failure does by default. */
   readonly counts?: (error: unknown) => boolean;
+  /** Ms that the service asks to be left alone for; a call that has no time for that is not repeated. */
+  readonly retryAfterMs?: (error: unknown) => number | undefined;
   readonly signal?: AbortSignal;
   readonly options?: OutboundOptions;
 }
@@ -33,10 +38,15 @@ const retryBudget = { largest: 10, perCall: 0.1 };
 const longestPauseMs = 5_000;
 
 interface Lane {
-  running: number;
   /** Retries that may still be spent: each first attempt earns a tenth of one. */
   budget: number;
-  readonly waiting: (() => void)[];
+  readonly slots: FairSlots;
+}
+
+/** One attempt's place and admission; it is ended once, whoever ends it first. */
+interface Attempt {
+  readonly admission: Admission;
+  readonly slot: Slot;
 }
 
 /** The one way out: every call to another service has a timeout, a retry budget with jitter, a breaker and a bulkhead. */
@@ -48,8 +58,15 @@ export class Outbound {
     private readonly breaker: CircuitBreaker,
     options: OutboundOptions = {},
     private readonly random: () => number = Math.random,
+    /** Told of each repetition, for the metrics. */
+    private readonly onRetry: (integration: string) => void = () => undefined,
   ) {
     this.defaults = { timeoutMs: 10_000, attempts: 3, pauseMs: 100, concurrency: 32, queue: 128, ...options };
+  }
+
+  /** Calls under way to an integration. */
+  inFlight(integration: string): number {
+    return this.lanes.get(integration)?.slots.taken ?? 0;
   }
 
   /**
@@ -58,137 +75,150 @@ export class Outbound {
    */
   async call<T>(call: OutboundCall, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const options = { ...this.defaults, ...call.options };
-    const lane = this.lane(call.integration);
-    lane.budget = Math.min(retryBudget.largest, lane.budget + retryBudget.perCall);
-    for (let attempt = 1; ; attempt += 1) {
+    const lane = this.lane(call.integration, options);
+    for (let tried = 1; ; tried += 1) {
+      const attempt = await this.begin(call, options.timeoutMs, lane);
+      const deadline = new Deadline(call.signal);
       try {
-        return await this.attempt(call, options, lane, work);
+        const late = timedOut(call, 'answer', options.timeoutMs);
+        const value = await deadline.within(options.timeoutMs, late, async () => work(deadline.signal));
+        // What it gave may still be read from.
+        deadline.done();
+        await this.breaker.succeeded(call, attempt.admission);
+        return value;
       } catch (error) {
-        if (!this.mayRetry(call, options, lane, attempt, error)) throw error;
-        lane.budget -= 1;
-        await this.pause(Math.min(longestPauseMs, options.pauseMs * 2 ** (attempt - 1)), call.signal);
+        deadline.end();
+        await this.failed(call, attempt.admission, error);
+        const pauseMs = this.pauseBefore(call, options, lane, tried, error);
+        if (pauseMs === undefined) throw error;
+        attempt.slot.release();
+        await this.again(call, lane, pauseMs);
+      } finally {
+        attempt.slot.release();
       }
     }
   }
 
-  private async attempt<T>(
+  /**
+   * Runs `work`, whose parts are passed on as they come, each within its deadline. Before its first part it may be repeated
+   * like a call; after that never. Whoever stops reading, or is too slow for the whole, ends it: the signal aborts, and
+   * the place is free again.
+   */
+  async *stream<T>(
     call: OutboundCall,
-    options: Required<OutboundOptions>,
-    lane: Lane,
-    work: (signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    call.signal?.throwIfAborted();
-    await this.enter(lane, options, call);
+    deadlines: StreamDeadlines,
+    work: (signal: AbortSignal) => AsyncIterable<T>,
+  ): AsyncGenerator<T, void, undefined> {
+    const options = { ...this.defaults, ...call.options, timeoutMs: deadlines.firstMs };
+    const lane = this.lane(call.integration, options);
+    const firstBy = performance.now() + deadlines.firstMs;
+    for (let tried = 1; ; tried += 1) {
+      const attempt = await this.begin(call, firstBy - performance.now(), lane);
+      const deadline = new Deadline(call.signal, () => attempt.slot.release());
+      deadline.limit(deadlines.totalMs, timedOut(call, 'whole', deadlines.totalMs));
+      const seen: Seen = { parts: 0, outcome: 'left' };
+      try {
+        const source = work(deadline.signal)[Symbol.asyncIterator]();
+        const late = (waitedFor: string, ms: number): CatalogueError => timedOut(call, waitedFor, ms);
+        yield* streamParts(source, { ...deadlines, firstBy, late }, deadline, seen);
+        return;
+      } catch (error) {
+        await this.failed(call, attempt.admission, error);
+        const pauseMs = seen.parts > 0 ? undefined : this.pauseBefore(call, options, lane, tried, error);
+        if (pauseMs === undefined || performance.now() + pauseMs > firstBy) throw error;
+        attempt.slot.release();
+        await this.again(call, lane, pauseMs);
+      } finally {
+        deadline.end();
+        attempt.slot.release();
+        await this.told(call, attempt.admission, seen);
+      }
+    }
+  }
+
+  private async told(call: OutboundCall, admission: Admission, { parts: came, outcome }: Seen): Promise<void> {
+    if (outcome === 'succeeded' || (outcome === 'left' && came > 0)) await this.breaker.succeeded(call, admission);
+    else if (outcome === 'left') await this.breaker.left(call, admission);
+  }
+
+  /** A place and an admission, or neither. */
+  private async begin(call: OutboundCall, waitMs: number, { slots }: Lane): Promise<Attempt> {
+    const slot = await slots
+      .acquire(call.tenantId, { signal: call.signal, waitMs: Math.max(0, waitMs) })
+      .catch((error: unknown): never => {
+        if (!(error instanceof SlotsTaken)) throw error;
+        throw new CatalogueError(outboundErrors.full, { integration: call.integration });
+      });
     try {
       const admission = await this.breaker.admit(call);
-      if (!admission.allowed) {
-        const { retryAfterMs } = admission;
-        throw new CatalogueError(outboundErrors.open, { integration: call.integration, retryAfterMs });
-      }
-      return await this.admitted(call, options.timeoutMs, admission, work);
-    } finally {
-      this.leave(lane);
-    }
-  }
-
-  private async admitted<T>(
-    call: OutboundCall,
-    timeoutMs: number,
-    admission: Admission,
-    work: (signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    try {
-      const value = await withTimeout(call, timeoutMs, work);
-      await this.breaker.succeeded(call, admission);
-      return value;
+      if (admission.allowed) return { admission, slot };
+      const { retryAfterMs } = admission;
+      throw new CatalogueError(outboundErrors.open, { integration: call.integration, retryAfterMs });
     } catch (error) {
-      const callerLeft = call.signal?.aborted === true;
-      if (!callerLeft && (call.counts?.(error) ?? true)) await this.breaker.failed(call, admission);
-      // An answer such as "bad request" proves that the service lives.
-      else if (!callerLeft) await this.breaker.succeeded(call, admission);
+      slot.release();
       throw error;
     }
   }
 
-  private mayRetry(
+  private async failed(call: OutboundCall, admission: Admission, error: unknown): Promise<void> {
+    if (call.signal?.aborted === true) await this.breaker.left(call, admission);
+    else if (call.counts?.(error) ?? true) await this.breaker.failed(call, admission);
+    // An answer such as "bad request" proves that the service lives.
+    else await this.breaker.succeeded(call, admission);
+  }
+
+  /** How long to wait before the next attempt; undefined when there is none. */
+  private pauseBefore(
     call: OutboundCall,
     options: Required<OutboundOptions>,
     lane: Lane,
-    attempt: number,
+    tried: number,
     error: unknown,
-  ): boolean {
-    if (attempt >= options.attempts || lane.budget < 1 || call.signal?.aborted === true) return false;
-    if (error instanceof CatalogueError && error.row !== outboundErrors.timedOut) return false;
-    return call.retryable?.(error) ?? false;
+  ): number | undefined {
+    if (tried >= options.attempts || lane.budget < 1 || !mayPass(call, error)) return undefined;
+    const asked = call.retryAfterMs?.(error) ?? 0;
+    if (asked > Math.min(longestPauseMs, options.timeoutMs)) return undefined;
+    return Math.max(asked, this.random() * Math.min(longestPauseMs, options.pauseMs * 2 ** (tried - 1)));
   }
 
-  private async enter(lane: Lane, options: Required<OutboundOptions>, call: OutboundCall): Promise<void> {
-    if (lane.running < options.concurrency) {
-      lane.running += 1;
-      return;
+  private async again(call: OutboundCall, lane: Lane, pauseMs: number): Promise<void> {
+    lane.budget -= 1;
+    this.onRetry(call.integration);
+    await pause(pauseMs, call.signal);
+  }
+
+  private lane(integration: string, { concurrency: capacity, queue, timeoutMs }: Required<OutboundOptions>): Lane {
+    let lane = this.lanes.get(integration);
+    if (lane === undefined) {
+      lane = { budget: retryBudget.largest, slots: new FairSlots({ capacity, queue, waitMs: timeoutMs }) };
+      this.lanes.set(integration, lane);
     }
-    const full = (): CatalogueError => new CatalogueError(outboundErrors.full, { integration: call.integration });
-    if (lane.waiting.length >= options.queue) throw full();
-    await new Promise<void>((resolve, reject) => {
-      const enter = (): void => {
-        clearTimeout(timer);
-        resolve();
-      };
-      const timer = setTimeout(() => {
-        lane.waiting.splice(lane.waiting.indexOf(enter), 1);
-        reject(full());
-      }, options.timeoutMs);
-      lane.waiting.push(enter);
-    });
-  }
-
-  // The place goes straight to the next in line, so `running` stays as it is.
-  private leave(lane: Lane): void {
-    const next = lane.waiting.shift();
-    if (next === undefined) lane.running -= 1;
-    else next();
-  }
-
-  private lane(integration: string): Lane {
-    const known = this.lanes.get(integration);
-    if (known !== undefined) return known;
-    const lane: Lane = { running: 0, budget: retryBudget.largest, waiting: [] };
-    this.lanes.set(integration, lane);
+    lane.budget = Math.min(retryBudget.largest, lane.budget + retryBudget.perCall);
     return lane;
-  }
-
-  private async pause(longestMs: number, signal: AbortSignal | undefined): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      const stop = (): void => {
-        clearTimeout(timer);
-        reject(signal?.reason as Error);
-      };
-      const timer = setTimeout(() => {
-        signal?.removeEventListener('abort', stop);
-        resolve();
-      }, this.random() * longestMs);
-      signal?.addEventListener('abort', stop, { once: true });
-    });
   }
 }
 
-async function withTimeout<T>(
-  call: OutboundCall,
-  timeoutMs: number,
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const own = new AbortController();
-  const signal = call.signal === undefined ? own.signal : AbortSignal.any([own.signal, call.signal]);
-  // Work that ignores its signal must not hold the caller either.
-  const stopped = Promise.withResolvers<never>();
-  signal.addEventListener('abort', () => stopped.reject(signal.reason as Error), { once: true });
-  const timedOut = new CatalogueError(outboundErrors.timedOut, { integration: call.integration, timeoutMs });
-  const timer = setTimeout(() => own.abort(timedOut), timeoutMs);
-  try {
-    return await Promise.race([(async () => work(signal))(), stopped.promise]);
-  } catch (error) {
-    throw own.signal.aborted ? timedOut : error;
-  } finally {
-    clearTimeout(timer);
-  }
+function mayPass({ signal, retryable }: OutboundCall, error: unknown): boolean {
+  if (signal?.aborted === true) return false;
+  if (error instanceof CatalogueError && error.row !== outboundErrors.timedOut) return false;
+  return retryable?.(error) ?? false;
+}
+
+function timedOut(call: OutboundCall, waitedFor: string, timeoutMs: number): CatalogueError {
+  return new CatalogueError(outboundErrors.timedOut, { integration: call.integration, timeoutMs, waitedFor });
+}
+
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
+  await new Promise<void>((resolve, reject) => {
+    const stop = (): void => {
+      clearTimeout(timer);
+      reject(signal?.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', stop);
+      resolve();
+    }, ms);
+    signal?.addEventListener('abort', stop, { once: true });
+  });
 }

@@ -81,3 +81,45 @@ return 1`;
 export const compareAndDeleteScript = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])`;
+
+/**
+ * KEYS: circuit. ARGV: step, failures, window ms, open ms, trials, trial ms, ttl ms. Gives state, failures, allowed, trial,
+ * ms to wait, changed. `stepCircuit` is the same in memory.
+ */
+export const circuitScript = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local held = redis.call('HMGET', KEYS[1], 'state', 'failures', 'until', 'trials')
+local before = held[1] or 'closed'
+local state, failures, till, trials = before, tonumber(held[2] or 0), tonumber(held[3] or 0), tonumber(held[4] or 0)
+local step, limit, window, open = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local allowed, trial, wait, wrote = 0, 0, 0, false
+if step == 'admit' then
+  if state == 'closed' then allowed = 1
+  elseif till <= now then
+    state, till, trials, allowed, trial, wrote = 'half_open', now + tonumber(ARGV[6]), 1, 1, 1, true
+  elseif state == 'half_open' and trials < tonumber(ARGV[5]) then
+    trials, allowed, trial, wrote = trials + 1, 1, 1, true
+  else wait = till - now end
+elseif step ~= 'look' then
+  if state == 'closed' then
+    if step == 'succeeded' then failures, wrote = 0, true
+    elseif step == 'failed' then
+      if till <= now then failures = 0 end
+      failures, till, wrote = failures + 1, now + window, true
+      if failures >= limit then state, till, trials = 'open', now + open, 0 end
+    end
+  elseif state == 'half_open' then
+    if step == 'trial succeeded' then state, failures, wrote = 'closed', 0, true
+    elseif step == 'trial failed' then state, till, trials, wrote = 'open', now + open, 0, true
+    elseif step == 'trial left' then trials, wrote = math.max(0, trials - 1), true end
+  end
+end
+if wrote then
+  if state == 'closed' and failures == 0 then redis.call('DEL', KEYS[1])
+  else
+    redis.call('HSET', KEYS[1], 'state', state, 'failures', failures, 'until', string.format('%.0f', till), 'trials', trials)
+    redis.call('PEXPIRE', KEYS[1], ARGV[7])
+  end
+end
+return { state, failures, allowed, trial, string.format('%.0f', wait), before ~= state and 1 or 0 }`;

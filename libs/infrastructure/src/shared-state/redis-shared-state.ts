@@ -1,6 +1,20 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { addScript, admitScript, compareAndDeleteScript, compareAndSetScript, lockScript } from './redis-scripts.js';
+import {
+  circuitTtlMs,
+  type CircuitLimits,
+  type CircuitResult,
+  type CircuitState,
+  type CircuitStep,
+} from './circuit.js';
+import {
+  addScript,
+  admitScript,
+  circuitScript,
+  compareAndDeleteScript,
+  compareAndSetScript,
+  lockScript,
+} from './redis-scripts.js';
 import type { AdmitAsked, AdmitResult, Bucket, Lock, SharedState, TakeResult } from './shared-state.js';
 import { idleMs, verdict } from './token-bucket.js';
 
@@ -8,6 +22,8 @@ export interface RedisSharedStateOptions {
   readonly url: string;
   /** Before every key and channel; `nexusrag:` by default. */
   readonly prefix?: string;
+  /** Before the name of a circuit; `nexusrag:cb` by default. */
+  readonly circuitPrefix?: string;
   /** How the connections appear in CLIENT LIST; `nexusrag` by default. */
   readonly name?: string;
   /** Longest wait for one command, also for the connection that it needs; 500 ms by default. */
@@ -26,7 +42,7 @@ export class SharedStateUnavailable extends Error {
 
 const sha1 = (script: string): string => createHash('sha1').update(script).digest('hex');
 const shas = new Map(
-  [admitScript, addScript, lockScript, compareAndSetScript, compareAndDeleteScript].map((script) => [
+  [admitScript, addScript, lockScript, circuitScript, compareAndSetScript, compareAndDeleteScript].map((script) => [
     script,
     sha1(script),
   ]),
@@ -79,6 +95,22 @@ export class RedisSharedState implements SharedState {
   async take(buckets: readonly Bucket[], cost: number): Promise<readonly TakeResult[]> {
     if (buckets.length === 0) return [];
     return (await this.admit({ buckets, cost, counters: [] })).buckets;
+  }
+
+  async circuit(name: string, step: CircuitStep, limits: CircuitLimits): Promise<CircuitResult> {
+    const { failures, windowMs, openMs, trials, trialMs } = limits;
+    const key = `${this.options.circuitPrefix ?? `${this.prefix}cb`}:${name}`;
+    const args = [step, failures, windowMs, openMs, trials, trialMs, circuitTtlMs(limits)];
+    const found = (await this.runOn(circuitScript, [key], args)) as [CircuitState, ...(string | number)[]];
+    const [state, counted, allowed, trial, wait, changed] = found;
+    return {
+      state,
+      failures: Number(counted),
+      allowed: allowed === 1,
+      trial: trial === 1,
+      retryAfterMs: Number(wait),
+      changed: changed === 1,
+    };
   }
 
   async lock(name: string, ttlMs: number): Promise<Lock | undefined> {
@@ -169,8 +201,15 @@ export class RedisSharedState implements SharedState {
     return subscriber;
   }
 
-  private async run(script: string, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
-    const names = keys.map((key) => this.prefix + key);
+  private run(script: string, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    return this.runOn(
+      script,
+      keys.map((key) => this.prefix + key),
+      args,
+    );
+  }
+
+  private runOn(script: string, names: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
     return this.bounded(async () => {
       this.gather();
       try {

@@ -1,3 +1,5 @@
+import type { CircuitLimits, CircuitResult, CircuitStep } from './circuit.js';
+
 /** A token bucket's verdict. Times are milliseconds. */
 export interface TakeResult {
   readonly allowed: boolean;
@@ -67,6 +69,8 @@ export interface SharedState {
   add(counterKey: string, delta: number, ttlMs: number): Promise<void>;
   /** Takes `cost` tokens from every bucket, or from none when one has too few. */
   take(buckets: readonly Bucket[], cost: number): Promise<readonly TakeResult[]>;
+  /** One step of the circuit of that name, decided where it is stored and by the clock there. */
+  circuit(name: string, step: CircuitStep, limits: CircuitLimits): Promise<CircuitResult>;
   /** The lock, or undefined while another holds it. */
   lock(name: string, ttlMs: number): Promise<Lock | undefined>;
   get(key: string): Promise<string | undefined>;
