@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { defineDecider, type Facts } from '#domain/kernel/decider.js';
 import { CatalogueError, defineErrors, refuse } from '#domain/kernel/errors.js';
 import { defineEvents, type EventOf } from '#domain/kernel/events.js';
@@ -67,8 +68,37 @@ describe('the command path', () => {
     const known = facts();
     const first = await pathOver(log).run(counter, 'a', count(LIMIT), known);
     const again = await pathOver(log).run(counter, 'a', count(LIMIT), known);
-    expect(again).toMatchObject({ repeated: true, position: first.position, events: first.events });
+    expect(again).toMatchObject({ position: first.position, events: first.events });
     expect(await stored(log)).toBe(1);
+  });
+
+  it('refuses on what the log holds now, whatever it has folded before', async () => {
+    const log = new MemoryEventLog();
+    const [here, there] = [pathOver(log), pathOver(log)];
+    await here.run(counter, 'a', count(1), facts());
+    await there.run(counter, 'a', count(LIMIT - 1), facts());
+    const refused = await here.run(counter, 'a', count(LIMIT), facts()).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ row: errors.full, details: { state: LIMIT } });
+  });
+
+  it('answers a repeat whose first try another process stored', async () => {
+    const log = new MemoryEventLog();
+    const [here, there] = [pathOver(log), pathOver(log)];
+    const known = facts();
+    await here.run(counter, 'a', count(1), facts());
+    const first = await there.run(counter, 'a', count(2), known);
+    const again = await here.run(counter, 'a', count(2), known);
+    expect(again).toMatchObject({ position: first.position, events: first.events, state: 3 });
+    expect(await stored(log)).toBe(2);
+  });
+
+  it('reads a stream that only this process writes once', async () => {
+    const log = new MemoryEventLog();
+    const read = jest.spyOn(log, 'readStream');
+    const path = pathOver(log);
+    for (let by = 1; by <= 10; by += 1) await path.run(counter, 'a', count(by), facts());
+    expect(read).toHaveBeenCalledTimes(1);
+    expect(await path.load(counter, 't1', 'a')).toBe(55);
   });
 
   it('refuses with the row and the details of the decision', async () => {

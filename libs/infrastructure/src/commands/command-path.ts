@@ -1,5 +1,5 @@
 import { isRefusal, CatalogueError, defineErrors } from '#domain/kernel/errors.js';
-import type { Decider, DomainCommand, Facts } from '#domain/kernel/decider.js';
+import type { Decider, Decision, DomainCommand, Facts } from '#domain/kernel/decider.js';
 import type { DomainEvent, EventDefinition, EventMetadata } from '#domain/kernel/events.js';
 import { upcast } from '#domain/kernel/events.js';
 import { checkShape, type JsonObject } from '#domain/kernel/schema.js';
@@ -14,6 +14,7 @@ import {
   type Position,
   type StoredEvent,
 } from '../event-log/event-log.js';
+import { FoldedStreams, type Folded } from './folded-streams.js';
 import { derivedId } from './ids.js';
 import { KeyedQueue } from './keyed-queue.js';
 
@@ -38,8 +39,6 @@ export interface CommandOutcome<E extends DomainEvent, S> {
   readonly state: S;
   /** Where the log stood after these events; null when the command appended nothing. */
   readonly position: Position | null;
-  /** True when an earlier attempt of the same command had stored the events. */
-  readonly repeated: boolean;
 }
 
 /** Seals the personal fields of a payload under the keys of their subjects. */
@@ -60,17 +59,6 @@ export interface CommandPathOptions {
   readonly retryForMs?: number;
 }
 
-interface Loaded<S> {
-  readonly state: S;
-  readonly revision: number;
-  /** The events of each command of the stream, to answer a repeat from. */
-  readonly commands: ReadonlyMap<string, readonly StoredEvent[]>;
-}
-
-/** A stream folded up to a revision, kept so that the next command reads only the tail. */
-const CACHED_STREAMS = 2_000;
-const CACHED_EVENTS_PER_STREAM = 1_000;
-
 const jitter = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, Math.random() * millis));
 
 /**
@@ -79,11 +67,12 @@ const jitter = (millis: number): Promise<void> => new Promise((resolve) => setTi
  */
 export class CommandPath {
   private readonly queue = new KeyedQueue();
-  private readonly cache = new Map<string, Loaded<unknown>>();
+  private readonly streams: FoldedStreams;
   private readonly retryForMs: number;
 
   constructor(private readonly options: CommandPathOptions) {
     this.retryForMs = options.retryForMs ?? 2_000;
+    this.streams = new FoldedStreams(options.log, (event) => this.newest(event));
   }
 
   /** Runs a command. Throws CatalogueError for a refusal; log errors pass through. */
@@ -100,10 +89,7 @@ export class CommandPath {
 
   /** The state of a stream as of now. */
   async load<E extends DomainEvent, S>(decider: Decider<never, E, S>, tenantId: string, streamId: string): Promise<S> {
-    const loaded = await this.read(
-      decider as Decider<DomainCommand, E, S>,
-      streamName(decider.category, tenantId, streamId),
-    );
+    const loaded = await this.streams.read(decider, streamName(decider.category, tenantId, streamId));
     return loaded.state;
   }
 
@@ -116,12 +102,11 @@ export class CommandPath {
   ): Promise<CommandOutcome<E, S>> {
     const deadline = Date.now() + this.retryForMs;
     for (let attempt = 0; ; attempt += 1) {
-      const loaded = await this.read(decider, stream);
+      const { loaded, decision } = await this.decide(decider, stream, command, facts, attempt === 0);
       const earlier = loaded.commands.get(facts.commandId);
       if (earlier !== undefined) return this.answerAgain(loaded, stream, facts.commandId, earlier);
-      const decision = decider.decide(command, loaded.state, facts);
       if (isRefusal(decision)) throw CatalogueError.of(decision);
-      const base = { stream, commandId: facts.commandId, repeated: false };
+      const base = { stream, commandId: facts.commandId };
       if (decision.length === 0) return { ...base, events: [], state: loaded.state, position: null };
       const events = await this.prepare(decision, stream, facts, context);
       await this.options.onStep?.('decided');
@@ -130,6 +115,7 @@ export class CommandPath {
         await this.options.onStep?.('appended');
         const stored = events.map(({ type, data }) => ({ type, data }) as unknown as E);
         const state = stored.reduce((old, event) => decider.evolve(old, event), loaded.state);
+        this.streams.advance(stream, loaded, facts.commandId, stored.length, state);
         return { ...base, events: stored, state, position: result.position };
       } catch (error) {
         if (!(error instanceof WrongExpectedRevision)) throw error;
@@ -137,6 +123,26 @@ export class CommandPath {
         await jitter(Math.min(100, 5 * 2 ** attempt));
       }
     }
+  }
+
+  /**
+   * What was folded before is good enough to append on: were it old, the revision would not fit. It is not good enough to
+   * refuse on, to do nothing on, or to answer a repeat from.
+   */
+  private async decide<C extends DomainCommand, E extends DomainEvent, S>(
+    decider: Decider<C, E, S>,
+    stream: string,
+    command: C,
+    facts: Facts,
+    first: boolean,
+  ): Promise<{ readonly loaded: Folded<S>; readonly decision: Decision<E> }> {
+    const recalled = first ? this.streams.recall<S>(stream) : undefined;
+    if (recalled !== undefined && !recalled.commands.has(facts.commandId)) {
+      const decision = decider.decide(command, recalled.state, facts);
+      if (!isRefusal(decision) && decision.length > 0) return { loaded: recalled, decision };
+    }
+    const loaded = await this.streams.read(decider, stream);
+    return { loaded, decision: decider.decide(command, loaded.state, facts) };
   }
 
   /** Appends; while the outcome is unknown the same bytes go to the same revision again. */
@@ -186,52 +192,25 @@ export class CommandPath {
     );
   }
 
-  private async read<C extends DomainCommand, E extends DomainEvent, S>(
-    decider: Decider<C, E, S>,
-    stream: string,
-  ): Promise<Loaded<S>> {
-    const cached = this.cache.get(stream) as Loaded<S> | undefined;
-    let { state, revision } = cached ?? { state: decider.initial, revision: -1 };
-    const commands = new Map(cached?.commands);
-    for await (const event of this.options.log.readStream(stream, { from: revision + 1 })) {
-      revision = event.revision;
-      const of = event.metadata.commandId;
-      commands.set(of, [...(commands.get(of) ?? []), event]);
-      state = decider.evolve(state, this.newest(event) as unknown as E);
-    }
-    const loaded = { state, revision, commands };
-    this.remember(stream, loaded);
-    return loaded;
-  }
-
   private newest(event: StoredEvent): DomainEvent {
     const definition = this.definitionOf(event.type);
     return { type: event.type, data: upcast(definition, event.type, event.schemaVersion, event.data) };
   }
 
-  private remember(stream: string, loaded: Loaded<unknown>): void {
-    this.cache.delete(stream);
-    if (loaded.revision < 0 || loaded.revision >= CACHED_EVENTS_PER_STREAM) return;
-    this.cache.set(stream, loaded);
-    const oldest = this.cache.keys().next().value;
-    if (this.cache.size > CACHED_STREAMS && oldest !== undefined) this.cache.delete(oldest);
-  }
-
-  private answerAgain<E extends DomainEvent, S>(
-    loaded: Loaded<S>,
+  private async answerAgain<E extends DomainEvent, S>(
+    { state }: Folded<S>,
     stream: string,
     commandId: string,
-    earlier: readonly StoredEvent[],
-  ): CommandOutcome<E, S> {
-    const events = earlier.map((event) => this.newest(event) as unknown as E);
-    return {
-      stream,
-      commandId,
-      events,
-      state: loaded.state,
-      position: earlier.at(-1)?.position ?? null,
-      repeated: true,
-    };
+    from: number,
+  ): Promise<CommandOutcome<E, S>> {
+    const events: E[] = [];
+    let position: Position | null = null;
+    for await (const event of this.options.log.readStream(stream, { from })) {
+      if (event.metadata.commandId !== commandId) break;
+      events.push(this.newest(event) as unknown as E);
+      position = event.position;
+    }
+    return { stream, commandId, events, state, position };
   }
 
   private definitionOf(type: string): EventDefinition {

@@ -18,10 +18,13 @@ export class ExpiringMap<V> {
 
   set(key: string, value: V): void {
     this.entries.delete(key);
-    this.entries.set(key, { value, until: this.now() + this.ttlMs });
-    if (this.entries.size <= this.capacity) return;
-    const oldest = this.entries.keys().next();
-    if (oldest.done !== true) this.entries.delete(oldest.value);
+    const now = this.now();
+    this.entries.set(key, { value, until: now + this.ttlMs });
+    // All live equally long, so the oldest are those that are over.
+    for (const [oldest, { until }] of this.entries) {
+      if (until > now && this.entries.size <= this.capacity) break;
+      this.entries.delete(oldest);
+    }
   }
 
   delete(key: string): void {
