@@ -73,10 +73,10 @@ describe('retrieval', () => {
     await library.add('filter', 'c', 'b', 'Marble quarries of the south.');
     const filtered = await find('filter', 'marble', { documentFilter: ['uid-b'] });
     expect(filtered.map(({ documentId }) => documentId)).toEqual(['b']);
-    const permitted = await library.retriever.retrieve(
-      { tenantId: 'filter', corpusId: 'c', query: 'marble', k: 5 },
-      { mayRead: (alias, next) => `${alias}.document_id = ${next('a')}` },
-    );
+    const permitted = await library.retriever.retrieve({
+      ...{ tenantId: 'filter', corpusId: 'c', query: 'marble', k: 5 },
+      mayRead: (alias, next) => `${alias}.document_id = ${next('a')}`,
+    });
     expect(permitted.map(({ documentId }) => documentId)).toEqual(['a']);
   });
 

@@ -9,6 +9,9 @@ export type Where<R> = { readonly [K in keyof R]?: Condition<R[K]> };
 export class Params {
   readonly values: unknown[] = [];
 
+  /** The placeholder of a value, whose type the statement says. */
+  readonly next = (value: unknown): string => `$${this.values.push(value)}`;
+
   /** The placeholder of a value, cast to its column's type. */
   add(value: unknown, type: string): string {
     this.values.push(value);
@@ -24,6 +27,13 @@ export function conditionsSql(sql: ViewSql, where: Readonly<Record<string, unkno
     if (type === undefined) throw new TypeError(`${sql.view} has no column ${name}`);
     return conditionSql(`t.${quoted(name)}`, type, condition, params);
   });
+}
+
+/** A condition that a read model's own columns do not say: SQL over its alias, values through `next`. */
+export interface Matching {
+  readonly sql: (alias: string, next: (value: unknown) => string) => string;
+  /** Stands for the condition in a list's cursor, which fits no other list. */
+  readonly name: Json;
 }
 
 /** A part of a word, in any of these text columns, whatever its case. */

@@ -5,7 +5,7 @@ import type { AnyProjection, Columns, Projection, RowOf } from '#domain/kernel/p
 import type { Json } from '#domain/kernel/schema.js';
 import type { Database } from '#infra/database/database.js';
 import { quoted, unionSqlOf, viewSqlOf, type ViewSql } from './columns.js';
-import { conditionsSql, Params, searchSql, type Search, type Where } from './conditions.js';
+import { conditionsSql, Params, searchSql, type Matching, type Search, type Where } from './conditions.js';
 import { entityOf, registerEntities, type EntityRow } from './entity.js';
 import { listHash, plainCursors, readModelErrors, type CursorForm } from './cursor.js';
 
@@ -17,6 +17,7 @@ type Order = readonly (readonly [column: string, Direction])[];
 export interface Selection<R> {
   readonly where?: Where<R>;
   readonly search?: Search<R> | undefined;
+  readonly matching?: Matching | undefined;
 }
 
 export interface PageOptions<R> extends Selection<R> {
@@ -158,22 +159,26 @@ export class ReadModel<R> {
     return { rows: rows.slice(0, limit), next };
   }
 
-  private nameOf(tenantId: string | undefined, { where = {}, search }: Selection<R>, order: Order): string {
-    return listHash(this.sql.view, tenantId ?? null, where, order, ...(search === undefined ? [] : [search]));
+  private nameOf(tenantId: string | undefined, { where = {}, search, matching }: Selection<R>, order: Order): string {
+    const more = [
+      ...(search === undefined ? [] : [search]),
+      ...(matching === undefined ? [] : [{ matching: matching.name }]),
+    ];
+    return listHash(this.sql.view, tenantId ?? null, where, order, ...more);
   }
 
   private async fetch(
     conditions: readonly string[],
     order: Order,
-    { limit, offset = 0, cursor, search }: PageOptions<R>,
+    { limit, offset = 0, cursor, search, matching }: PageOptions<R>,
     params: Params,
   ): Promise<R[]> {
     const sorted = order.map(([name, direction]) => `t.${quoted(name)} ${direction}`).join(', ');
     const text = `select ${this.sql.selected} from ${this.sql.view} t where ${conditions.join(' and ')}
       order by ${sorted} limit ${params.add(limit + 1, 'int')} offset ${params.add(offset, 'bigint')}`;
     try {
-      // The best plan of a search depends on what is looked for.
-      if (search !== undefined) return await this.database.query<R>(text, params.values);
+      // The best plan depends on what is looked for, and there are as many texts as conditions.
+      if (search !== undefined || matching !== undefined) return await this.database.query<R>(text, params.values);
       return await this.database.queryPrepared<R>(text, params.values);
     } catch (error) {
       // A forged cursor can hold a value that its column cannot read (class 22: data exception).
@@ -183,10 +188,15 @@ export class ReadModel<R> {
     }
   }
 
-  private conditions(tenantId: string | undefined, { where = {}, search }: Selection<R>, params: Params): string[] {
+  private conditions(
+    tenantId: string | undefined,
+    { where = {}, search, matching }: Selection<R>,
+    params: Params,
+  ): string[] {
     const own = tenantId === undefined ? 'true' : `t.tenant_id = ${params.add(tenantId, 'text')}`;
     const found = search === undefined ? [] : [searchSql(this.sql, search, params)];
-    return [own, ...conditionsSql(this.sql, where, params), ...found];
+    const matched = matching === undefined ? [] : [`(${matching.sql('t', params.next)})`];
+    return [own, ...conditionsSql(this.sql, where, params), ...found, ...matched];
   }
 
   private totalOrder(tenantId: string | undefined, orderBy: Order): Order {

@@ -1,4 +1,6 @@
+import type { MetadataFilter } from '#domain/kernel/filter/metadata-filter.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
+import type { VisibilityPredicate } from './retrieval-sql.js';
 
 /** Seals chunk texts under their document's key. `decrypt` gives undefined when the key was destroyed. */
 export interface ChunkCipher {
@@ -27,6 +29,10 @@ export interface RetrievalQuery {
   readonly k: number;
   /** Internal ids of the documents to search in; absent: all that are visible. */
   readonly documentFilter?: readonly string[];
+  /** What the caller may see beyond the tenant and the corpus; absent: all of it. */
+  readonly mayRead?: VisibilityPredicate;
+  /** Only documents that it holds for. */
+  readonly filter?: MetadataFilter;
   readonly signal?: AbortSignal;
 }
 

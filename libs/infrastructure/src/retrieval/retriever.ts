@@ -2,6 +2,7 @@ import { terms } from '#domain/kernel/text/tokenizer.js';
 import type { Embedder } from '#infra/adapters/embedding/embedder.js';
 import type { Database } from '#infra/database/database.js';
 import { EmbeddingSpaces, vectorText, type EmbeddingSpace } from './embedding-space.js';
+import { filterSql } from './filter-sql.js';
 import { confidence, feedbackSize, fuse, unit, type Candidate, type Fused } from './fusion.js';
 import type { ChunkCipher, Passage, PassageSearch, RetrievalQuery } from './passage.js';
 import {
@@ -52,11 +53,6 @@ export interface RetrieverOptions {
   readonly tuning?: Partial<RetrievalTuning>;
 }
 
-/** What one caller may see beyond the tenant and the corpus. */
-export interface RetrieveOptions {
-  readonly mayRead?: VisibilityPredicate;
-}
-
 const mostTerms = 64;
 
 interface CandidateRow {
@@ -92,12 +88,7 @@ export class Retriever implements PassageSearch {
     this.indexes = options.indexes ?? new VectorIndexes(options.database);
   }
 
-  /** The same search for a caller who may see less than all. */
-  forCaller(mayRead: VisibilityPredicate): PassageSearch {
-    return { retrieve: (query) => this.retrieve(query, { mayRead }) };
-  }
-
-  async retrieve(query: RetrievalQuery, options: RetrieveOptions = {}): Promise<Passage[]> {
+  async retrieve(query: RetrievalQuery): Promise<Passage[]> {
     const { database, embedder } = this.options;
     const k = Math.max(1, Math.min(200, Math.trunc(query.k) || 1));
     const scopeNo = await this.spaces.findScope(query.tenantId, query.corpusId);
@@ -115,14 +106,14 @@ export class Retriever implements PassageSearch {
       scopeNo,
       queryVector: vectorText(vector),
       terms: this.queryTerms(query),
-      predicates: predicatesOf(query, options),
+      predicates: predicatesOf(query),
       limit: Math.max(this.tuning.candidates, 4 * k),
       hitBudget: this.tuning.hitBudget,
       bm25: { k1: this.tuning.k1, b: this.tuning.b },
       approximateAbove,
     });
-    // With an index the text names the scope: a plan for each would fill the server's memory.
-    const look = approximateAbove === undefined ? 'queryPrepared' : 'query';
+    // With an index the text names the scope, and a filter has a text of its own: a plan for each would fill the server's memory.
+    const look = approximateAbove === undefined && query.filter === undefined ? 'queryPrepared' : 'query';
     const attempt = async (again: boolean): Promise<Passage[]> => {
       const rows = await database[look]<CandidateRow>(statement.text, statement.values);
       query.signal?.throwIfAborted();
@@ -195,11 +186,13 @@ export class Retriever implements PassageSearch {
   }
 }
 
-function predicatesOf({ documentFilter }: RetrievalQuery, { mayRead }: RetrieveOptions): VisibilityPredicate[] {
+function predicatesOf({ documentFilter, mayRead, filter }: RetrievalQuery): VisibilityPredicate[] {
   const predicates: VisibilityPredicate[] = [];
   if (documentFilter !== undefined)
     predicates.push((alias, next) => `${alias}.id = any(${next([...documentFilter])}::text[])`);
   if (mayRead !== undefined) predicates.push(mayRead);
+  if (filter !== undefined)
+    predicates.push((document, next) => filterSql(filter, { document, metadata: 'v.metadata' }, next));
   return predicates;
 }
 

@@ -71,6 +71,14 @@ export class ReindexRequest {
 export class DocumentListQuery extends PageQuery {
   @Field.string({ does: 'Only documents of this corpus', min: 1, max: 128, optional: true })
   corpus_id?: string;
+
+  @Field.string({
+    does: 'Only documents that this filter holds for, as JSON',
+    max: 16_384,
+    optional: true,
+    example: '{"eq":["metadata.team","docs"]}',
+  })
+  filter?: string;
 }
 
 export class DocumentAccepted {

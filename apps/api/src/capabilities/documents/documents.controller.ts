@@ -3,6 +3,7 @@ import { corpusErrors } from '#domain/capabilities/corpora/corpora.decider.js';
 import { documentErrors } from '#domain/capabilities/documents/documents.decider.js';
 import { documentRows } from '#domain/capabilities/documents/documents.projection.js';
 import { rolloutErrors } from '#domain/capabilities/rollouts/rollouts.decider.js';
+import { filterErrors } from '#domain/kernel/filter/filter-limits.js';
 import { chunkErrors } from '#domain/kernel/text/chunker.js';
 import { Caller, CallerContext } from '#api/http/caller.js';
 import { CorpusScope } from '#api/http/corpus-scope.js';
@@ -100,7 +101,12 @@ export class DocumentsController {
     return answer(accepted, caller);
   }
 
-  @Endpoint('GET /', { does: 'List documents, oldest first', role: 'reader', returns: [DocumentView] })
+  @Endpoint('GET /', {
+    does: 'List documents, oldest first',
+    role: 'reader',
+    returns: [DocumentView],
+    refuses: [filterErrors.invalid, filterErrors.tooComplex],
+  })
   list(@Query() query: DocumentListQuery, @Caller() caller: CallerContext): Promise<Page<DocumentView>> {
     return this.queries.list(query, caller);
   }

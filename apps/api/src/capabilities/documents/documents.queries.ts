@@ -2,13 +2,17 @@ import { Injectable } from '@nestjs/common';
 import { documentErrors } from '#domain/capabilities/documents/documents.decider.js';
 import { documentRows } from '#domain/capabilities/documents/documents.projection.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
+import { filterJson, type MetadataFilter } from '#domain/kernel/filter/metadata-filter.js';
 import type { RowOf } from '#domain/kernel/projection.js';
 import { ReadYourWrites } from '#api/commands/read-your-writes.js';
 import type { CallerContext } from '#api/http/caller.js';
 import { seesCorpus, visibleCorpora } from '#api/http/corpus-scope.js';
 import { Page } from '#api/http/paging.js';
+import { filterInText } from '#api/http/filters.js';
 import { idFor } from '#infra/commands/ids.js';
 import { ReadModels } from '#infra/read-models/read-models.js';
+import { filterSql } from '#infra/retrieval/filter-sql.js';
+import type { Matching } from '#infra/read-models/conditions.js';
 import type { DocumentListQuery, DocumentView } from './documents.contract.js';
 
 type Row = RowOf<typeof documentRows.columns>;
@@ -31,6 +35,7 @@ export class DocumentQueries {
     const corpusId = visibleCorpora(caller, query.corpus_id);
     const { rows, next } = await this.models.for(documentRows).page(caller.tenantId, {
       ...(corpusId === undefined ? {} : { where: { corpus_id: corpusId } }),
+      matching: matchingOf(filterInText(query.filter)),
       orderBy: [['created_at', 'asc']],
       limit: query.limit,
       cursor: query.cursor,
@@ -47,6 +52,14 @@ export class DocumentQueries {
     if (row === undefined || !seesCorpus(caller, row.corpus_id)) throw new CatalogueError(documentErrors.notFound);
     return viewOf(row, row.status === 'succeeded' ? row.num_chunks : null);
   }
+}
+
+/** The metadata stands beside the version that answers; a document that has none yet has no metadata. */
+function matchingOf(filter: MetadataFilter | undefined): Matching | undefined {
+  if (filter === undefined) return undefined;
+  const metadata = `(select v.metadata from retrieval.version v
+    where v.tenant_id = t.tenant_id and v.document_id = t.id and v.version_id = t.index_version)`;
+  return { name: filterJson(filter), sql: (document, next) => filterSql(filter, { document, metadata }, next) };
 }
 
 function viewOf(row: Row, numChunks: number | null): DocumentView {

@@ -1,7 +1,7 @@
-import { DEFAULT_TOP_K, MAX_TOP_K } from '#domain/capabilities/corpora/provider-config.decider.js';
 import { runErrors, runs, type RunCommand } from '#domain/capabilities/runs/runs.decider.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { Facts } from '#domain/kernel/decider.js';
+import { effectiveTopK } from '#domain/kernel/retrieval/retrieval-settings.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
 import type { CommandContext, CommandPath } from '#infra/commands/command-path.js';
 import { derivedId } from '#infra/commands/ids.js';
@@ -201,10 +201,8 @@ export class RunExecutor {
     if (corpus.status === 'absent') throw new CatalogueError(runErrors.corpusNotFound);
     const retrieval = corpus.providerConfig['retrieval'] as JsonObject | undefined;
     if (retrieval?.['provider'] !== 'local_pgvector') throw new CatalogueError(runErrors.providerUnavailable);
-    const byDefault = retrieval['top_k_default'];
-    const k = topK ?? (typeof byDefault === 'number' ? byDefault : DEFAULT_TOP_K);
     const input = { tenantId, runId, sessionId, corpusId, corpora, message, since: job.position };
-    return { ...input, topK: Math.min(MAX_TOP_K, Math.max(1, k)) };
+    return { ...input, topK: effectiveTopK(topK, corpus.providerConfig) };
   }
 
   /** The outcome is an event before anyone is told of it. */

@@ -50,6 +50,28 @@ describe('a provider configuration', () => {
     [{ retrieval: { provider: 'gcp_vertex' } }, 'project, location, and resource_id are required'],
     [{ retrieval: { provider: 'local_pgvector', top_k_default: true } }, 'top_k_default must be an integer'],
     [{ retrieval: { provider: 'local_pgvector', top_k_default: 0 } }, 'top_k_default must be between 1 and 50'],
+    [{ retrieval: { provider: 'local_pgvector', top_k_default: 1.5 } }, 'top_k_default must be an integer'],
+    [
+      { retrieval: { provider: 'local_pgvector', vector_weight: 1.1 } },
+      'vector_weight must be a number between 0 and 1',
+    ],
+    [{ retrieval: { provider: 'local_pgvector', min_score: '0' } }, 'min_score must be a number between 0 and 1'],
+    [{ retrieval: { provider: 'local_pgvector', fusion: 'max' } }, 'fusion must be weighted or rrf'],
+    [{ retrieval: { provider: 'local_pgvector', rrf_k: 0 } }, 'rrf_k must be between 1 and 1000'],
+    [{ retrieval: { provider: 'local_pgvector', rerank: 1 } }, 'rerank must be an object, true or false'],
+    [
+      { retrieval: { provider: 'local_pgvector', rerank: { url: 'ftp://x' } } },
+      'rerank.url must be an http or https address',
+    ],
+    [
+      { retrieval: { provider: 'local_pgvector', rerank: { url: 'https://a:b@x/rerank' } } },
+      'rerank.url must be an http or https address',
+    ],
+    [{ retrieval: { provider: 'local_pgvector', rerank: { top_n: 51 } } }, 'rerank.top_n must be between 1 and 50'],
+    [
+      { retrieval: { provider: 'aws_bedrock_kb', knowledge_base_id: 'KB', region: 'x.evil.example/' } },
+      'region has characters that it may not have',
+    ],
   ])('is refused with its reason: %j', (config, reason) => {
     expect(normaliseProviderConfig(config)).toEqual({ refused: providerConfigErrors.invalid, details: { reason } });
   });
