@@ -6,6 +6,7 @@ import { ConfigError, defineConfig, readConfig } from './define-config.js';
 import type { ConfigOfAreas, ConfigSource } from './define-config.js';
 import { httpArea, keyringArea } from './edge.js';
 import { rolloutArea } from './operations.js';
+import { embeddingArea, embeddingProblems, providersArea } from './providers.js';
 import { boolean, decimal, int, oneOf, secret, secretUrl, string, url } from './fields.js';
 
 const POSTGRES = ['postgres://', 'postgresql://'];
@@ -192,6 +193,8 @@ export const configAreas = {
   billing: billingArea,
   usage: usageArea,
   external: externalArea,
+  providers: providersArea,
+  embedding: embeddingArea,
   telemetry: defineConfig('telemetry', 'What the processes tell about themselves.', {
     LOG_LEVEL: oneOf(
       'The least severe line that is written.',
@@ -236,7 +239,7 @@ function contradictions(config: Config): string[] {
   problems.push(...notOrigins(config.http.CORS_ALLOW_ORIGINS));
   if (!/^[A-Za-z0-9-]{1,64}$/.test(config.auth.AUTH_API_KEY_HEADER))
     problems.push('AUTH_API_KEY_HEADER is not the name of a header');
-  problems.push(...billingProblems(config.billing));
+  problems.push(...billingProblems(config.billing), ...embeddingProblems(config.embedding));
   return problems;
 }
 

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { randomUUID } from 'node:crypto';
 import type { Capability } from '#domain/kernel/capability.js';
 import type { AnyJob } from '#domain/kernel/job.js';
-import { HashingEmbedder } from '#infra/adapters/embedding/hashing-embedder.js';
+import { Embedders } from '#infra/adapters/embedding/embedders.js';
 import type { Embedder } from '#infra/adapters/embedding/embedder.js';
 import { CommandPath } from '#infra/commands/command-path.js';
 import type { Config } from '#infra/config/config.js';
@@ -64,7 +64,9 @@ export class Platform {
   readonly sealer: TextSealer;
   readonly path: CommandPath;
   readonly streams: RecordedStreams;
-  readonly embedder: Embedder = new HashingEmbedder();
+  readonly embedders: Embedders;
+  /** That of new corpora. */
+  readonly embedder: Embedder;
   readonly index: RetrievalIndex;
   readonly vectorIndexes: VectorIndexes;
   readonly search: Retriever;
@@ -108,6 +110,8 @@ export class Platform {
     });
     this.outbound = openOutbound(options.config, shared);
     this.billingWebhook = openBillingWebhook(options.config, this.outbound);
+    this.embedders = new Embedders(options.config, this.outbound);
+    this.embedder = this.embedders.of(this.embedders.default);
     this.vectorIndexes = new VectorIndexes(database);
     const shareOfRetrieval = {
       database,

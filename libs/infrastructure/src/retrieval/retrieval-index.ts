@@ -67,7 +67,8 @@ export class RetrievalIndex {
     const space = await this.spaces.space(embedder.model, embedder.dimension);
     const scopeNo = await this.spaces.scope(version.tenantId, version.corpusId);
     const texts = chunks.map((chunk) => indexText(chunk, options.context ?? ''));
-    const vectors = await embedder.embed(texts, options.signal);
+    const { tenantId } = version;
+    const vectors = await embedder.embed(texts, { tenantId, ...(options.signal && { signal: options.signal }) });
     checkVectors(vectors, chunks.length, space.dimension);
     const bodies = await Promise.all(
       chunks.map(({ text }) =>

@@ -94,7 +94,11 @@ export class Retriever implements PassageSearch {
     const scopeNo = await this.spaces.findScope(query.tenantId, query.corpusId);
     if (scopeNo === undefined) return [];
     const space = await this.spaces.space(embedder.model, embedder.dimension);
-    const [vector] = await embedder.embed([query.query], query.signal);
+    const [vector] = await embedder.embed([query.query], {
+      tenantId: query.tenantId,
+      purpose: 'query',
+      ...(query.signal && { signal: query.signal }),
+    });
     if (vector?.length !== space.dimension || !vector.every(Number.isFinite)) return [];
     query.signal?.throwIfAborted();
     const approximateAbove = (await this.indexes.has(space, scopeNo)) ? this.tuning.exactUpTo : undefined;

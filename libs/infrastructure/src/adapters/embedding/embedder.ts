@@ -1,9 +1,33 @@
+/** For whom vectors are made, and how much it took. */
+export interface EmbedContext {
+  /** Whose breaker counts; a remote embedder asks for it. */
+  readonly tenantId: string;
+  readonly signal?: AbortSignal;
+  /** Models that tell questions from passages are told which these are; `document` by default. */
+  readonly purpose?: 'document' | 'query';
+  /** Is added to as requests are answered. */
+  readonly meter?: EmbeddingMeter;
+}
+
+export interface EmbeddingMeter {
+  tokens: number;
+  /** Texts that were longer than the model reads, and were cut on purpose. */
+  truncated: number;
+  /** Requests to the model. */
+  requests: number;
+}
+
+export const newMeter = (): EmbeddingMeter => ({ tokens: 0, truncated: 0, requests: 0 });
+
 /** Texts to vectors of one embedding space. Every vector is finite, of length 1, and `dimension` long. */
 export interface Embedder {
   /** Names the space together with the dimension: vectors of different models are never compared. */
   readonly model: string;
   readonly dimension: number;
-  embed(texts: readonly string[], signal?: AbortSignal): Promise<Float32Array[]>;
+  /** True when a vector costs less than looking it up: it is computed in the process. */
+  readonly local: boolean;
+  /** Throws a CatalogueError of `embeddingErrors` or `outboundErrors`, or the reason of the signal. */
+  embed(texts: readonly string[], context: EmbedContext): Promise<Float32Array[]>;
 }
 
 /** The vector scaled to length 1; a vector that is zero or not finite becomes the first unit vector. */

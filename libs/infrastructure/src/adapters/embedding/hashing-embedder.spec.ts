@@ -38,7 +38,7 @@ describe('the hashing embedder', () => {
   });
 
   it('stops when it is told to', async () => {
-    await expect(embedder.embed(['text'], AbortSignal.abort())).rejects.toThrow();
+    await expect(embedder.embed(['text'], { signal: AbortSignal.abort() })).rejects.toThrow();
   });
 
   it('replaces a vector that is no direction', () => {

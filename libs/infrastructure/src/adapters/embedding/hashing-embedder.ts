@@ -1,5 +1,5 @@
 import { fold, terms } from '#domain/kernel/text/tokenizer.js';
-import { normalised, type Embedder } from './embedder.js';
+import { normalised, type EmbedContext, type Embedder } from './embedder.js';
 
 export interface HashingOptions {
   readonly dimension?: number;
@@ -25,6 +25,7 @@ const batch = 64;
 export class HashingEmbedder implements Embedder {
   readonly model: string;
   readonly dimension: number;
+  readonly local = true;
   private readonly grams: readonly [number, number];
   private readonly gramWeight: number;
   private readonly memo = new Map<string, Features>();
@@ -37,7 +38,7 @@ export class HashingEmbedder implements Embedder {
     this.model = `hashing-v1-${this.grams.join('-')}-${this.gramWeight}`;
   }
 
-  async embed(texts: readonly string[], signal?: AbortSignal): Promise<Float32Array[]> {
+  async embed(texts: readonly string[], { signal }: Partial<EmbedContext> = {}): Promise<Float32Array[]> {
     const vectors: Float32Array[] = [];
     for (const [at, text] of texts.entries()) {
       // A long batch lets the event loop breathe.

@@ -1,0 +1,53 @@
+import { CatalogueError, defineErrors } from '#domain/kernel/errors.js';
+
+/** Those of kind `unavailable` pass by themselves; an ingestion tries again after them, and gives up after the others. */
+export const embeddingErrors = defineErrors('embedding', {
+  unconfigured: ['internal', 'EMBEDDING_CONFIG_MISSING', 'The embedding provider is not configured'],
+  auth: ['internal', 'EMBEDDING_AUTH_ERROR', 'The embedding provider does not take the configured credentials'],
+  modelNotFound: ['internal', 'EMBEDDING_MODEL_NOT_FOUND', 'The embedding provider does not have this model'],
+  refused: ['internal', 'EMBEDDING_REFUSED', 'The embedding provider refused the request'],
+  dimension: ['internal', 'EMBEDDING_DIMENSION_MISMATCH', 'The embedding model gave vectors of another dimension'],
+  invalid: ['internal', 'EMBEDDING_INVALID', 'The embedding model gave vectors that are not finite, or too few'],
+  rateLimited: ['unavailable', 'EMBEDDING_RATE_LIMITED', 'The embedding provider limits the rate of requests'],
+  failing: ['unavailable', 'EMBEDDING_ERROR', 'The embedding provider is failing'],
+  unknownModel: ['validation', 'EMBEDDING_MODEL_UNKNOWN', 'This embedding model is not offered'],
+});
+
+export type FaultKind = 'auth' | 'modelNotFound' | 'refused' | 'rateLimited' | 'failing' | 'dimension' | 'invalid';
+
+/** What one request to a provider came to, when it was not vectors. Inside an outbound call only. */
+export class EmbeddingFault extends Error {
+  readonly retryAfterMs: number | undefined;
+  /** The request, or one text of it, is longer than the provider takes. */
+  readonly tooLong: boolean;
+
+  constructor(
+    readonly kind: FaultKind,
+    cause: unknown,
+    more: { readonly retryAfterMs?: number | undefined; readonly tooLong?: boolean } = {},
+  ) {
+    super(`embedding: ${kind}`, { cause });
+    this.name = 'EmbeddingFault';
+    this.retryAfterMs = more.retryAfterMs;
+    this.tooLong = more.tooLong ?? false;
+  }
+
+  /** As callers see it; what the provider said goes to the log only, as the cause. */
+  toError(details: Readonly<Record<string, unknown>>): CatalogueError {
+    const wait = this.retryAfterMs === undefined ? {} : { retry_after_ms: this.retryAfterMs };
+    return new CatalogueError(embeddingErrors[this.kind], { ...details, ...wait }, { cause: this.cause });
+  }
+}
+
+const SAYS_TOO_LONG =
+  /context length|too long|too large|too many (?:tokens|inputs)|(?:exceeds?|maximum|less than|up to|more than).{0,60}(?:token|batch|length|input|instance)|(?:token|batch|instance)s?.{0,60}(?:exceeds?|maximum|less than|up to|allowed)/i;
+
+/** What a status of a provider means. `text` is what it said. */
+export function faultOfStatus(status: number, text: string, cause: unknown, retryAfterMs?: number): EmbeddingFault {
+  if (status === 401 || status === 403) return new EmbeddingFault('auth', cause);
+  if (status === 404) return new EmbeddingFault('modelNotFound', cause);
+  if (status === 429) return new EmbeddingFault('rateLimited', cause, { retryAfterMs });
+  if (status === 408 || status >= 500) return new EmbeddingFault('failing', cause, { retryAfterMs });
+  const tooLong = status === 413 || ((status === 400 || status === 422) && SAYS_TOO_LONG.test(text));
+  return new EmbeddingFault('refused', cause, { tooLong });
+}
