@@ -28,6 +28,10 @@ export class OpenAiEmbeddings {
   /** Every text for which a vector was given, in order. */
   readonly embedded: string[] = [];
 
+  /** Requests that were in hand at the same time, at most. */
+  mostAtOnce = 0;
+  private inHand = 0;
+
   private constructor(
     readonly server: WireServer,
     private readonly options: OpenAiEmbeddingsOptions,
@@ -36,7 +40,7 @@ export class OpenAiEmbeddings {
   static async open(options: OpenAiEmbeddingsOptions = {}): Promise<OpenAiEmbeddings> {
     const holder: { opened?: OpenAiEmbeddings } = {};
     const server = await WireServer.open({
-      'POST /v1/embeddings': (request) => holder.opened?.answer(request) ?? { status: 503, json: {} },
+      'POST /v1/embeddings': (request) => holder.opened?.counted(request) ?? { status: 503, json: {} },
     });
     holder.opened = new OpenAiEmbeddings(server, options);
     return holder.opened;
@@ -53,6 +57,15 @@ export class OpenAiEmbeddings {
 
   async close(): Promise<void> {
     await this.server.close();
+  }
+
+  private async counted(request: WireRequest): Promise<WireAnswer> {
+    this.inHand += 1;
+    this.mostAtOnce = Math.max(this.mostAtOnce, this.inHand);
+    // Whoever else was sent by now comes in between.
+    await new Promise((resolve) => setImmediate(resolve));
+    this.inHand -= 1;
+    return this.answer(request);
   }
 
   private async answer({ headers, json }: WireRequest): Promise<WireAnswer> {

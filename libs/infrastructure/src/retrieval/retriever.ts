@@ -1,5 +1,5 @@
 import { terms } from '#domain/kernel/text/tokenizer.js';
-import type { Embedder } from '#infra/adapters/embedding/embedder.js';
+import type { EmbedContext, Embedder } from '#infra/adapters/embedding/embedder.js';
 import type { Database } from '#infra/database/database.js';
 import { EmbeddingSpaces, vectorText, type EmbeddingSpace } from './embedding-space.js';
 import { filterSql } from './filter-sql.js';
@@ -94,11 +94,7 @@ export class Retriever implements PassageSearch {
     const scopeNo = await this.spaces.findScope(query.tenantId, query.corpusId);
     if (scopeNo === undefined) return [];
     const space = await this.spaces.space(embedder.model, embedder.dimension);
-    const [vector] = await embedder.embed([query.query], {
-      tenantId: query.tenantId,
-      purpose: 'query',
-      ...(query.signal && { signal: query.signal }),
-    });
+    const [vector] = await embedder.embed([query.query], contextOf(query));
     if (vector?.length !== space.dimension || !vector.every(Number.isFinite)) return [];
     query.signal?.throwIfAborted();
     const approximateAbove = (await this.indexes.has(space, scopeNo)) ? this.tuning.exactUpTo : undefined;
@@ -188,6 +184,10 @@ export class Retriever implements PassageSearch {
       .slice(0, mostTerms)
       .map(([word, weight]) => ({ term: this.options.hasher.hash(tenantId, word), weight }));
   }
+}
+
+function contextOf({ tenantId, signal }: RetrievalQuery): EmbedContext {
+  return { tenantId, purpose: 'query', ...(signal && { signal }) };
 }
 
 function predicatesOf({ documentFilter, mayRead, filter }: RetrievalQuery): VisibilityPredicate[] {

@@ -73,7 +73,8 @@ async function ingest(attempt: JobAttempt<IngestData>, ports: DocumentPorts, sta
     await run({ type: 'CompleteIndexing', data: { jobId, ...indexed } }, 'complete');
   } catch (error) {
     // A refusal is the same at every attempt.
-    if (error instanceof CatalogueError) return run(failure(jobId, error.row.title), 'fail');
+    if (error instanceof CatalogueError && error.row.kind !== 'unavailable')
+      return run(failure(jobId, error.row.title), 'fail');
     if (!attempt.lastAttempt) throw error;
     await run(failure(jobId, 'ingestion failed repeatedly'), 'fail');
   }

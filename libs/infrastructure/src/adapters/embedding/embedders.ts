@@ -18,9 +18,7 @@ import {
   spaceNameOf,
   type ModelFacts,
 } from './models.js';
-import { OpenAiWire } from './openai-wire.js';
 import { RemoteEmbedder, type EmbeddingWire } from './remote-embedder.js';
-import { VertexWire } from './vertex-wire.js';
 
 export type EmbeddersConfig = Pick<Config, 'providers' | 'embedding'>;
 
@@ -160,27 +158,48 @@ export class Embedders {
     const apiKey = (embedding.OPENAI_EMBEDDING_API_KEY ?? providers.OPENAI_API_KEY)?.reveal();
     if (apiKey === undefined && this.openAiBase === undefined) return undefined;
     const asks = { auto: facts.resizable && facts.dimension !== dimension, always: true, never: false };
-    return new OpenAiWire({
-      baseUrl: this.openAiBase ?? OPENAI,
+    const baseUrl = this.openAiBase ?? OPENAI;
+    const options = {
+      baseUrl,
       apiKey,
       model,
       dimensions: asks[embedding.OPENAI_EMBEDDING_DIMENSIONS] ? dimension : undefined,
       encoding: embedding.OPENAI_EMBEDDING_ENCODING,
+    };
+    return lazily(`embedding.openai ${new URL(baseUrl).host}`, async () => {
+      const { OpenAiWire } = await import('./openai-wire.js');
+      return new OpenAiWire(options);
     });
   }
 
   private vertexWire({ model, dimension }: EmbeddingChoice, facts: ModelFacts): EmbeddingWire | undefined {
     const { GOOGLE_CLOUD_PROJECT: project, GOOGLE_CLOUD_LOCATION: location } = this.config.providers;
     if (project === undefined || location === undefined) return undefined;
-    return new VertexWire({
+    const options = {
       project,
       location,
       model,
       credentialsFile: this.config.providers.GOOGLE_APPLICATION_CREDENTIALS,
       endpoint: this.config.embedding.VERTEX_EMBEDDING_BASE_URL,
       dimensions: facts.dimension === dimension ? undefined : dimension,
+    };
+    return lazily(`embedding.vertex ${project}/${location}`, async () => {
+      const { VertexWire } = await import('./vertex-wire.js');
+      return new VertexWire(options);
     });
   }
+}
+
+/** The vendor's client is loaded at the first request: who uses none pays for none. */
+function lazily(integration: string, open: () => Promise<Pick<EmbeddingWire, 'request'>>): EmbeddingWire {
+  let opening: Promise<Pick<EmbeddingWire, 'request'>> | undefined;
+  return {
+    integration,
+    request: async (texts, purpose, signal) => {
+      opening ??= open();
+      return (await opening).request(texts, purpose, signal);
+    },
+  };
 }
 
 function unknown(asked: AskedEmbedding, reason: string): CatalogueError {

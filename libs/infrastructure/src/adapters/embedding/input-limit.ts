@@ -11,8 +11,8 @@ export interface FittedInput {
 const BYTES_PER_TOKEN = 3;
 
 interface Tokenizer {
-  encode(text: string): number[];
-  decode(tokens: Iterable<number>): string;
+  readonly encode: (text: string) => number[];
+  readonly decode: (tokens: Iterable<number>) => string;
 }
 
 let loading: Promise<Tokenizer> | undefined;

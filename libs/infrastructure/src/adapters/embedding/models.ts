@@ -71,7 +71,7 @@ export function spaceNameOf({ provider, model }: Pick<EmbeddingChoice, 'provider
 /** The choice that a space was made by; undefined for a name that no provider gives. */
 export function choiceOfSpace(name: string, dimension: number): EmbeddingChoice | undefined {
   if (name === HASHING_SPACE) return { provider: 'hashing', model: HASHING_MODEL, dimension };
-  const [provider = '', model = ''] = split(name);
+  const [provider, model] = split(name);
   const named: readonly EmbeddingProvider[] = ['fake', 'openai', 'vertex'];
   const found = named.find((candidate) => candidate === provider);
   return found === undefined || model === '' ? undefined : { provider: found, model, dimension };

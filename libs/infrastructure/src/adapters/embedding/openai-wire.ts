@@ -15,12 +15,10 @@ export interface OpenAiWireOptions {
 }
 
 /** OpenAI, or any server that speaks its embeddings API (Ollama, vLLM, TEI), through the official client. */
-export class OpenAiWire implements EmbeddingWire {
-  readonly integration: string;
+export class OpenAiWire implements Pick<EmbeddingWire, 'request'> {
   private readonly client: OpenAI;
 
   constructor(private readonly options: OpenAiWireOptions) {
-    this.integration = `embedding.openai ${new URL(options.baseUrl).host}`;
     this.client = new OpenAI({
       baseURL: options.baseUrl,
       apiKey: options.apiKey ?? 'none',

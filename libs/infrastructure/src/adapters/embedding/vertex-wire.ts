@@ -17,23 +17,20 @@ export interface VertexWireOptions {
 const taskOf = { document: 'RETRIEVAL_DOCUMENT', query: 'RETRIEVAL_QUERY' } as const;
 
 /** Embedding models of Vertex AI, through the official client. */
-export class VertexWire implements EmbeddingWire {
-  readonly integration: string;
+export class VertexWire implements Pick<EmbeddingWire, 'request'> {
   private readonly client: GoogleGenAI;
 
   constructor(private readonly options: VertexWireOptions) {
     const { project, location, credentialsFile, endpoint } = options;
-    this.integration = `embedding.vertex ${project}/${location}`;
+    // The file is the operator's own, so that what kind of credentials it holds is for the operator to say.
+    const ownFile = { keyFilename: credentialsFile };
+    // Without retry options the client tries once: repetition is `Outbound`'s.
     this.client = new GoogleGenAI({
       vertexai: true,
       project,
       location,
-      ...(credentialsFile === undefined ? {} : { googleAuthOptions: { keyFilename: credentialsFile } }),
-      httpOptions: {
-        // Repetition is `Outbound`'s.
-        retryOptions: { attempts: 1 },
-        ...(endpoint === undefined ? {} : { baseUrl: endpoint }),
-      },
+      ...(credentialsFile === undefined ? {} : { googleAuthOptions: ownFile as object }),
+      ...(endpoint === undefined ? {} : { httpOptions: { baseUrl: endpoint } }),
     });
   }
 
@@ -75,7 +72,7 @@ function isOfCredentials(error: unknown): boolean {
   };
   const answered = response?.status ?? status;
   if (typeof answered === 'number') return answered >= 400 && answered < 500;
-  return /default credentials|credential|does not exist, or it is not a file|keyFilename|ENOENT/i.test(message);
+  return /credential|ENOENT|not a file/i.test(message);
 }
 
 function answerOf({ embeddings }: EmbedContentResponse): EmbeddingAnswer {
