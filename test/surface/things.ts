@@ -4,7 +4,8 @@ import { aDocument, type TestServer, type TestTenant } from '#test/support/serve
 import { until } from '#test/support/until.js';
 import type { Operation } from './operations.js';
 
-type Make = (tenant: TestTenant, server: TestServer) => Promise<string>;
+/** `kept` gives the thing of another name that reads of the tenant name, where one hangs on the other. */
+type Make = (tenant: TestTenant, server: TestServer, kept: (name: string) => Promise<string>) => Promise<string>;
 
 const unique = (): string => randomBytes(6).toString('hex');
 
@@ -54,9 +55,37 @@ async function anAction(tenant: TestTenant): Promise<string> {
   return id;
 }
 
+/** A run of the tenant's reader in a conversation of its own, as the log of a read model shows it. */
+async function aRunOf({
+  reader,
+  editor,
+  admin,
+}: TestTenant): Promise<{ readonly run: string; readonly session: string }> {
+  await editor.post('/v1/corpora', { id: 'c1', name: 'c1' });
+  const name = `session-${unique()}`;
+  const { frames, text } = await reader.ask({ session_id: name, corpus_id: 'c1', message: 'What boils water?' });
+  const run = frames[0]?.id.split(':')[0];
+  if (run === undefined) throw new Error(`the question was refused: ${text}`);
+  const shown = async (): Promise<{ readonly id: string; readonly session_id: string } | undefined> => {
+    const { data } = await admin.get('/v1/sessions?limit=5');
+    return ((data ?? []) as { id: string; session_id: string }[]).find(({ session_id }) => session_id === name);
+  };
+  await until('the session is listed', async () => (await shown()) !== undefined);
+  return { run, session: (await shown())?.id ?? '' };
+}
+
+async function aChunkOf({ reader }: TestTenant, documentId: string): Promise<string> {
+  const { data, text } = await reader.get(`/v1/documents/${documentId}/chunks`);
+  const [chunk] = (data ?? []) as { id: string }[];
+  if (chunk === undefined) throw new Error(`the document has no chunk: ${text}`);
+  return chunk.id;
+}
+
 /** How a real object is made for a parameter of a path, by its name, or by the segment before it and its name. */
 const makers: Readonly<Record<string, Make>> = {
   actionId: anAction,
+  chunkId: async (tenant, _, kept) => aChunkOf(tenant, await kept('documentId')),
+  sessionId: async (tenant) => (await aRunOf(tenant)).session,
   corpusId: aCorpusOf,
   documentId: (tenant) => aDocument(tenant, 'A kettle boils water for tea.'),
   eventId: newestEvent,
@@ -99,8 +128,13 @@ export class Things {
     const make = name === undefined ? undefined : makers[name];
     if (name === undefined || make === undefined)
       throw new Error(`${operation.title}: say in test/surface/things.ts how a real ${before}/${param} is made`);
-    if (consumes(operation)) return make(this.tenant, this.server);
-    const kept = this.kept.get(name) ?? make(this.tenant, this.server);
+    if (consumes(operation)) return make(this.tenant, this.server, (other) => this.keep(other));
+    return this.keep(name);
+  }
+
+  private keep(name: string): Promise<string> {
+    const kept = this.kept.get(name) ?? makers[name]?.(this.tenant, this.server, (other) => this.keep(other));
+    if (kept === undefined) throw new Error(`nobody makes a ${name}`);
     this.kept.set(name, kept);
     return kept;
   }

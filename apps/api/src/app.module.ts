@@ -58,6 +58,9 @@ import { UiController } from './capabilities/ui/ui.controller.js';
 import { keyringProviders } from './keyring-providers.js';
 import { SystemHealthController } from './capabilities/system-health/system-health.controller.js';
 import { systemHealthProvider } from './system-health-provider.js';
+import { ChunksController } from './capabilities/chunks/chunks.controller.js';
+import { SessionsController } from './capabilities/sessions/sessions.controller.js';
+import { sessionProviders } from './session-providers.js';
 import { uiProviders } from './ui-providers.js';
 
 /** What the capabilities' controllers are given. */
@@ -80,6 +83,7 @@ const controllers = [
   AuditController,
   CorporaController,
   DocumentsController,
+  ChunksController,
   KeyringController,
   MaintenanceController,
   PlansController,
@@ -89,6 +93,7 @@ const controllers = [
   RolloutsController,
   RateLimitsController,
   RunsController,
+  SessionsController,
   SelfServePlanController,
   SelfServeApiKeysController,
   UiController,
@@ -111,6 +116,7 @@ export class AppModule {
         ...apiKeyProviders(deps),
         ...runs(deps),
         ...uiProviders(deps),
+        ...sessionProviders(deps),
         { provide: EventStreams, useValue: openEventStreams(deps) },
         systemHealthProvider(deps),
         ...keyringProviders(deps),

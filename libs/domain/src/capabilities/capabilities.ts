@@ -47,7 +47,14 @@ import { rolloutEvents } from './rollouts/rollouts.events.js';
 import { rolloutRows } from './rollouts/rollouts.projection.js';
 import { runErrors, runs } from './runs/runs.decider.js';
 import { runEvents } from './runs/runs.events.js';
-import { runRows, sessionRows } from './runs/runs.projection.js';
+import { forgetRun } from './runs/runs.handler.js';
+import { runRows } from './runs/runs.projection.js';
+import { runReactions } from './runs/runs.reactions.js';
+import { sessionErrors, sessions } from './sessions/sessions.decider.js';
+import { sessionEvents } from './sessions/sessions.events.js';
+import { purgeSession } from './sessions/sessions.handler.js';
+import { sessionRows } from './sessions/sessions.projection.js';
+import { sessionReactions } from './sessions/sessions.reactions.js';
 import { tenantErrors, tenants } from './tenants/tenants.decider.js';
 import { tenantEvents } from './tenants/tenants.events.js';
 import { tenantRows } from './tenants/tenants.projection.js';
@@ -164,11 +171,23 @@ const recorded: readonly Capability[] = [
     events: runEvents,
     errors: runErrors,
     deciders: [runs],
-    projections: [runRows, sessionRows],
+    projections: [runRows],
+    reactions: [runReactions],
+    jobs: [forgetRun],
     namesContent: [
       { projection: runRows, column: 'message_content_id' },
       { projection: runRows, column: 'answer_content_id' },
     ],
+  }),
+  defineCapability({
+    name: 'sessions',
+    events: sessionEvents,
+    errors: sessionErrors,
+    deciders: [sessions],
+    projections: [sessionRows],
+    reactions: [sessionReactions],
+    jobs: [purgeSession],
+    namesContent: [{ projection: sessionRows, column: 'title_content_id' }],
   }),
   defineCapability({
     name: 'ui',

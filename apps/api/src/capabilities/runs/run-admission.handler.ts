@@ -3,6 +3,7 @@ import { providerOf } from '#domain/capabilities/corpora/provider-config.decider
 import { retrievalFeature } from '#domain/capabilities/plans/catalogue.decider.js';
 import type { Features } from '#api/commands/features.js';
 import type { Rollouts } from '#api/commands/rollouts.js';
+import { conversationOf, type Conversation } from '#api/capabilities/sessions/session-names.adapter.js';
 import type { CallerContext } from '#api/http/caller.js';
 import type { CommandPath } from '#infra/commands/command-path.js';
 import { idFor } from '#infra/commands/ids.js';
@@ -12,6 +13,7 @@ const LOCAL = 'local_pgvector';
 /** A question that was let in. */
 export interface RunAsked {
   readonly sessionId: string;
+  readonly conversation: Conversation;
   readonly corpusId: string;
   readonly message: string;
   readonly topK: number | null;
@@ -33,6 +35,11 @@ export class RunAdmission {
   /** Refuses every question, also the resumption of one, while answering is switched off. */
   open(caller: CallerContext): Promise<void> {
     return this.rollouts.refuseKilled('kill.run', caller.tenantId);
+  }
+
+  /** The conversation that the caller means by a name, as it goes on now. */
+  conversation(name: string, { tenantId, principal }: CallerContext): Promise<Conversation> {
+    return conversationOf(this.path, { tenantId, userId: principal.subjectId, name });
   }
 
   /** Gives the corpus that is asked. An unknown one, or a provider that nobody knows, is the run's own answer. */

@@ -66,6 +66,7 @@ export function failureFrames(
 export function sentIn(text: string): {
   readonly type?: string;
   readonly request_id: string;
+  readonly session_id?: string;
   readonly data?: Readonly<Record<string, unknown>>;
 } {
   const line = text.split('\n').find((each) => each.startsWith('data: ')) ?? 'data: {}';

@@ -1,4 +1,5 @@
 import { Annotation, END, START, StateGraph, type LangGraphRunnableConfig } from '@langchain/langgraph';
+import type { Conversation } from '#api/capabilities/sessions/session-names.adapter.js';
 import { estimatedTokens } from '#domain/kernel/text/tokens.js';
 import type { Answer, Answerer, Turn } from '#infra/adapters/llm/answerer.js';
 import type { Position } from '#infra/event-log/event-log.js';
@@ -9,7 +10,7 @@ import type { Passage, PassageSearch } from '#infra/retrieval/passage.js';
 export interface RunInput {
   readonly tenantId: string;
   readonly runId: string;
-  readonly sessionId: string;
+  readonly conversation: Conversation;
   readonly corpusId: string;
   readonly message: string;
   readonly topK: number;

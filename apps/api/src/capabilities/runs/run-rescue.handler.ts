@@ -94,9 +94,10 @@ export class RunRescue {
   }
 
   private async contextOf(key: StreamKey, [first]: readonly RecordedFrame[]): Promise<FrameContext> {
-    const info = await this.deps.streams.info(key);
-    const requestId = first === undefined ? key.streamId : sentIn(first.text).request_id;
-    return { runId: key.streamId, requestId, sessionId: info?.subjectId ?? '' };
+    const state = await this.deps.path.load(runs, key.tenantId, key.streamId);
+    const sent = first === undefined ? undefined : sentIn(first.text);
+    const sessionId = state.status === 'absent' ? sent?.session_id : state.asked.sessionId;
+    return { runId: key.streamId, requestId: sent?.request_id ?? key.streamId, sessionId: sessionId ?? '' };
   }
 }
 

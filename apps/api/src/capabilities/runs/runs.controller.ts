@@ -2,6 +2,7 @@ import { Body, Controller } from '@nestjs/common';
 import { rolloutErrors } from '#domain/capabilities/rollouts/rollouts.decider.js';
 import { runErrors } from '#domain/capabilities/runs/runs.decider.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
+import { isOfCaller } from '#api/capabilities/sessions/sessions.queries.js';
 import { Caller, CallerContext } from '#api/http/caller.js';
 import { CorpusScope, seesCorpus } from '#api/http/corpus-scope.js';
 import { Endpoint } from '#api/http/endpoint.js';
@@ -43,14 +44,19 @@ export class RunsController {
     await this.scope.require(body.corpus_id, caller);
     const key = caller.versioned ? idempotencyKey(caller.header('idempotency-key')) : undefined;
     const runId = key === undefined ? newId() : this.playback.runIdOf(caller.principal, key);
+    const [conversation, corpus] = await Promise.all([
+      this.admission.conversation(body.session_id, caller),
+      this.admission.admit({ corpusId: body.corpus_id, audio: body.audio }, caller),
+    ]);
     const asked = {
       sessionId: body.session_id,
+      conversation,
       corpusId: body.corpus_id,
       message: body.message,
       topK: body.top_k ?? null,
       audio: body.audio,
       corpora: caller.principal.scopes?.corpora ?? null,
-      corpus: await this.admission.admit({ corpusId: body.corpus_id, audio: body.audio }, caller),
+      corpus,
     };
     const started = await this.executor.start(runId, asked, caller.facts, caller.context);
     if (!started && !(await this.playback.isRepeat(caller.tenantId, runId, asked))) {
@@ -77,11 +83,10 @@ export class RunsController {
     stream.end();
   }
 
-  /** A key that is limited to corpora resumes no run of another one. */
+  /** Whose conversation it is may resume a run, and the tenant's admins; a key that is limited to corpora none of another one. */
   private async mayPlay(key: StreamKey, caller: CallerContext): Promise<boolean> {
     if (!(await this.playback.exists(key))) return false;
-    if (caller.principal.scopes?.corpora === undefined) return true;
-    const corpusId = await this.playback.corpusOf(key);
-    return corpusId !== undefined && seesCorpus(caller, corpusId);
+    const asked = await this.playback.askedIn(key);
+    return asked !== undefined && isOfCaller(asked.userId, caller) && seesCorpus(caller, asked.corpusId);
   }
 }

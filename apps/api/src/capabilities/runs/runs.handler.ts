@@ -1,4 +1,5 @@
 import { runErrors, runs, type RunCommand } from '#domain/capabilities/runs/runs.decider.js';
+import { sessionSubject } from '#domain/capabilities/sessions/sessions.decider.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { Facts } from '#domain/kernel/decider.js';
 import { effectiveTopK } from '#domain/kernel/retrieval/retrieval-settings.js';
@@ -7,7 +8,7 @@ import type { CommandContext, CommandPath } from '#infra/commands/command-path.j
 import { derivedId } from '#infra/commands/ids.js';
 import { patiently } from '#infra/commands/patiently.js';
 import type { Position } from '#infra/event-log/event-log.js';
-import type { ContentRef, ContentStore } from '#infra/content/content-store.js';
+import type { ContentRef, ContentStore, Subject } from '#infra/content/content-store.js';
 import type { RecordedStreams } from '#infra/recorded-streams/recorded-streams.js';
 import { StreamLost, type StreamKey, type StreamWriter } from '#infra/recorded-streams/stream-writer.js';
 import {
@@ -69,8 +70,8 @@ export class RunExecutor {
   constructor(private readonly deps: RunDeps) {
     this.graph = runGraph({
       ...deps,
-      save: ({ tenantId, runId, sessionId }, { text, citations }) =>
-        this.keep({ tenantId, streamId: runId }, sessionId, 'run-answer', { text, citations }),
+      save: ({ tenantId, conversation }, { text, citations }) =>
+        this.keep(sessionSubject(tenantId, conversation.id, conversation.life), 'run-answer', { text, citations }),
     });
   }
 
@@ -125,14 +126,16 @@ export class RunExecutor {
     facts: Facts,
     context: CommandContext,
   ): Promise<Pick<Job, 'writer' | 'position'> | undefined> {
+    const { sessionId, corpusId, topK, conversation } = asked;
+    const { id: session, userId, life } = conversation;
+    const subject = sessionSubject(key.tenantId, session, life);
     // At one time: where the run is there already, nothing names the message, and the sweeper takes it.
     const [writer, message] = await Promise.all([
-      this.deps.streams.open(key, { kind: 'session', id: asked.sessionId }),
-      this.keep(key, asked.sessionId, 'run-message', { text: asked.message }),
+      this.deps.streams.open(key, subject),
+      this.keep(subject, 'run-message', { text: asked.message }),
     ]);
     if (writer === undefined) return undefined;
-    const { sessionId, corpusId, topK } = asked;
-    const data = { runId: key.streamId, sessionId, corpusId, topK, message };
+    const data = { runId: key.streamId, sessionId, session, life, userId, corpusId, topK, message };
     const { position } = await this.deps.path.run(runs, key.streamId, { type: 'StartRun', data }, facts, context);
     return { writer, position };
   }
@@ -197,11 +200,11 @@ export class RunExecutor {
 
   private async inputOf(job: Job): Promise<RunInput> {
     const { tenantId, streamId: runId } = job.key;
-    const { sessionId, corpusId, message, topK, corpora, corpus } = job.asked;
+    const { conversation, corpusId, message, topK, corpora, corpus } = job.asked;
     if (corpus.status === 'absent') throw new CatalogueError(runErrors.corpusNotFound);
     const retrieval = corpus.providerConfig['retrieval'] as JsonObject | undefined;
     if (retrieval?.['provider'] !== 'local_pgvector') throw new CatalogueError(runErrors.providerUnavailable);
-    const input = { tenantId, runId, sessionId, corpusId, corpora, message, since: job.position };
+    const input = { tenantId, runId, conversation, corpusId, corpora, message, since: job.position };
     return { ...input, topK: effectiveTopK(topK, corpus.providerConfig) };
   }
 
@@ -264,8 +267,7 @@ export class RunExecutor {
     await patiently(() => this.deps.path.run(runs, job.key.streamId, command, facts, context));
   }
 
-  private keep(key: StreamKey, sessionId: string, kind: string, value: object): Promise<ContentRef> {
-    const subject = { tenantId: key.tenantId, kind: 'session', id: sessionId };
+  private keep(subject: Subject, kind: string, value: object): Promise<ContentRef> {
     return this.deps.content.put(subject, kind, new TextEncoder().encode(JSON.stringify(value)));
   }
 }

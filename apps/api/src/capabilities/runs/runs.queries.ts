@@ -16,9 +16,13 @@ import type { RunAsked } from './run-admission.handler.js';
 import type { RunPresence } from './run-presence.handler.js';
 
 const HISTORY_TURNS = 10;
+/** What of a conversation goes into a prompt at most, in characters; the newest turns that fit. */
+const HISTORY_CHARS = 24_000;
 const RESCUE_MS = 2_000;
 /** The stream of a run is there a moment before the event that says what was asked. */
 const BEGIN_MS = 2_000;
+
+type Asked = Exclude<RunState, { status: 'absent' }>['asked'];
 
 /** Plays recorded runs to clients: while they run, after they ended, in any process. */
 export class RunPlayback {
@@ -39,10 +43,10 @@ export class RunPlayback {
     return (await this.streams.info(key)) !== undefined;
   }
 
-  /** The corpus that a run asks; undefined when nobody said so. */
-  async corpusOf(key: StreamKey): Promise<string | undefined> {
+  /** What a run was asked, by whom and where; undefined when nobody said so. */
+  async askedIn(key: StreamKey): Promise<Asked | undefined> {
     const state = await this.begun(key);
-    return state.status === 'absent' ? undefined : state.asked.corpusId;
+    return state.status === 'absent' ? undefined : state.asked;
   }
 
   /** Whether the run was asked with the same question, session, corpus and number of passages. */
@@ -94,26 +98,32 @@ interface HistoryRow {
   readonly answer_content_id: string;
 }
 
-/** The last completed turns of a session in the corpora that the caller may use, oldest first. What was erased is left out. */
+/**
+ * The last answered questions of a conversation in the corpora that the caller may use, oldest first, by their order in the log:
+ * whole turns, and no more than fit. A question without an answer is none, nor is what was erased.
+ */
 export async function sessionHistory(
   database: Database,
   content: ContentStore,
-  { tenantId, sessionId, corpora }: Pick<RunInput, 'tenantId' | 'sessionId' | 'corpora'>,
+  { tenantId, conversation, corpora }: Pick<RunInput, 'tenantId' | 'conversation' | 'corpora'>,
 ): Promise<readonly Turn[]> {
   const rows = await database.query<HistoryRow>(
     `select message_content_id, answer_content_id from read.${runRows.table}_v${runRows.version}
-      where tenant_id = $1 and session_id = $2 and status = 'succeeded'
+      where tenant_id = $1 and session = $2 and life = $5 and status = 'succeeded' and forgotten_at is null
         and ($4::text[] is null or corpus_id = any($4::text[])) order by position desc limit $3`,
-    [tenantId, sessionId, HISTORY_TURNS, corpora],
+    [tenantId, conversation.id, HISTORY_TURNS, corpora, conversation.life],
   );
   const turns: Turn[] = [];
   const ids = rows.flatMap((row) => [row.message_content_id, row.answer_content_id]);
   const contents = await content.getMany(tenantId, ids);
-  for (const row of rows.reverse()) {
+  let left = HISTORY_CHARS;
+  for (const row of rows) {
     const question = textIn(contents.get(row.message_content_id));
     const answer = textIn(contents.get(row.answer_content_id));
     if (question === undefined || answer === undefined) continue;
-    turns.push({ role: 'user', content: question }, { role: 'assistant', content: answer });
+    left -= question.length + answer.length;
+    if (left < 0) break;
+    turns.unshift({ role: 'user', content: question }, { role: 'assistant', content: answer });
   }
   return turns;
 }

@@ -151,6 +151,7 @@ export const accessEvents = defineEvents({
   InactiveKeysReported: view('selfserve.api_key.inactive_reported'),
   UsageViewed: view('selfserve.usage.viewed'),
   PlanViewed: view('selfserve.plan.viewed'),
+  MessagesViewed: view('session.messages.viewed'),
   OpsViewed: view('ops.viewed'),
   AuditEventsExported: view('audit.events.exported'),
 });
@@ -159,4 +160,10 @@ export type AccessEvent = EventOf<typeof accessEvents>;
 
 /** The access events that a read is recorded as. */
 export type ViewType =
-  'ApiKeysListed' | 'InactiveKeysReported' | 'UsageViewed' | 'PlanViewed' | 'OpsViewed' | 'AuditEventsExported';
+  | 'ApiKeysListed'
+  | 'InactiveKeysReported'
+  | 'UsageViewed'
+  | 'PlanViewed'
+  | 'MessagesViewed'
+  | 'OpsViewed'
+  | 'AuditEventsExported';

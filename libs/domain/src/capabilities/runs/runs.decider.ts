@@ -38,7 +38,13 @@ export interface CancelRun {
   readonly data: Omit<DataOf<'RunCancelled'>, 'runId' | 'sessionId'>;
 }
 
-export type RunCommand = StartRun | CompleteRun | FailRun | CancelRun;
+/** Forgets what was asked and answered. */
+export interface ForgetRun {
+  readonly type: 'ForgetRun';
+  readonly data: Readonly<Record<string, never>>;
+}
+
+export type RunCommand = StartRun | CompleteRun | FailRun | CancelRun | ForgetRun;
 
 export type RunState =
   | { readonly status: 'absent' }
@@ -50,6 +56,7 @@ export type RunState =
       readonly asked: DataOf<'RunStarted'>;
       /** Present when it ended with an answer. */
       readonly completed?: DataOf<'RunCompleted'>;
+      readonly forgotten?: true;
     };
 
 /** One stream a run: it starts once and ends once, whoever says so first. */
@@ -59,6 +66,7 @@ export const runs = defineDecider<RunCommand, RunEvent, RunState>({
   decide: (command, state) => {
     if (command.type === 'StartRun') return start(command, state);
     if (state.status === 'absent') return refuse(runErrors.notFound);
+    if (command.type === 'ForgetRun') return forget(state);
     if (state.status === 'ended') return [];
     const { runId, sessionId } = state;
     switch (command.type) {
@@ -79,9 +87,19 @@ export const runs = defineDecider<RunCommand, RunEvent, RunState>({
       case 'RunFailed':
       case 'RunCancelled':
         return state.status === 'absent' ? state : { ...state, status: 'ended' };
+      case 'RunForgotten':
+        return state.status === 'absent' ? state : { ...state, forgotten: true };
     }
   },
 });
+
+/** One that is under way is forgotten when it has ended. */
+function forget(state: Exclude<RunState, { status: 'absent' }>): Decision<RunEvent> {
+  if (state.status === 'running' || state.forgotten === true) return [];
+  const { runId, sessionId, asked, completed } = state;
+  const contentIds = [asked.message.id, ...(completed === undefined ? [] : [completed.answer.id])];
+  return [{ type: 'RunForgotten', data: { runId, sessionId, contentIds } }];
+}
 
 function start(command: StartRun, state: RunState): Decision<RunEvent> {
   if (state.status !== 'absent') return refuse(runErrors.alreadyStarted);

@@ -10,15 +10,23 @@ const frames = t.object({ count: t.integer, sha256: t.sha256 });
 
 export const runEvents = defineEvents({
   RunStarted: {
-    version: 1,
+    version: 2,
     data: {
       runId: t.uuid,
+      /** The name that the caller gave the conversation. */
       sessionId: t.string,
+      /** The conversation among all of the tenant: one user's under that name. */
+      session: t.string,
+      /** Which of its lives: how often it had been deleted before. */
+      life: t.integer,
+      userId: t.string,
       corpusId: t.string,
       topK: t.nullable(t.integer),
       message: contentRef,
     },
-    audit: { ...run, type: 'run.invoked', shows: ['sessionId', 'corpusId', 'topK'] },
+    audit: { ...run, type: 'run.invoked', shows: ['sessionId', 'userId', 'corpusId', 'topK'] },
+    // Conversations of before were the tenant's, under their names.
+    upcasters: { 1: (data) => ({ ...data, session: data['sessionId'] ?? '', life: 0, userId: '' }) },
   },
   RunCompleted: {
     version: 2,
@@ -76,6 +84,12 @@ export const runEvents = defineEvents({
       frames: t.nullable(frames),
     },
     audit: { ...run, outcome: 'failure', type: 'run.cancelled', shows: ['sessionId', 'reason'] },
+  },
+  /** What was asked and answered is kept no longer. */
+  RunForgotten: {
+    version: 1,
+    data: { runId: t.uuid, sessionId: t.string, contentIds: t.array(t.uuid) },
+    audit: { ...run, category: 'data', type: 'run.forgotten', shows: ['sessionId'] },
   },
 });
 

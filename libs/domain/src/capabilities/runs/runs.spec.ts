@@ -2,12 +2,21 @@ import { foldRow, type RowOf } from '../../kernel/projection.js';
 import { recorded, specify } from '../../kernel/testing/given.js';
 import { runErrors, runs } from './runs.decider.js';
 import type { RunEvent } from './runs.events.js';
-import { runRows, sessionRows } from './runs.projection.js';
+import { runRows } from './runs.projection.js';
 
 const runId = '01900000-0000-7000-8000-00000000000a';
 const content = { id: '01900000-0000-7000-8000-00000000000c', sha256: 'a'.repeat(64), size: 5, keyId: 'k' };
 const frames = { count: 4, sha256: 'b'.repeat(64) };
-const begin = { runId, sessionId: 's1', corpusId: 'c1', topK: 5, message: content };
+const begin = {
+  runId,
+  sessionId: 's1',
+  session: 'x1',
+  life: 0,
+  userId: 'ada',
+  corpusId: 'c1',
+  topK: 5,
+  message: content,
+};
 const result = {
   answer: content,
   citationCount: 1,
@@ -45,10 +54,16 @@ describe('a run', () => {
     expect(row).toMatchObject({ status: 'succeeded', frame_count: 4, frames_sha256: frames.sha256, session_id: 's1' });
   });
 
-  it('is counted in its session', () => {
-    type Row = RowOf<typeof sessionRows.columns>;
-    const history = [started, completed, started];
-    const row = history.reduce<Row | undefined>((old, e) => foldRow(sessionRows, recorded(e), old), undefined);
-    expect(row).toMatchObject({ id: 's1', runs_started: 2, runs_succeeded: 1 });
+  it('is forgotten once it has ended, once, with the words of both sides', () => {
+    const forget = { type: 'ForgetRun', data: {} } as const;
+    const contentIds = [content.id, content.id];
+    const forgotten: RunEvent = { type: 'RunForgotten', data: { runId, sessionId: 's1', contentIds } };
+    specify(runs).given(started).when(forget).thenNothing();
+    specify(runs).given(started, completed).when(forget).then(forgotten);
+    specify(runs).given(started, completed, forgotten).when(forget).thenNothing();
+    type Row = RowOf<typeof runRows.columns>;
+    const history = [started, completed, forgotten];
+    const row = history.reduce<Row | undefined>((old, e) => foldRow(runRows, recorded(e), old), undefined);
+    expect(row).toMatchObject({ status: 'succeeded', message_content_id: null, answer_content_id: null });
   });
 });

@@ -1,0 +1,29 @@
+import type { Provider } from '@nestjs/common';
+import { DocumentChunkCipher } from '#infra/crypto/chunk-cipher.js';
+import { ReadModels } from '#infra/read-models/read-models.js';
+import { ChunkReader } from '#infra/retrieval/chunk-reader.js';
+import type { AppDeps } from './app.module.js';
+import { ChunkQueries } from './capabilities/chunks/chunks.queries.js';
+import { DocumentQueries } from './capabilities/documents/documents.queries.js';
+import { SessionQueries } from './capabilities/sessions/sessions.queries.js';
+import { SessionTitles } from './capabilities/sessions/session-titles.adapter.js';
+import { ReadYourWrites } from './commands/read-your-writes.js';
+
+/** What the endpoints of conversations, and of what their answers cite, are given. */
+export function sessionProviders({ platform }: AppDeps): Provider[] {
+  const { content, database, keys } = platform;
+  const chunks = new ChunkReader(database, new DocumentChunkCipher(keys));
+  return [
+    {
+      provide: ChunkQueries,
+      inject: [DocumentQueries, ReadModels],
+      useFactory: (documents: DocumentQueries, models: ReadModels) => new ChunkQueries(documents, models, chunks),
+    },
+    { provide: SessionTitles, useValue: new SessionTitles(content) },
+    {
+      provide: SessionQueries,
+      inject: [ReadModels, ReadYourWrites],
+      useFactory: (models: ReadModels, reads: ReadYourWrites) => new SessionQueries(models, reads, content),
+    },
+  ];
+}
