@@ -1,6 +1,6 @@
 import { createKey } from '#cli/operations/keys.js';
 import { sessionSubject } from '#domain/capabilities/sessions/sessions.decider.js';
-import { sessionIdFor } from '#api/capabilities/sessions/session-names.adapter.js';
+import { sessionIdFor } from '#api/commands/conversations.js';
 import { TestClient } from '#test/support/client.js';
 import { everyEvent } from '#test/support/event-log.js';
 import {

@@ -58,7 +58,7 @@ import { UiController } from './capabilities/ui/ui.controller.js';
 import { keyringProviders } from './keyring-providers.js';
 import { SystemHealthController } from './capabilities/system-health/system-health.controller.js';
 import { systemHealthProvider } from './system-health-provider.js';
-import { ChunksController } from './capabilities/chunks/chunks.controller.js';
+import { ChunksController } from './capabilities/documents/document-chunks.controller.js';
 import { SessionsController } from './capabilities/sessions/sessions.controller.js';
 import { sessionProviders } from './session-providers.js';
 import { uiProviders } from './ui-providers.js';

@@ -3,7 +3,7 @@ import { DocumentChunkCipher } from '#infra/crypto/chunk-cipher.js';
 import { ReadModels } from '#infra/read-models/read-models.js';
 import { ChunkReader } from '#infra/retrieval/chunk-reader.js';
 import type { AppDeps } from './app.module.js';
-import { ChunkQueries } from './capabilities/chunks/chunks.queries.js';
+import { ChunkQueries } from './capabilities/documents/document-chunks.queries.js';
 import { DocumentQueries } from './capabilities/documents/documents.queries.js';
 import { SessionQueries } from './capabilities/sessions/sessions.queries.js';
 import { SessionTitles } from './capabilities/sessions/session-titles.adapter.js';

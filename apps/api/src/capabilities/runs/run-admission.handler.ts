@@ -3,7 +3,7 @@ import { providerOf } from '#domain/capabilities/corpora/provider-config.decider
 import { retrievalFeature } from '#domain/capabilities/plans/catalogue.decider.js';
 import type { Features } from '#api/commands/features.js';
 import type { Rollouts } from '#api/commands/rollouts.js';
-import { conversationOf, type Conversation } from '#api/capabilities/sessions/session-names.adapter.js';
+import { conversationOf, type Conversation } from '#api/commands/conversations.js';
 import type { CallerContext } from '#api/http/caller.js';
 import type { CommandPath } from '#infra/commands/command-path.js';
 import { idFor } from '#infra/commands/ids.js';

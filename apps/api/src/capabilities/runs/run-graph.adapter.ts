@@ -1,5 +1,5 @@
 import { Annotation, END, START, StateGraph, type LangGraphRunnableConfig } from '@langchain/langgraph';
-import type { Conversation } from '#api/capabilities/sessions/session-names.adapter.js';
+import type { Conversation } from '#api/commands/conversations.js';
 import { estimatedTokens } from '#domain/kernel/text/tokens.js';
 import type { Answer, Answerer, Turn } from '#infra/adapters/llm/answerer.js';
 import type { Position } from '#infra/event-log/event-log.js';

@@ -2,7 +2,7 @@ import { Body, Controller } from '@nestjs/common';
 import { rolloutErrors } from '#domain/capabilities/rollouts/rollouts.decider.js';
 import { runErrors } from '#domain/capabilities/runs/runs.decider.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
-import { isOfCaller } from '#api/capabilities/sessions/sessions.queries.js';
+import { isOfCaller } from '#api/commands/conversations.js';
 import { Caller, CallerContext } from '#api/http/caller.js';
 import { CorpusScope, seesCorpus } from '#api/http/corpus-scope.js';
 import { Endpoint } from '#api/http/endpoint.js';

@@ -6,7 +6,7 @@ import { Caller, CallerContext } from '#api/http/caller.js';
 import { Endpoint } from '#api/http/endpoint.js';
 import { Page } from '#api/http/paging.js';
 import { SessionTitles } from './session-titles.adapter.js';
-import { sessionStream } from './session-names.adapter.js';
+import { sessionStream } from '#api/commands/conversations.js';
 import { MessageListQuery, MessageView, SessionListQuery, SessionPatch, SessionView } from './sessions.contract.js';
 import { SessionQueries } from './sessions.queries.js';
 

@@ -10,7 +10,7 @@ import { decodeCursor, encodeCursor, Page } from '#api/http/paging.js';
 import { mayActAs } from '#api/http/principal.js';
 import type { ContentStore } from '#infra/content/content-store.js';
 import type { ReadModels } from '#infra/read-models/read-models.js';
-import { sessionIdFor } from './session-names.adapter.js';
+import { isOfCaller, sessionIdFor } from '#api/commands/conversations.js';
 import { messagesOf, textOf } from './session-messages.adapter.js';
 import type { MessageListQuery, MessageView, SessionListQuery, SessionView } from './sessions.contract.js';
 
@@ -21,11 +21,6 @@ const SEARCHED = 5_000;
 interface Titled {
   readonly row: SessionRow;
   readonly title: string | null;
-}
-
-/** Admins see every session of their tenant, others their own; what a caller may not see is not there. */
-export function isOfCaller(userId: string, caller: CallerContext): boolean {
-  return userId === caller.principal.subjectId || mayActAs(caller.principal.role, 'admin');
 }
 
 /** What is known of conversations. Titles and messages are opened here, at the edge, and nowhere else. */

@@ -1,4 +1,6 @@
 import { sessions } from '#domain/capabilities/sessions/sessions.decider.js';
+import type { CallerContext } from '#api/http/caller.js';
+import { mayActAs } from '#api/http/principal.js';
 import type { CommandPath } from '#infra/commands/command-path.js';
 import { idFor } from '#infra/commands/ids.js';
 
@@ -29,4 +31,9 @@ export async function conversationOf(
   const id = sessionIdFor(tenantId, userId, name);
   const { deletions } = await path.load(sessions, tenantId, sessionStream(tenantId, id));
   return { id, userId, life: deletions };
+}
+
+/** Admins see every session of their tenant, others their own; what a caller may not see is not there. */
+export function isOfCaller(userId: string, caller: CallerContext): boolean {
+  return userId === caller.principal.subjectId || mayActAs(caller.principal.role, 'admin');
 }

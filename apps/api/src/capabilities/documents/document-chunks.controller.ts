@@ -3,8 +3,8 @@ import { documentErrors } from '#domain/capabilities/documents/documents.decider
 import { Caller, CallerContext } from '#api/http/caller.js';
 import { Endpoint } from '#api/http/endpoint.js';
 import { Page, PageQuery } from '#api/http/paging.js';
-import { ChunkTextView, ChunkView } from './chunks.contract.js';
-import { chunkErrors, ChunkQueries } from './chunks.queries.js';
+import { ChunkTextView, ChunkView } from './document-chunks.contract.js';
+import { chunkErrors, ChunkQueries } from './document-chunks.queries.js';
 
 @Controller('documents')
 export class ChunksController {

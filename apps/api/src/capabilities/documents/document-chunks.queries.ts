@@ -1,12 +1,12 @@
 import { documentRows } from '#domain/capabilities/documents/documents.projection.js';
 import { CatalogueError, defineErrors } from '#domain/kernel/errors.js';
 import type { RowOf } from '#domain/kernel/projection.js';
-import { documentUid, type DocumentQueries } from '#api/capabilities/documents/documents.queries.js';
+import { documentUid, type DocumentQueries } from './documents.queries.js';
 import type { CallerContext } from '#api/http/caller.js';
 import { decodeCursor, encodeCursor, Page, type PageQuery } from '#api/http/paging.js';
 import type { ReadModels } from '#infra/read-models/read-models.js';
 import type { ChunkReader, StoredChunk } from '#infra/retrieval/chunk-reader.js';
-import type { ChunkTextView, ChunkView } from './chunks.contract.js';
+import type { ChunkTextView, ChunkView } from './document-chunks.contract.js';
 
 export const chunkErrors = defineErrors('chunks', {
   notFound: ['not_found', 'NOT_FOUND', 'The document has no such chunk any more'],
