@@ -35,6 +35,9 @@ const breaking = (rule: (row: Row) => boolean): readonly string[] =>
 /** Whoever is not known yet, or never is: probes, the documentation, the way in of identity providers. */
 const PUBLIC = /^\/v1\/(?:health|metrics$|docs|openapi\.json$|audio\/|auth\/sso\/|scim\/)/;
 
+/** Where questions are asked. */
+const ASKS = new Set(['/v1/run', '/v1/chat/completions']);
+
 describe('every endpoint', () => {
   it('is on the table', () => {
     expect(endpoints.length).toBeGreaterThan(60);
@@ -55,7 +58,7 @@ describe('every endpoint', () => {
   it('is in the class that the contract gives to its address', () => {
     const classOf = ({ path, verb, rate }: Row): string => {
       if (rate === 'none') return 'none';
-      if (path === '/v1/run') return 'run';
+      if (ASKS.has(path)) return 'run';
       if (/^\/v1\/(?:ops\/|audit\/)/.test(path)) return 'ops';
       // Followed for as long as a page is open: it takes from the bucket of operators.
       if (path === '/v1/admin/events/stream' || path.startsWith('/v1/admin/system/')) return 'ops';
@@ -94,7 +97,7 @@ describe('every endpoint', () => {
     expect(
       breaking(
         ({ verb, path, role, idempotent }) =>
-          verb === 'GET' || role === 'public' || path === '/v1/run' || idempotent === 'yes',
+          verb === 'GET' || role === 'public' || ASKS.has(path) || idempotent === 'yes',
       ),
     ).toEqual([]);
   });

@@ -52,6 +52,10 @@ const broken = (rule: (operation: Operation, at: string) => readonly string[]): 
 const responsesOf = (operation: Operation): readonly (readonly [string, Response])[] =>
   Object.entries(operation.responses).map(([status, response]) => [status, resolved(response)]);
 
+/** What clients of the OpenAI API call, in its own forms. */
+const OPENAI = /\/v1\/(?:models|chat\/|embeddings)/;
+const BARE = new RegExp(`^/v1/(?:healthz$|scim/)|${OPENAI.source}`);
+
 describe('the OpenAPI document', () => {
   it('is valid by the schema of OpenAPI 3.1', async () => {
     const validator = new Validator();
@@ -97,13 +101,14 @@ describe('the OpenAPI document', () => {
     expect(problems).toEqual([]);
   });
 
-  it('answers every refusal in the one form, with codes that stand on the page of errors', () => {
+  it('answers every refusal in the one form, or in that of its protocol, with codes that stand on the page of errors', () => {
     const page = readFileSync(join(generated, 'errors.md'), 'utf8');
-    const problems = broken((operation) =>
+    const problems = broken((operation, at) =>
       responsesOf(operation).flatMap(([status, { content }]) => {
         if (Number(status) < 400) return [];
         const [form, narrowed] = (content?.['application/json']?.schema['allOf'] ?? []) as readonly Json[];
-        if (form?.['$ref'] !== '#/components/schemas/Error') return [`${status} is not the form of errors`];
+        if (form?.['$ref'] !== `#/components/schemas/${OPENAI.test(at) ? 'OpenAiError' : 'Error'}`)
+          return [`${status} is not the form of errors`];
         const codes =
           JSON.stringify(narrowed)
             .match(/"enum":\[([^\]]*)\]/)?.[1]
@@ -115,11 +120,11 @@ describe('the OpenAPI document', () => {
     expect(problems).toEqual([]);
   });
 
-  it('wraps every JSON answer in the envelope, but for the bare probe', () => {
+  it('wraps every JSON answer in the envelope, but for the bare probe and foreign protocols', () => {
     const problems = operations.flatMap(({ at, path, operation }) =>
       responsesOf(operation).flatMap(([status, { content }]) => {
         const { schema } = content?.['application/json'] ?? {};
-        if (Number(status) >= 300 || schema === undefined || /^\/v1\/(?:healthz$|scim\/)/.test(path)) return [];
+        if (Number(status) >= 300 || schema === undefined || BARE.test(path)) return [];
         return JSON.stringify(schema['required']) === '["data","meta"]' ? [] : [`${at} ${status}`];
       }),
     );

@@ -31,6 +31,9 @@ interface Whole {
 const wholes: Readonly<Record<string, (of: Things) => Whole | Promise<Whole>>> = {
   'PATCH /v1/admin/rollouts/killswitches': () => ({ body: { kill_switches: { 'kill.tts': false } } }),
   'POST /v1/self-serve/plan/upgrade-request': async (of) => ({ by: await of.newcomer() }),
+  'POST /v1/chat/completions': () => ({
+    body: { model: 'c1', messages: [{ role: 'user', content: 'What boils water?' }] },
+  }),
   'GET /v1/metrics': () => ({ headers: [['authorization', `Bearer ${METRICS_TOKEN}`]] }),
   'PUT /v1/admin/rate-limits/:tenantId': () => ({
     body: { limits: [{ scope: 'api_key', route_class: 'run', rps: 400_000, burst: 400_000 }] },

@@ -63,7 +63,7 @@ export class Oracle {
 }
 
 interface ErrorBody {
-  readonly error?: { readonly code?: unknown; readonly message?: unknown };
+  readonly error?: { readonly code?: unknown; readonly message?: unknown; readonly type?: unknown };
   readonly meta?: { readonly request_id?: unknown };
   readonly detail?: unknown;
 }
@@ -100,6 +100,8 @@ function problemsOfError(answer: RawAnswer, id: string | undefined): string[] {
   const problems: string[] = [];
   if (typeof code !== 'string' || !/^[A-Z][A-Z0-9_]+$/.test(code)) problems.push('has no stable code');
   if (typeof message !== 'string' || message === '') problems.push('has no message');
-  if (body.meta?.request_id !== id) problems.push('names another request in its body than in its header');
+  // Errors in the form of the OpenAI API have a type, and their request's id in the header alone.
+  if (body.error.type === undefined && body.meta?.request_id !== id)
+    problems.push('names another request in its body than in its header');
   return problems;
 }

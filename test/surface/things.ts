@@ -87,6 +87,7 @@ const makers: Readonly<Record<string, Make>> = {
   chunkId: async (tenant, _, kept) => aChunkOf(tenant, await kept('documentId')),
   sessionId: async (tenant) => (await aRunOf(tenant)).session,
   corpusId: aCorpusOf,
+  model: aCorpusOf,
   documentId: (tenant) => aDocument(tenant, 'A kettle boils water for tea.'),
   eventId: newestEvent,
   featureKey: anOverride,

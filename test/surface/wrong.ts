@@ -21,7 +21,7 @@ const typesOf = ({ type, oneOf, anyOf }: Schema): readonly string[] => [
 /** A value of a type that the schema does not take. */
 export function ofWrongType(schema: Schema): unknown {
   const types = typesOf(schema);
-  if (types.includes('array') || schema.enum !== undefined) return CANARY;
+  if ((types.includes('array') && !types.includes('string')) || schema.enum !== undefined) return CANARY;
   return types.includes('string') ? { [CANARY]: CANARY } : [CANARY];
 }
 

@@ -46,6 +46,7 @@ import { UsageTables } from './capabilities/usage/usage-tables.queries.js';
 import { QuotasController } from './capabilities/quotas/quotas.controller.js';
 import { RunAdmission } from './capabilities/runs/run-admission.handler.js';
 import { KeyringController } from './capabilities/keyring/keyring.controller.js';
+import { OpenAiController } from './capabilities/openai/openai.controller.js';
 import { RunPresence } from './capabilities/runs/run-presence.handler.js';
 import { RunRescue } from './capabilities/runs/run-rescue.handler.js';
 import { RunsController } from './capabilities/runs/runs.controller.js';
@@ -55,6 +56,7 @@ import { EventStreamController } from './capabilities/event-stream/event-stream.
 import { EventStreams } from './capabilities/event-stream/event-stream.handler.js';
 import { openEventStreams } from './event-stream-provider.js';
 import { UiController } from './capabilities/ui/ui.controller.js';
+import { openAiProviders } from './openai-providers.js';
 import { keyringProviders } from './keyring-providers.js';
 import { SystemHealthController } from './capabilities/system-health/system-health.controller.js';
 import { systemHealthProvider } from './system-health-provider.js';
@@ -99,6 +101,7 @@ const controllers = [
   UiController,
   EventStreamController,
   SystemHealthController,
+  OpenAiController,
 ];
 
 /** Every capability of the API; a new one adds its controller and what that needs. */
@@ -120,6 +123,7 @@ export class AppModule {
         { provide: EventStreams, useValue: openEventStreams(deps) },
         systemHealthProvider(deps),
         ...keyringProviders(deps),
+        ...openAiProviders,
       ],
       exports: [EventStreams, RunExecutor, RunRescue],
     };

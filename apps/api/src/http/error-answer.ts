@@ -4,11 +4,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import { accessContextOf, endpointCalled } from './access.js';
 import { setSecurityHeaders } from './browser-headers.js';
-import { edgeOf } from './context.js';
+import { edgeOf, endpointOf } from './context.js';
 import { errorText, JSON_TYPE } from './envelope.js';
 import { answerOf, httpErrors } from './errors.js';
 import type { Answer } from './errors.js';
 import { setLegacyHeaders } from './legacy.js';
+import { openAiError } from './openai-errors.js';
 
 /** Of successes and of 402 only: a refused request gave its units back. */
 const QUOTA_HEADERS = [
@@ -55,7 +56,9 @@ export async function sendError(request: FastifyRequest, reply: FastifyReply, er
   }
   if (isForeignTenant(answer)) await recordForeignTenant(request, answer.row.code);
   setErrorHeaders(reply, answer);
-  await reply.code(answer.status).send(errorText(answer, edge.requestId, edge.legacy));
+  const openAi = endpointOf(request)?.policy.errors === 'openai';
+  const text = openAi ? JSON.stringify(openAiError(answer)) : errorText(answer, edge.requestId, edge.legacy);
+  await reply.code(answer.status).send(text);
 }
 
 /** The address, or the body, names a tenant that the caller may not act for. */

@@ -187,6 +187,15 @@ export const Field = {
     return field(options, { kind: 'object', of, schema: { type: () => of() }, rules });
   },
 
+  /** Any value that `fits`, kept as it is; `expects` says what it must be. */
+  value(
+    options: FieldOptions<unknown> & { schema: object; fits: (value: unknown) => boolean; expects: string },
+  ): PropertyDecorator {
+    const { schema, fits, expects } = options;
+    const rules = [ValidateBy({ name: 'fits', validator: { validate: fits } }, rule('value_error', expects))];
+    return field(options, { kind: 'json', schema, rules });
+  },
+
   /** An object that is kept as it is. */
   json(options: FieldOptions<object> = {}): PropertyDecorator {
     const rules = [IsObject(rule('dict_type', 'must be an object'))];

@@ -33,8 +33,11 @@ function dataSchema(returns: Returns): Json {
 
 const META = { $ref: '#/components/schemas/Meta' };
 
+const STREAM = { 'text/event-stream': { schema: { type: 'string' } } };
+
 function contentOf({ stream, bare, returns, produces }: EndpointPolicy): Json {
-  if (stream === true) return { 'text/event-stream': { schema: { type: 'string' } } };
+  if (stream === true)
+    return returns === undefined ? STREAM : { 'application/json': { schema: dataSchema(returns) }, ...STREAM };
   const types = produces?.map((type) => type.split(';', 1)[0] ?? type);
   if (types !== undefined) return Object.fromEntries(types.map((type) => [type, { schema: { type: 'string' } }]));
   const data = dataSchema(returns);
@@ -52,9 +55,9 @@ function headersOf(policy: EndpointPolicy, status: number, components: Component
   return Object.fromEntries(rows.map((row) => [row.name, headerRef(components, row)]));
 }
 
-const errorSchema = (codes: readonly string[]): Json => ({
+const errorSchema = (codes: readonly string[], form: EndpointPolicy['errors']): Json => ({
   allOf: [
-    { $ref: '#/components/schemas/Error' },
+    { $ref: `#/components/schemas/${form === 'openai' ? 'OpenAiError' : 'Error'}` },
     {
       type: 'object',
       properties: { error: { type: 'object', properties: { code: { type: 'string', enum: codes } } } },
@@ -67,7 +70,7 @@ function refusal(policy: EndpointPolicy, status: number, rows: readonly ErrorRow
   return {
     description: rows.map((row) => `\`${row.code}\`: ${row.title}`).join('  \n'),
     headers: headersOf(policy, status, components),
-    content: { 'application/json': { schema: errorSchema(codes) } },
+    content: { 'application/json': { schema: errorSchema(codes, policy.errors) } },
   };
 }
 
@@ -76,7 +79,8 @@ function refusalRef(policy: EndpointPolicy, status: number, rows: readonly Error
   const whole = refusal(policy, status, rows, components);
   if (rows.some(({ area }) => area !== 'http' && area !== 'auth' && area !== 'commands')) return whole;
   const limited = policy.role === 'public' ? 'Public' : policy.rate === 'none' ? 'Free' : 'Limited';
-  const name = `${limited}.${status}.${[...new Set(rows.map(({ code }) => code))].join('.')}`;
+  const form = policy.errors === 'openai' ? 'OpenAi.' : '';
+  const name = `${form}${limited}.${status}.${[...new Set(rows.map(({ code }) => code))].join('.')}`;
   components.responses[name] ??= whole;
   return { $ref: `#/components/responses/${name}` };
 }

@@ -7,6 +7,7 @@ import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import type { OpenAPIObject } from '@nestjs/swagger';
 
 import { EdgeAdapter } from './edge-adapter.js';
+import { OPENAI_ERROR_SCHEMA } from './openai-errors.js';
 import { ERROR_SCHEMA, META_SCHEMA } from './openapi-decorators.js';
 import { describeOperation } from './openapi-operations.js';
 import type { Components } from './openapi-operations.js';
@@ -46,7 +47,12 @@ export function openApiDocument(app: INestApplication, version: string): Json {
   const made: OpenAPIObject = SwaggerModule.createDocument(app, base);
   const document = modernise(made) as Json & { paths: Record<string, Record<string, Json>>; components: Json };
   const components: Components = {
-    schemas: { ...(document.components['schemas'] as Json), Meta: META_SCHEMA, Error: ERROR_SCHEMA },
+    schemas: {
+      ...(document.components['schemas'] as Json),
+      Meta: META_SCHEMA,
+      Error: ERROR_SCHEMA,
+      OpenAiError: OPENAI_ERROR_SCHEMA,
+    },
     headers: {},
     parameters: {},
     responses: {},

@@ -52,8 +52,10 @@ export interface EndpointOptions<R extends Returns = Returns> {
   readonly bare?: boolean;
   /** The media types of a bare answer that is no JSON, the first by default. */
   readonly produces?: readonly string[];
-  /** The answer is a server-sent event stream. */
+  /** The answer is a server-sent event stream; where `returns` is given too, a request may ask for that instead. */
   readonly stream?: boolean;
+  /** The form of its refusals, also of those of the gates; ours by default. */
+  readonly errors?: 'openai';
   /** False: there is no alias without /v1. */
   readonly legacy?: boolean;
   /** The longest JSON body, where it is more than other endpoints take; MAX_UPLOAD_BYTES caps it. */

@@ -128,6 +128,15 @@ export class StreamOpener {
     this.#registry = registry;
   }
 
+  /** Aborted when the client leaves before it has an answer that is no stream. */
+  left(): AbortSignal {
+    const gone = new AbortController();
+    const { raw } = this.#reply;
+    raw.once('close', () => gone.abort());
+    if (raw.destroyed || raw.closed) gone.abort();
+    return gone.signal;
+  }
+
   open(options?: SseOptions): SseStream {
     return this.#registry.track(SseStream.open(this.#reply, options));
   }

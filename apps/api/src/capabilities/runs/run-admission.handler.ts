@@ -2,6 +2,7 @@ import { corpora, type CorpusState } from '#domain/capabilities/corpora/corpora.
 import { providerOf } from '#domain/capabilities/corpora/provider-config.decider.js';
 import { retrievalFeature } from '#domain/capabilities/plans/catalogue.decider.js';
 import type { Features } from '#api/commands/features.js';
+import type { Question } from '#api/commands/questions.js';
 import type { Rollouts } from '#api/commands/rollouts.js';
 import { conversationOf, type Conversation } from '#api/commands/conversations.js';
 import type { CallerContext } from '#api/http/caller.js';
@@ -11,13 +12,8 @@ import { idFor } from '#infra/commands/ids.js';
 const LOCAL = 'local_pgvector';
 
 /** A question that was let in. */
-export interface RunAsked {
-  readonly sessionId: string;
+export interface RunAsked extends Question {
   readonly conversation: Conversation;
-  readonly corpusId: string;
-  readonly message: string;
-  readonly topK: number | null;
-  readonly audio: boolean;
   /** The only corpora that the caller may use; null: all. */
   readonly corpora: readonly string[] | null;
   /** As it was when the question was let in. */

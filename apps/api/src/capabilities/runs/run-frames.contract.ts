@@ -45,8 +45,12 @@ const noVoice = { code: 'TTS_CONFIG_MISSING', message: 'No speech provider is co
 
 /** How a run ends that has an answer. */
 export function finalFrames(context: FrameContext, answer: Answer, spoken: boolean): readonly MakeFrame[] {
-  const { text, citations, degraded, reasonCode } = answer;
-  const marks = degraded ? { degraded, reason_code: reasonCode } : { degraded };
+  const { text, citations, degraded, reasonCode, finishReason } = answer;
+  const marks = {
+    degraded,
+    ...(degraded ? { reason_code: reasonCode } : {}),
+    ...(finishReason === undefined ? {} : { finish_reason: finishReason }),
+  };
   return [
     runFrame(context, 'message.final', { text, citations, ...marks }),
     ...(spoken ? [runFrame(context, 'audio.error', noVoice)] : []),

@@ -1,7 +1,8 @@
 import { Annotation, END, START, StateGraph, type LangGraphRunnableConfig } from '@langchain/langgraph';
 import type { Conversation } from '#api/commands/conversations.js';
 import { estimatedTokens } from '#domain/kernel/text/tokens.js';
-import type { Answer, Answerer, Turn } from '#infra/adapters/llm/answerer.js';
+import type { Answer, Answerer, AnswerOptions, Turn } from '#infra/adapters/llm/answerer.js';
+import { bounded } from '#infra/adapters/llm/bounded-answer.js';
 import type { Position } from '#infra/event-log/event-log.js';
 import type { ContentRef } from '#infra/content/content-store.js';
 import type { Passage, PassageSearch } from '#infra/retrieval/passage.js';
@@ -16,6 +17,9 @@ export interface RunInput {
   readonly topK: number;
   /** The only corpora that the caller may use, also in what the conversation said before; null: all. */
   readonly corpora: readonly string[] | null;
+  /** In place of what the session holds. */
+  readonly history?: readonly Turn[] | undefined;
+  readonly options?: AnswerOptions | undefined;
   /** Where the log stood when the run began: what the conversation said before is in the log by then. */
   readonly since: Position | null;
 }
@@ -59,7 +63,9 @@ function tell(config: LangGraphRunnableConfig, progress: RunProgress): void {
 
 /** The four steps of a run: load_history and retrieve at one time, then generate, then save_checkpoint. Compiled once. */
 export function runGraph(world: RunWorld) {
-  const loadHistory: Node = async ({ input }) => ({ history: await world.history(input) });
+  const loadHistory: Node = async ({ input }) => ({
+    history: input.history ?? (await world.history(input)),
+  });
 
   const retrieve: Node = async ({ input }, config) => {
     const { tenantId, corpusId, message: query, topK: k } = input;
@@ -70,7 +76,11 @@ export function runGraph(world: RunWorld) {
 
   const generate: Node = async ({ input, history, passages }, config) => {
     const signal = config.signal ?? new AbortController().signal;
-    for await (const part of world.answerer.answer({ question: input.message, history, passages, signal })) {
+    const { message: question, options = {} } = input;
+    for await (const part of bounded(
+      world.answerer.answer({ question, history, passages, signal, options }),
+      options,
+    )) {
       signal.throwIfAborted();
       if ('final' in part) return { answer: part.final };
       tell(config, { kind: 'delta', delta: part.delta });

@@ -2,7 +2,7 @@ import { runErrors, runs } from '#domain/capabilities/runs/runs.decider.js';
 import type { RunEvent } from '#domain/capabilities/runs/runs.events.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { Facts } from '#domain/kernel/decider.js';
-import type { Citation } from '#infra/adapters/llm/answerer.js';
+import type { Answer } from '#infra/adapters/llm/answerer.js';
 import type { CommandPath } from '#infra/commands/command-path.js';
 import { derivedId } from '#infra/commands/ids.js';
 import type { ContentStore } from '#infra/content/content-store.js';
@@ -57,9 +57,9 @@ export class RunRescue {
   ): Promise<void> {
     const bytes = await this.deps.content.get(key.tenantId, completed.answer.id);
     if (bytes === undefined) return;
-    const { text, citations } = JSON.parse(new TextDecoder().decode(bytes)) as { text: string; citations: Citation[] };
+    const stored = JSON.parse(new TextDecoder().decode(bytes)) as Pick<Answer, 'text' | 'citations' | 'finishReason'>;
     const { degraded, reasonCode, frames } = completed;
-    const answer = { text, citations, degraded, reasonCode };
+    const answer = { ...stored, degraded, reasonCode };
     const context = await this.contextOf(key, recorded);
     // Which of the two it was, the count and the digest of the event say.
     for (const spoken of [false, true]) {

@@ -70,8 +70,8 @@ export class RunExecutor {
   constructor(private readonly deps: RunDeps) {
     this.graph = runGraph({
       ...deps,
-      save: ({ tenantId, conversation }, { text, citations }) =>
-        this.keep(sessionSubject(tenantId, conversation.id, conversation.life), 'run-answer', { text, citations }),
+      save: ({ tenantId, conversation: { id, life } }, { text, citations, finishReason }) =>
+        this.keep(sessionSubject(tenantId, id, life), 'run-answer', { text, citations, finishReason }),
     });
   }
 
@@ -132,7 +132,7 @@ export class RunExecutor {
     // At one time: where the run is there already, nothing names the message, and the sweeper takes it.
     const [writer, message] = await Promise.all([
       this.deps.streams.open(key, subject),
-      this.keep(subject, 'run-message', { text: asked.message }),
+      this.keep(subject, 'run-message', { text: asked.message, history: asked.history }),
     ]);
     if (writer === undefined) return undefined;
     const data = { runId: key.streamId, sessionId, session, life, userId, corpusId, topK, message };
@@ -200,11 +200,11 @@ export class RunExecutor {
 
   private async inputOf(job: Job): Promise<RunInput> {
     const { tenantId, streamId: runId } = job.key;
-    const { conversation, corpusId, message, topK, corpora, corpus } = job.asked;
+    const { conversation, corpusId, message, topK, corpora, corpus, history, options } = job.asked;
     if (corpus.status === 'absent') throw new CatalogueError(runErrors.corpusNotFound);
     const retrieval = corpus.providerConfig['retrieval'] as JsonObject | undefined;
     if (retrieval?.['provider'] !== 'local_pgvector') throw new CatalogueError(runErrors.providerUnavailable);
-    const input = { tenantId, runId, conversation, corpusId, corpora, message, since: job.position };
+    const input = { tenantId, runId, conversation, corpusId, corpora, message, since: job.position, history, options };
     return { ...input, topK: effectiveTopK(topK, corpus.providerConfig) };
   }
 

@@ -9,7 +9,7 @@ import { idFor } from '#infra/commands/ids.js';
 import type { ContentStore } from '#infra/content/content-store.js';
 import type { Database } from '#infra/database/database.js';
 import type { RecordedStreams } from '#infra/recorded-streams/recorded-streams.js';
-import type { StreamKey } from '#infra/recorded-streams/stream-writer.js';
+import type { RecordedFrame, StreamKey } from '#infra/recorded-streams/stream-writer.js';
 import { OWNER_SILENT_MS, type RunRescue } from './run-rescue.handler.js';
 import type { RunInput } from './run-graph.adapter.js';
 import type { RunAsked } from './run-admission.handler.js';
@@ -73,16 +73,24 @@ export class RunPlayback {
 
   /** Sends the frames after `seq` and follows the run to its end, or until the client leaves. */
   async play(key: StreamKey, seq: number, stream: SseStream): Promise<void> {
-    const leave = this.presence.join(key);
-    const look = setInterval(() => void this.rescueIfDead(key), RESCUE_MS);
     try {
-      for await (const frame of this.streams.follow(key, seq, stream.signal)) {
+      for await (const frame of this.follow(key, seq, stream.signal)) {
         if (!(await stream.send(frame.text))) break;
       }
     } finally {
+      stream.end();
+    }
+  }
+
+  /** The frames after `seq` as they are recorded, for a client that watches until the signal aborts. */
+  async *follow(key: StreamKey, seq: number, signal: AbortSignal): AsyncIterable<RecordedFrame> {
+    const leave = this.presence.join(key);
+    const look = setInterval(() => void this.rescueIfDead(key), RESCUE_MS);
+    try {
+      yield* this.streams.follow(key, seq, signal);
+    } finally {
       clearInterval(look);
       leave();
-      stream.end();
     }
   }
 

@@ -15,12 +15,27 @@ export interface Turn {
   readonly content: string;
 }
 
+/** How an answer shall be made; a model that cannot do it so does it as it can. */
+export interface AnswerOptions {
+  /** What the caller asks of every answer, beside our own rules. */
+  readonly instructions?: string;
+  /** 0 to 2. */
+  readonly temperature?: number;
+  /** 0 to 1. */
+  readonly topP?: number;
+  /** Tokens after which the answer is cut; `bounded` sees to it whatever the model does. */
+  readonly maxOutputTokens?: number;
+  /** The answer ends before the first of these. */
+  readonly stop?: readonly string[];
+}
+
 export interface AnswerRequest {
   readonly question: string;
   readonly history: readonly Turn[];
   /** Best first. */
   readonly passages: readonly AnswerPassage[];
   readonly signal?: AbortSignal;
+  readonly options?: AnswerOptions;
 }
 
 /**
@@ -44,6 +59,8 @@ export interface Answer {
   /** True when the answer is less than a configured model would give; `reasonCode` says why. */
   readonly degraded: boolean;
   readonly reasonCode: string | null;
+  /** Set when it was cut at the number of tokens that the caller allowed. */
+  readonly finishReason?: 'length' | undefined;
 }
 
 export type AnswerPart = { readonly delta: string } | { readonly final: Answer };

@@ -1,0 +1,89 @@
+import { runs } from '#domain/capabilities/runs/runs.decider.js';
+import { CatalogueError } from '#domain/kernel/errors.js';
+import { Questions } from '#api/commands/questions.js';
+import type { AnswerKey, FinalAnswer, Question, Said, TokensUsed } from '#api/commands/questions.js';
+import type { CallerContext } from '#api/http/caller.js';
+import type { CorpusScope } from '#api/http/corpus-scope.js';
+import { httpErrors } from '#api/http/errors.js';
+import { idempotencyKey } from '#api/http/idempotency.js';
+import type { CommandPath } from '#infra/commands/command-path.js';
+import { newId } from '#infra/commands/ids.js';
+import type { RunAdmission } from './run-admission.handler.js';
+import { sentIn } from './run-frames.contract.js';
+import type { RunPlayback } from './runs.queries.js';
+import type { RunExecutor } from './runs.handler.js';
+
+/** Lets questions in as runs: who may ask, of which corpus, and once under one key. */
+export class RunEntry extends Questions {
+  constructor(
+    private readonly executor: RunExecutor,
+    private readonly admission: RunAdmission,
+    private readonly scope: CorpusScope,
+    private readonly playback: RunPlayback,
+    private readonly path: CommandPath,
+  ) {
+    super();
+  }
+
+  override open(caller: CallerContext): Promise<void> {
+    return this.admission.open(caller);
+  }
+
+  override ownSession(caller: CallerContext): string {
+    return `own:${this.runIdOf(caller)}`;
+  }
+
+  override async begin(question: Question, caller: CallerContext): Promise<string> {
+    await this.scope.require(question.corpusId, caller);
+    const runId = this.runIdOf(caller);
+    const [conversation, corpus] = await Promise.all([
+      this.admission.conversation(question.sessionId, caller),
+      this.admission.admit(question, caller),
+    ]);
+    const asked = { ...question, conversation, corpora: caller.principal.scopes?.corpora ?? null, corpus };
+    const started = await this.executor.start(runId, asked, caller.facts, caller.context);
+    if (!started && !(await this.playback.isRepeat(caller.tenantId, runId, asked))) {
+      throw new CatalogueError(httpErrors.idempotencyConflict);
+    }
+    if (started) caller.serves();
+    else caller.repeats();
+    return runId;
+  }
+
+  override async *follow({ tenantId, runId }: AnswerKey, signal: AbortSignal): AsyncIterable<Said> {
+    for await (const { text } of this.playback.follow({ tenantId, streamId: runId }, 0, signal)) {
+      const said = saidIn(text);
+      if (said !== undefined) yield said;
+    }
+  }
+
+  override async tokensOf({ tenantId, runId }: AnswerKey): Promise<TokensUsed> {
+    // The outcome is in the log before its last message is told.
+    const state = await this.path.load(runs, tenantId, runId);
+    const completed = state.status === 'ended' ? state.completed : undefined;
+    return { inputTokens: completed?.inputTokens ?? 0, outputTokens: completed?.outputTokens ?? 0 };
+  }
+
+  private runIdOf(caller: CallerContext): string {
+    const key = caller.versioned ? idempotencyKey(caller.header('idempotency-key')) : undefined;
+    return key === undefined ? newId() : this.playback.runIdOf(caller.principal, key);
+  }
+}
+
+function saidIn(text: string): Said | undefined {
+  const { type, session_id: sessionId = '', data = {} } = sentIn(text);
+  switch (type) {
+    case undefined:
+      return { kind: 'silence' };
+    case 'request.accepted':
+      return { kind: 'accepted', at: String(data['accepted_at']), sessionId };
+    case 'token.delta':
+      return { kind: 'delta', delta: String(data['delta']) };
+    case 'message.final':
+      return { kind: 'final', final: data as unknown as FinalAnswer };
+    case 'error':
+      return { kind: 'failed', code: String(data['code']), message: String(data['message']) };
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,21 @@
+import type { Provider } from '@nestjs/common';
+import { CommandPath } from '#infra/commands/command-path.js';
+import { ChatPlayback } from './capabilities/openai/chat.handler.js';
+import { ModelQueries } from './capabilities/openai/models.queries.js';
+import { RunAdmission } from './capabilities/runs/run-admission.handler.js';
+import { RunEntry } from './capabilities/runs/run-entry.handler.js';
+import { RunExecutor } from './capabilities/runs/runs.handler.js';
+import { RunPlayback } from './capabilities/runs/runs.queries.js';
+import { Questions } from './commands/questions.js';
+import { CorpusScope } from './http/corpus-scope.js';
+
+/** The one way in for questions, and what tells their answers to clients of the OpenAI API. */
+export const openAiProviders: readonly Provider[] = [
+  {
+    provide: Questions,
+    inject: [RunExecutor, RunAdmission, CorpusScope, RunPlayback, CommandPath],
+    useFactory: (...deps: ConstructorParameters<typeof RunEntry>) => new RunEntry(...deps),
+  },
+  ChatPlayback,
+  ModelQueries,
+];

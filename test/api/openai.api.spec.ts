@@ -1,0 +1,104 @@
+import { aCorpus, aDocument, openTestServer, type TestServer, type TestTenant } from '#test/support/server.js';
+
+describe('the endpoints of the OpenAI API', () => {
+  let server: TestServer;
+  let tenant: TestTenant;
+  beforeAll(async () => {
+    server = await openTestServer({ RUN_SSE_HEARTBEAT_S: '1' });
+  });
+  afterAll(() => server.stop());
+  beforeEach(async () => {
+    tenant = await server.tenant();
+    await aCorpus(tenant);
+  });
+
+  const asked = (content: string, more: object = {}) => ({
+    model: 'c1',
+    messages: [{ role: 'user', content }],
+    ...more,
+  });
+  const chat = (body: object, headers: Record<string, string> = {}) =>
+    tenant.reader.post('/v1/chat/completions', body, headers);
+
+  it('answer 401 to nobody, in the form of the protocol', async () => {
+    for (const path of ['/v1/models', '/v1/models/c1'])
+      expect(await server.anonymous.get(path)).toMatchObject({ status: 401, code: 'AUTH_UNAUTHORIZED' });
+    const refused = await server.anonymous.post('/v1/chat/completions', asked('Anything?'));
+    expect(refused.body).toEqual({
+      error: {
+        message: 'A valid credential is required.',
+        type: 'authentication_error',
+        param: null,
+        code: 'AUTH_UNAUTHORIZED',
+      },
+    });
+    expect(refused.headers.get('www-authenticate')).toBe('Bearer');
+  });
+
+  it('show no corpus of another tenant: 404', async () => {
+    const other = await server.tenant();
+    await aCorpus(other, 'theirs');
+    expect((await tenant.reader.get('/v1/models')).text).not.toContain('theirs');
+    expect(await tenant.reader.get('/v1/models/theirs')).toMatchObject({ status: 404, code: 'NOT_FOUND' });
+    expect(await chat(asked('Anything?', { model: 'theirs' }))).toMatchObject({ status: 404 });
+  });
+
+  it('list models page by page', async () => {
+    await aCorpus(tenant, 'c2');
+    expect((await tenant.reader.get('/v1/models?limit=1')).body).toMatchObject({
+      data: [{ id: 'c1' }],
+      has_more: true,
+    });
+  });
+
+  it('stream lines of data, comments while there is nothing to say, and [DONE] last', async () => {
+    const answering = fetch(`${server.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${tenant.reader.key ?? ''}`, 'content-type': 'application/json' },
+      body: JSON.stringify(asked('gated please', { stream: true })),
+    });
+    const response = await answering;
+    expect(response.headers.get('content-type')).toBe('text/event-stream');
+    let text = '';
+    for await (const bytes of response.body ?? []) {
+      text += Buffer.from(bytes as Uint8Array).toString('utf8');
+      if (text.includes(': keep-alive')) server.answerer.open();
+    }
+    const events = text.trimEnd().split('\n\n');
+    expect(events.every((event) => event.startsWith('data: ') || event === ': keep-alive')).toBe(true);
+    expect(events.at(-1)).toBe('data: [DONE]');
+    expect(events).toContain(': keep-alive');
+  });
+
+  it('keep the question and its answer as a run of the named session, which /v1/run goes on with', async () => {
+    await aDocument(tenant, 'The kettle of the office is green.');
+    const metadata = { session_id: 's1' };
+    expect(await chat(asked('Which colour has the kettle?', { metadata }))).toMatchObject({
+      status: 200,
+      body: { run: { session_id: 's1' } },
+    });
+    await tenant.reader.ask({ session_id: 's1', corpus_id: 'c1', message: 'And the cups?' });
+    expect(server.answerer.asked.at(-1)?.history[0]).toEqual({ role: 'user', content: 'Which colour has the kettle?' });
+  });
+
+  it('take a text as parts, and end with a question', async () => {
+    const parts = [
+      { type: 'text', text: 'Which colour' },
+      { type: 'text', text: 'has the kettle?' },
+    ];
+    expect((await chat({ model: 'c1', messages: [{ role: 'user', content: parts }] })).status).toBe(200);
+    expect(server.answerer.asked.at(-1)?.question).toBe('Which colour\nhas the kettle?');
+    for (const messages of [[{ role: 'assistant', content: 'x' }], [{ role: 'user', content: '  ' }]])
+      expect(await chat({ model: 'c1', messages })).toMatchObject({
+        status: 422,
+        body: { error: { param: 'messages' } },
+      });
+    expect(await chat(asked('x', { metadata: { session_id: 7 } }))).toMatchObject({ status: 422 });
+  });
+
+  it('count what was asked, as a run', async () => {
+    const answer = await chat(asked('Anything?'));
+    expect(answer.status).toBe(200);
+    expect(Number(answer.headers.get('x-quota-day-used'))).toBeGreaterThanOrEqual(3);
+  });
+});
