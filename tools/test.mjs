@@ -6,7 +6,12 @@ import { postgresProblem, redisProblem } from './services.mjs';
 import { run } from './run.mjs';
 
 /** The folders whose promises depend on which log is underneath; they run a third time on the EventStoreDB stand-in. */
-const LOG_FOLDERS = ['test/acceptance', 'test/api', 'test/crash', 'test/jobs', 'test/read-models', 'test/replay'];
+const LOG_FOLDERS = ['test/acceptance', 'test/crash', 'test/jobs', 'test/read-models', 'test/replay'];
+
+/** Of the API's specs those that look at the log itself; the others would only meet the same command path again. */
+const LOG_SPECS = ['audit', 'corpora', 'documents', 'event-stream', 'runs'].map(
+  (name) => `test/api/${name}.api.spec.ts`,
+);
 
 /** Specs slower than this are named, so that they do not grow unseen. */
 const SLOW_MS = 15_000;
@@ -24,7 +29,7 @@ const onServers = { TEST_ENGINE: 'postgres', TEST_DATABASE_URL: databaseUrl, TES
 const noPostgres = await postgresProblem(databaseUrl);
 const noRedis = await redisProblem(redisUrl);
 const noServers = [noPostgres, noRedis].filter(Boolean).join('; ') || undefined;
-const logFolders = LOG_FOLDERS.filter((folder) => existsSync(folder));
+const logPaths = [...LOG_FOLDERS, ...LOG_SPECS].filter((path) => existsSync(path));
 const noStandIn = (await readsTestLog('test')) ? undefined : 'no spec opens the log that TEST_LOG names';
 
 const passes = [
@@ -46,7 +51,7 @@ const passes = [
     name: 'EventStoreDB stand-in, tables in PostgreSQL',
     config: 'jest.integration.config.js',
     env: { ...unset, ...onServers, TEST_LOG: 'eventstore-stand-in' },
-    paths: logFolders,
+    paths: logPaths,
     // What the edge does by itself, the passes before have shown.
     ignored: ['every-endpoint', 'sole-api', 'admission'].map((name) => `test/acceptance/${name}.spec.ts`),
     skip: noServers ?? noStandIn,
