@@ -8,6 +8,7 @@ import { Content20261121000450 } from './20261121000450-content.js';
 import { Idempotency20261121000460 } from './20261121000460-idempotency.js';
 import { RecordedStreams20261121000900 } from './20261121000900-recorded-streams.js';
 import { Trigrams20261123233000 } from './20261123233000-trigrams.js';
+import { AppendUnderFreeze20261127130000 } from './20261127130000-append-under-freeze.js';
 import { VersionMetadata20261127120000 } from './20261127120000-version-metadata.js';
 
 /** Every migration of the durable tables, in order; forward only. */
@@ -22,4 +23,5 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   RecordedStreams20261121000900,
   Trigrams20261123233000,
   VersionMetadata20261127120000,
+  AppendUnderFreeze20261127130000,
 ];

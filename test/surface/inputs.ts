@@ -30,6 +30,8 @@ interface Whole {
 /** What the schema of an operation can not say; a whole body stands in place of a made one. */
 const wholes: Readonly<Record<string, (of: Things) => Whole | Promise<Whole>>> = {
   'PATCH /v1/admin/rollouts/killswitches': () => ({ body: { kill_switches: { 'kill.tts': false } } }),
+  // A frozen server would refuse all that other tests ask of it.
+  'POST /v1/admin/maintenance/write-freeze': () => ({ body: { frozen: false } }),
   'POST /v1/self-serve/plan/upgrade-request': async (of) => ({ by: await of.newcomer() }),
   'POST /v1/chat/completions': () => ({
     body: { model: 'c1', messages: [{ role: 'user', content: 'What boils water?' }] },

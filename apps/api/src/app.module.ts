@@ -61,6 +61,7 @@ import { keyringProviders } from './keyring-providers.js';
 import { SystemHealthController } from './capabilities/system-health/system-health.controller.js';
 import { systemHealthProvider } from './system-health-provider.js';
 import { ChunksController } from './capabilities/documents/document-chunks.controller.js';
+import { WriteFreezeController } from './capabilities/write-freeze/write-freeze.controller.js';
 import { SessionsController } from './capabilities/sessions/sessions.controller.js';
 import { sessionProviders } from './session-providers.js';
 import { uiProviders } from './ui-providers.js';
@@ -88,6 +89,7 @@ const controllers = [
   ChunksController,
   KeyringController,
   MaintenanceController,
+  WriteFreezeController,
   PlansController,
   BillingController,
   QuotasController,

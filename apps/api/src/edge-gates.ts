@@ -7,7 +7,7 @@ import { UsageMeter } from './capabilities/usage/usage.adapter.js';
 import { PlanEntitlements } from './capabilities/plans/entitlements.adapter.js';
 import { configuredLimits, LimitTables } from './capabilities/rate-limits/limit-tables.adapter.js';
 import { TenantAdmission } from './capabilities/rate-limits/rate-limits.adapter.js';
-import type { AccessLog, Entitlements, QuotaSource } from './http/gates.js';
+import type { AccessLog, Entitlements, QuotaSource, WriteGate } from './http/gates.js';
 import type { PolicyState } from './policy-state.js';
 
 /** The gates that capabilities give to the pipeline. */
@@ -15,6 +15,7 @@ export interface EdgeGates {
   readonly access: AccessLog & Pick<AccessRecorder, 'stats'>;
   readonly admission: TenantAdmission;
   readonly entitlements: Entitlements;
+  readonly writeGate: WriteGate;
   /** What was used and may be used, for the admission. */
   readonly meter: UsageMeter;
   readonly usageWriter: UsageWriter;
@@ -34,7 +35,15 @@ export function openGates(platform: Platform, policy: PolicyState): EdgeGates {
     await access.stop();
   };
   const admission = openAdmission(platform, policy, meter);
-  return { access, admission, entitlements: new PlanEntitlements(policy.plans), meter, usageWriter, stop };
+  return {
+    access,
+    admission,
+    entitlements: new PlanEntitlements(policy.plans),
+    writeGate: policy,
+    meter,
+    usageWriter,
+    stop,
+  };
 }
 
 /** Records who came and who was refused in the access log. */

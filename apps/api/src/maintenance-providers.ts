@@ -13,6 +13,8 @@ import {
 import { RetentionQueries } from './capabilities/maintenance/maintenance.queries.js';
 import { ReadYourWrites } from './commands/read-your-writes.js';
 import type { Platform } from '#infra/platform/platform.js';
+import { WriteFreezePortsAtEdge } from './capabilities/write-freeze/write-freeze.adapter.js';
+import { WriteFreezeQueries } from './capabilities/write-freeze/write-freeze.queries.js';
 import { forgetMinutes } from './capabilities/usage/usage-retention.handler.js';
 import { forgetActions } from './capabilities/ui/ui-actions.handler.js';
 
@@ -55,7 +57,10 @@ function maintenanceTasks(platform: Platform): readonly MaintenanceTask[] {
 
 /** What the endpoints of maintenance are given. */
 export function maintenanceProviders({ platform }: AppDeps): Provider[] {
+  const { commands, writeGate } = jobPorts(platform);
   return [
+    WriteFreezeQueries,
+    { provide: WriteFreezePortsAtEdge, useValue: new WriteFreezePortsAtEdge({ commands, writeGate }) },
     { provide: Maintenance, useValue: new Maintenance(maintenanceTasks(platform)) },
     {
       provide: RetentionQueries,

@@ -4,6 +4,9 @@ import { rateLimitRows, type RateLimitRow } from '#domain/capabilities/rate-limi
 import { quotaRows } from '#domain/capabilities/quotas/quotas.projection.js';
 import { usageCounters, type CounterRow } from '#domain/capabilities/usage/usage.projection.js';
 import { rolloutRows, type RolloutRow } from '#domain/capabilities/rollouts/rollouts.projection.js';
+import { WRITE_FREEZE_STREAM } from '#domain/capabilities/write-freeze/write-freeze.decider.js';
+import { writeFreezeRows, type WriteFreezeRow } from '#domain/capabilities/write-freeze/write-freeze.projection.js';
+import { SYSTEM_TENANT } from '#domain/kernel/streams.js';
 import type { RowOf } from '#domain/kernel/projection.js';
 import type { HotState, HotStates } from '#infra/hot-state/hot-state.js';
 
@@ -13,6 +16,7 @@ export class PolicyState {
   readonly plans: HotState<TenantPlanRow>;
   readonly rollouts: HotState<RolloutRow>;
   readonly rateLimits: HotState<RateLimitRow>;
+  private readonly writeFreeze: HotState<WriteFreezeRow>;
   readonly quotas: HotState<RowOf<typeof quotaRows.columns>>;
   /** What each tenant has used of its quota. */
   readonly usage: HotState<CounterRow>;
@@ -24,6 +28,12 @@ export class PolicyState {
     this.quotas = hot.add(quotaRows);
     this.usage = hot.add(usageCounters);
     this.rateLimits = hot.add(rateLimitRows);
+    this.writeFreeze = hot.add(writeFreezeRows);
+  }
+
+  /** Whether the writes of all tenants are frozen. */
+  frozen(): boolean {
+    return this.writeFreeze.get(SYSTEM_TENANT, WRITE_FREEZE_STREAM)?.frozen === true;
   }
 
   /** True for a read model that is kept in memory. */

@@ -280,6 +280,31 @@ function writerControl(makeLog: () => Promise<LogUnderTest>): void {
     await close();
   });
 
+  it('takes a recovery under a freeze, once, with nothing else, and still at its revision and epoch', async () => {
+    const { log, other, close } = await makeLog();
+    const { epoch } = await log.writerControl();
+    const stream = freshStream();
+    const frozen = { name: 'WriterFenced', reason: 'frozen' };
+    await log.setWriterControl({ epoch, frozen: true });
+    const events = [anEvent()];
+    const both = await Promise.allSettled([
+      log.append(stream, events, { expected: 'no-stream', recovery: true }),
+      log.append(freshStream(), [anEvent()], { expected: 'any' }),
+    ]);
+    expect(both).toMatchObject([{ value: { revision: 0, deduplicated: false } }, { reason: frozen }]);
+    const again = await log.append(stream, events, { expected: 'no-stream', recovery: true });
+    expect(again).toMatchObject({ revision: 0, deduplicated: true });
+    const late = log.append(stream, [anEvent()], { expected: 'no-stream', recovery: true });
+    await expect(late).rejects.toMatchObject({ name: 'WrongExpectedRevision' });
+    expect(await log.writerControl()).toEqual({ epoch, frozen: true });
+    await expect(log.append(stream, [anEvent()], { expected: 'any' })).rejects.toMatchObject(frozen);
+    expect((await log.readAll({ after: null, limit: 10 })).events).toHaveLength(1);
+    await log.setWriterControl({ epoch: epoch + 1, frozen: true });
+    const fenced = other?.append(stream, [anEvent()], { expected: 'any', recovery: true });
+    if (fenced !== undefined) await expect(fenced).rejects.toMatchObject({ name: 'WriterFenced', reason: 'epoch' });
+    await close();
+  });
+
   it('moves the epoch only forward and fences every writer of an older one', async () => {
     const { log, other, close } = await makeLog();
     await log.setWriterControl({ epoch: 3, frozen: false });

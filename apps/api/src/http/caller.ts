@@ -107,7 +107,8 @@ export class CallerContext {
 
   /** What the command path stores beside the facts. */
   get context(): CommandContext {
-    return { traceparent: this.traceparent, ipAddress: this.ip, userAgent: this.userAgent };
+    const recovery = endpointOf(this.#request)?.policy.recovery === true;
+    return { traceparent: this.traceparent, ipAddress: this.ip, userAgent: this.userAgent, recovery };
   }
 
   /** Read models that the endpoint waits for after its command. */

@@ -69,6 +69,11 @@ export interface Admission {
   admit(asked: AdmissionRequest): Admitted | Promise<Admitted>;
 }
 
+/** Whether the writes of all tenants are frozen, as far as this process knows; the log itself refuses them too. */
+export interface WriteGate {
+  frozen(): boolean;
+}
+
 /** What the plan of a tenant includes. */
 export interface Entitlements {
   enabled(tenantId: string, feature: FeatureKey): boolean | Promise<boolean>;

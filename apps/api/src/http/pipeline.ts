@@ -2,13 +2,14 @@ import type { FastifyRequest } from 'fastify';
 
 import type { AccessEvent } from '#domain/capabilities/access/access.events.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
+import { WriterFenced } from '#infra/event-log/event-log.js';
 
 import { accessContextOf, endpointCalled } from './access.js';
 import { quota, rateLimit } from './admission.js';
 import { authenticate } from './authentication.js';
 import { endpointOf } from './context.js';
 import { httpErrors } from './errors.js';
-import type { AccessLog, Admission, Entitlements } from './gates.js';
+import type { AccessLog, Admission, Entitlements, WriteGate } from './gates.js';
 import { claimKey } from './idempotency.js';
 import type { IdempotencyPort } from './idempotency-port.js';
 import { bodyOf, queryOf } from './parameters.js';
@@ -26,6 +27,7 @@ export interface PipelineDeps {
   readonly access?: AccessLog | undefined;
   readonly admission?: Admission | undefined;
   readonly entitlements?: Entitlements | undefined;
+  readonly writeGate?: WriteGate | undefined;
   /** The longest file, whatever an endpoint says. */
   readonly maxUploadBytes: number;
 }
@@ -74,6 +76,19 @@ function role(policy: EndpointPolicy, deps: PipelineDeps): StepRun | undefined {
     const error = new CatalogueError(httpErrors.forbidden, details);
     const data = { ...endpointCalled(request), ...once(error), requiredRole: required, reason };
     return refuse(deps, request, { type: 'RoleRefused', data }, error);
+  };
+}
+
+/** Refuses what would change something while writes are frozen, but for what gets the installation going again. */
+function writeGate(policy: EndpointPolicy, { access, writeGate: gate }: PipelineDeps): StepRun | undefined {
+  const { rate, verb, role: required, recovery } = policy;
+  if (gate === undefined || verb === 'GET' || required === 'public' || recovery === true) return undefined;
+  if (rate !== 'mutation' && rate !== 'run') return undefined;
+  return (request) => {
+    if (!gate.frozen()) return undefined;
+    const data = { ...endpointCalled(request), code: httpErrors.writeFrozen.code, count: 1, windowSeconds: 0 };
+    access?.record({ type: 'FrozenWriteRefused', data }, accessContextOf(request));
+    throw new WriterFenced('frozen');
   };
 }
 
@@ -154,14 +169,15 @@ function idempotency(policy: EndpointPolicy, deps: PipelineDeps): StepRun | unde
 }
 
 /**
- * The one order of gates. The request id is given, and a legacy address resolved, before the first of them. The write gate is
- * the log's: an append under a freeze, or of an older epoch, is refused with WRITE_FROZEN before anything is stored.
+ * The one order of gates. The request id is given, and a legacy address resolved, before the first of them. Behind the write
+ * gate stands the log's own: an append under a freeze, or of an older epoch, is refused with WRITE_FROZEN too.
  */
 export const pipeline: readonly Step[] = [
   /* 1 */ { name: 'authenticate', on: 'headers', build: authenticate },
   /* 2 */ { name: 'tenant', on: 'headers', build: tenant },
   /* 3 */ { name: 'rate limit', on: 'headers', build: rateLimit },
   /* 4 */ { name: 'role', on: 'headers', build: role },
+  /* 5 */ { name: 'write gate', on: 'headers', build: writeGate },
   /* 6 */ { name: 'feature', on: 'headers', build: feature },
   /* 7 */ { name: 'quota', on: 'headers', build: quota },
   /* 8 */ { name: 'content type', on: 'headers', build: contentType },

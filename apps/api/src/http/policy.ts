@@ -26,8 +26,8 @@ export interface EndpointOptions<R extends Returns = Returns> {
   /** The plan feature that the tenant must have. */
   readonly feature?: FeatureKey;
   /**
-   * Free of quota, so that a caller can always recover: quotas, plans, keys, kill switches, operator actions. A frozen log
-   * refuses their writes as all others.
+   * Free of quota and of the write gate, so that a caller can always recover: quotas, plans, keys, kill switches, operator
+   * actions. What their commands decide is stored under a write freeze too.
    */
   readonly recovery?: boolean;
   /** The access event that a successful read of this endpoint is recorded as, in the background. */

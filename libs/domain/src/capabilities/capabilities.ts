@@ -61,6 +61,11 @@ import { tenantRows } from './tenants/tenants.projection.js';
 import { uiActions, uiErrors } from './ui/ui.decider.js';
 import { uiEvents } from './ui/ui.events.js';
 import { uiActionRows } from './ui/ui.projection.js';
+import { writeFreeze } from './write-freeze/write-freeze.decider.js';
+import { writeFreezeEvents } from './write-freeze/write-freeze.events.js';
+import { applyWriteFreezeJob } from './write-freeze/write-freeze.handler.js';
+import { writeFreezeRows } from './write-freeze/write-freeze.projection.js';
+import { writeFreezeReactions } from './write-freeze/write-freeze.reactions.js';
 import { usageRetention } from './usage/usage.decider.js';
 import { usageEvents } from './usage/usage.events.js';
 import { usageCounters, usageDays, usageMinutes, usageStorage } from './usage/usage.projection.js';
@@ -188,6 +193,14 @@ const recorded: readonly Capability[] = [
     reactions: [sessionReactions],
     jobs: [purgeSession],
     namesContent: [{ projection: sessionRows, column: 'title_content_id' }],
+  }),
+  defineCapability({
+    name: 'write-freeze',
+    events: writeFreezeEvents,
+    deciders: [writeFreeze],
+    projections: [writeFreezeRows],
+    reactions: [writeFreezeReactions],
+    jobs: [applyWriteFreezeJob],
   }),
   defineCapability({
     name: 'ui',

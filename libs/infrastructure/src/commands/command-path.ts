@@ -29,6 +29,8 @@ export interface CommandContext {
   readonly traceparent?: string | null;
   readonly ipAddress?: string | null;
   readonly userAgent?: string | null;
+  /** What it decides is stored under a write freeze too. */
+  readonly recovery?: boolean;
 }
 
 export interface CommandOutcome<E extends DomainEvent, S> {
@@ -111,7 +113,7 @@ export class CommandPath {
       const events = await this.prepare(decision, stream, facts, context);
       await this.options.onStep?.('decided');
       try {
-        const result = await this.append(stream, events, loaded.revision);
+        const result = await this.append(stream, events, loaded.revision, context.recovery);
         await this.options.onStep?.('appended');
         const stored = events.map(({ type, data }) => ({ type, data }) as unknown as E);
         const state = stored.reduce((old, event) => decider.evolve(old, event), loaded.state);
@@ -146,11 +148,16 @@ export class CommandPath {
   }
 
   /** Appends; while the outcome is unknown the same bytes go to the same revision again. */
-  private async append(stream: string, events: readonly NewEvent[], revision: number): Promise<AppendResult> {
+  private async append(
+    stream: string,
+    events: readonly NewEvent[],
+    revision: number,
+    recovery = false,
+  ): Promise<AppendResult> {
     const expected = revision < 0 ? ('no-stream' as const) : { revision };
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return await this.options.log.append(stream, events, { expected });
+        return await this.options.log.append(stream, events, { expected, recovery });
       } catch (error) {
         const again = error instanceof AppendOutcomeUnknown || (attempt > 0 && error instanceof LogUnavailable);
         if (!again || attempt >= 20) throw error;

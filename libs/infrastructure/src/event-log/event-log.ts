@@ -49,6 +49,8 @@ export interface AppendOptions {
   readonly expected: Expected;
   /** Stops waiting; if the append was under way already its outcome is unknown. */
   readonly signal?: AbortSignal;
+  /** Taken under a write freeze too; an older epoch is refused all the same. */
+  readonly recovery?: boolean;
 }
 
 /** Types to return and categories to return; both absent: all. */
@@ -89,7 +91,7 @@ export interface Batch {
 export const MAX_EVENTS_PER_APPEND = 1_000;
 export const MAX_BYTES_PER_APPEND = 4 * 1024 * 1024;
 
-/** Raises the writer epoch, or freezes writes: appends of an older epoch, or under a freeze, are refused. */
+/** Raises the writer epoch, or freezes writes: appends of an older epoch, or under a freeze but for `recovery`, are refused. */
 export interface WriterControl {
   readonly epoch: number;
   readonly frozen: boolean;

@@ -44,10 +44,10 @@ export class ServerControl {
   }
 
   /** Throws `WriterFenced`, or `LogUnavailable` when the control cannot be read: an unguarded append is none. */
-  async check(epoch: number): Promise<void> {
+  async check(epoch: number, recovery = false): Promise<void> {
     const { control } = await this.fresh();
     if (epoch < control.epoch) throw new WriterFenced('epoch');
-    if (control.frozen) throw new WriterFenced('frozen');
+    if (control.frozen && !recovery) throw new WriterFenced('frozen');
   }
 
   async read(): Promise<WriterControl> {

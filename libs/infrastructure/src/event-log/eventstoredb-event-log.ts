@@ -93,7 +93,7 @@ export class EventStoreDbEventLog implements EventLog {
     const append = prepareAppend(stream, events, options.expected);
     if (!isOurs(stream)) throw new RangeError('the category of writer controls holds nothing else');
     options.signal?.throwIfAborted();
-    await this.control.check(this.currentEpoch);
+    await this.control.check(this.currentEpoch, options.recovery);
     options.signal?.throwIfAborted();
     this.throwIfClosed();
     return this.appends.append(append, options.signal);

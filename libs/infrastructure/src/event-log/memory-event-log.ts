@@ -51,7 +51,7 @@ export class MemoryEventLog implements EventLog {
     options.signal?.throwIfAborted();
     if (this.closing.signal.aborted) throw new LogUnavailable('the log is closed', 1_000);
     if (this.currentEpoch < this.control.epoch) throw new WriterFenced('epoch');
-    if (this.control.frozen) throw new WriterFenced('frozen');
+    if (this.control.frozen && options.recovery !== true) throw new WriterFenced('frozen');
     const stored = this.streams.get(stream) ?? [];
     const known = append.events.map(({ id }) => this.byId.get(id));
     if (known.some((event) => event !== undefined)) return repetition(append, known, stored.length - 1);

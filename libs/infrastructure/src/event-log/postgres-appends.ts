@@ -15,18 +15,26 @@ interface VerdictRow {
   readonly position: string;
 }
 
+/** The second takes appends under a write freeze too. */
+export type AppendFunction = 'append_batch' | 'append_under_freeze';
+
 /** Canonical JSON has no raw control character, so joined texts need no escaping on either side. */
 const SEPARATOR = '\u001f';
 
 const split = (parameter: number): string => `string_to_array($${parameter}::text, e'\\x1f')`;
 
-const statement = `select verdict, revision, "position" from log.append_batch(
+const statementOf = (name: AppendFunction): string => `select verdict, revision, "position" from log.${name}(
   $1, $2, $3, $4, $5, $6, $7, $8, $9, ${split(10)}, ${split(11)})`;
+
+const statements = {
+  append_batch: statementOf('append_batch'),
+  append_under_freeze: statementOf('append_under_freeze'),
+};
 
 const ATTEMPTS = 5;
 
 /**
- * Sends a batch as one call of log.append_batch. Deadlocks and clashing ids left nothing behind and are tried again;
+ * Sends a batch as one call of log.append_batch, or of its like. Deadlocks and clashing ids left nothing behind and are tried again;
  * a connection lost after the call was sent rejects with `AppendOutcomeUnknown`.
  */
 export async function appendBatch(
@@ -34,6 +42,7 @@ export async function appendBatch(
   log: number,
   epoch: number,
   batch: readonly PreparedAppend[],
+  by: AppendFunction = 'append_batch',
 ): Promise<readonly (AppendResult | Error)[]> {
   const params = paramsOf(log, epoch, batch);
   for (let attempt = 1; ; attempt += 1) {
@@ -42,7 +51,7 @@ export async function appendBatch(
       const rows = await database.detached(() =>
         database.session(() => {
           progress.sent = true;
-          return database.queryPrepared<VerdictRow>(statement, params);
+          return database.queryPrepared<VerdictRow>(statements[by], params);
         }),
       );
       return batch.map((append, at) => outcomeOf(append, rows[at]));

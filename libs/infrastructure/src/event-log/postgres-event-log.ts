@@ -2,6 +2,7 @@ import { isTransient, type Database } from '#infra/database/database.js';
 import { AppendQueue, type AppendQueueLimits } from './append-queue.js';
 import {
   LogUnavailable,
+  WriterFenced,
   type AppendOptions,
   type AppendResult,
   type Batch,
@@ -17,7 +18,7 @@ import {
   type WriterControl,
 } from './event-log.js';
 import { follow, Nudges } from './follow.js';
-import { appendBatch } from './postgres-appends.js';
+import { appendBatch, type AppendFunction } from './postgres-appends.js';
 import { ordinalOf, positionOf, prepareAppend } from './prepared-append.js';
 import { eventColumns, rawEvents, storedEvents, type EventRow, type RawEvent } from './stored-row.js';
 
@@ -49,6 +50,7 @@ export class PostgresEventLog implements EventLog {
   private readonly number: number;
   private readonly nudges = new Nudges();
   private readonly queue: AppendQueue<AppendResult>;
+  private readonly underFreeze: AppendQueue<AppendResult>;
   private readonly closing = new AbortController();
   private listening: Promise<() => Promise<void>> | undefined;
 
@@ -59,12 +61,15 @@ export class PostgresEventLog implements EventLog {
     limits: AppendQueueLimits | undefined,
   ) {
     this.number = logNumbers[log];
-    this.queue = new AppendQueue(async (batch) => {
-      const outcomes = await appendBatch(database, this.number, this.currentEpoch, batch);
-      const written = outcomes.map((outcome) => ('position' in outcome ? BigInt(outcome.position) : 0n));
-      this.nudges.nudge(written.reduce((last, position) => (position > last ? position : last), 0n));
-      return outcomes;
-    }, limits);
+    const queueOf = (by: AppendFunction): AppendQueue<AppendResult> =>
+      new AppendQueue(async (batch) => {
+        const outcomes = await appendBatch(database, this.number, this.currentEpoch, batch, by);
+        const written = outcomes.map((outcome) => ('position' in outcome ? BigInt(outcome.position) : 0n));
+        this.nudges.nudge(written.reduce((last, position) => (position > last ? position : last), 0n));
+        return outcomes;
+      }, limits);
+    this.queue = queueOf('append_batch');
+    this.underFreeze = queueOf('append_under_freeze');
   }
 
   /** Opens a log of a migrated database. */
@@ -84,7 +89,13 @@ export class PostgresEventLog implements EventLog {
   async append(stream: string, events: readonly NewEvent[], options: AppendOptions): Promise<AppendResult> {
     // On one session the flush would wait for the very transaction that waits for it.
     if (this.database.inTransaction) throw new Error('an append cannot be part of a database transaction');
-    return this.queue.push(prepareAppend(stream, events, options.expected), options.signal);
+    const append = prepareAppend(stream, events, options.expected);
+    const stored = this.queue.push(append, options.signal);
+    if (options.recovery !== true) return stored;
+    return stored.catch((error: unknown) => {
+      if (!(error instanceof WriterFenced) || error.reason !== 'frozen') throw error;
+      return this.underFreeze.push(append, options.signal);
+    });
   }
 
   async *readStream(stream: string, options: ReadStreamOptions = {}): AsyncGenerator<StoredEvent, void, undefined> {
@@ -155,7 +166,7 @@ export class PostgresEventLog implements EventLog {
 
   async close(): Promise<void> {
     this.closing.abort();
-    await this.queue.close();
+    await Promise.all([this.queue.close(), this.underFreeze.close()]);
     const stop = await this.listening;
     await stop?.().catch(() => undefined);
   }

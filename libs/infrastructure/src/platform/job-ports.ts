@@ -25,6 +25,7 @@ export interface JobPorts {
   /** What is switched off by default. */
   readonly switches: Config['rollouts'];
   readonly accessLog: AccessRetention;
+  readonly writeGate: { setFrozen(frozen: boolean): Promise<void> };
 }
 
 /** The ports over an open platform. */
@@ -36,6 +37,7 @@ export function jobPorts(platform: Platform): JobPorts {
     personal: personalPort(platform),
     webhook: platform.billingWebhook,
     switches: platform.config.rollouts,
+    writeGate: { setFrozen: (frozen) => setFrozen(platform, frozen) },
     accessLog: new AccessRetention({
       database: platform.database,
       projections: platform.registry.projectionsOf('access'),
@@ -56,6 +58,11 @@ export function jobPorts(platform: Platform): JobPorts {
       },
     },
   };
+}
+
+async function setFrozen({ log }: Platform, frozen: boolean): Promise<void> {
+  const { epoch, frozen: stands } = await log.writerControl();
+  if (stands !== frozen) await log.setWriterControl({ epoch, frozen });
 }
 
 function personalPort({ sealer }: Platform) {

@@ -136,6 +136,18 @@ export const accessEvents = defineEvents({
       shows: [...shown, 'count', 'windowSeconds', 'period', 'metric', 'used', 'limit'],
     },
   },
+  /** Writes were frozen. */
+  FrozenWriteRefused: {
+    version: 1,
+    data: refusal,
+    audit: {
+      type: 'failover.write_freeze.toggled',
+      category: 'ops',
+      outcome: 'failure',
+      resource,
+      shows: refusalShown,
+    },
+  },
   ApiKeyCreationRefused: {
     version: 1,
     data: { ...refusal, reason: t.oneOf('limit_reached') },
