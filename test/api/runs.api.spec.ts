@@ -71,6 +71,9 @@ describe('a run', () => {
         chunk_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
         start: expect.any(Number),
         end: expect.any(Number),
+        page_start: null,
+        page_end: null,
+        quote: expect.any(String),
         score: expect.any(Number),
       });
       const quote = text.slice(Number(citation['start']), Number(citation['end']));

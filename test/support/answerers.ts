@@ -7,7 +7,8 @@ import { ExtractiveAnswerer } from '#infra/adapters/llm/extractive-answerer.js';
  * all; anything else from the passages.
  */
 export class TestAnswerer implements Answerer {
-  readonly model = 'test-v1';
+  readonly name = 'test';
+  readonly configured = true;
   /** What it was asked, in order. */
   readonly asked: AnswerRequest[] = [];
   private readonly extractive = new ExtractiveAnswerer();
@@ -49,7 +50,18 @@ export class TestAnswerer implements Answerer {
 }
 
 function answerOf(text: string): Answer {
-  return { text, citations: [], degraded: false, reasonCode: null };
+  return {
+    text,
+    citations: [],
+    degraded: false,
+    reasonCode: null,
+    provider: 'test',
+    model: 'test-v1',
+    attempts: 1,
+    finishReason: 'stop',
+    droppedCitations: 0,
+    tokens: { input: 12, cached: 0, output: 3, reasoning: 0, estimated: false },
+  };
 }
 
 function orAborted(promise: Promise<unknown>, signal: AbortSignal | undefined): Promise<unknown> {

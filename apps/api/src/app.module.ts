@@ -2,7 +2,6 @@ import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import type { Answerer } from '#infra/adapters/llm/answerer.js';
 import { runRows } from '#domain/capabilities/runs/runs.projection.js';
-import { ExtractiveAnswerer } from '#infra/adapters/llm/extractive-answerer.js';
 import { CommandPath } from '#infra/commands/command-path.js';
 import type { Ledgers } from '#infra/platform/ledger.js';
 import type { Platform } from '#infra/platform/platform.js';
@@ -74,7 +73,7 @@ export interface AppDeps {
   /** Policy in memory, and the gates that it feeds. */
   readonly policy: PolicyState;
   readonly gates: EdgeGates;
-  /** The extractive one when absent. */
+  /** The configured one when absent. */
   readonly answerer?: Answerer | undefined;
 }
 
@@ -201,7 +200,7 @@ function queries({ platform, ledgers, gates }: AppDeps): Provider[] {
   ];
 }
 
-function runs({ platform, waiter, answerer = new ExtractiveAnswerer() }: AppDeps): Provider[] {
+function runs({ platform, waiter, answerer = platform.answerer }: AppDeps): Provider[] {
   const { config, content, database, path, shared, streams } = platform;
   const presence = new RunPresence(shared);
   const onError = (error: unknown): void => platform.options.onProblem(error, 'runs');

@@ -25,7 +25,8 @@ export function systemHealthProvider({ platform, ledgers, gates, answerer }: App
           drops: dropped,
         };
       };
-      const model = { provider: answerer?.model ?? 'extractive', configured: answerer !== undefined };
+      const { name: provider, configured } = answerer ?? platform.answerer;
+      const model = { provider, configured };
       const work = { database: platform.database, model, streams, access: () => gates.access.stats };
       return new SystemHealth({
         process: platform.processId,

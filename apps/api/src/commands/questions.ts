@@ -24,7 +24,7 @@ export interface FinalAnswer {
   readonly citations: readonly Citation[];
   readonly degraded: boolean;
   readonly reason_code?: string;
-  readonly finish_reason?: 'length';
+  readonly finish_reason?: 'stop' | 'length' | 'refused';
 }
 
 /** What is said on the way to an answer, in order; `silence` where nothing was for a while. */

@@ -25,7 +25,7 @@ describe('the configuration', () => {
     expect(config.http.PORT).toBe(8000);
     expect(config.http.HOST).toBe('127.0.0.1');
     expect(config.data.DATABASE_URL).toBeUndefined();
-    expect(config.run.LLM_FALLBACK).toBe('extractive');
+    expect(config.llm.LLM_FALLBACK).toBe('extractive');
   });
 
   it('lists every problem at once', () => {

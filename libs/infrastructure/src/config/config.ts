@@ -5,6 +5,7 @@ import { operationsArea, uiArea } from './console.js';
 import { ConfigError, defineConfig, readConfig } from './define-config.js';
 import type { ConfigOfAreas, ConfigSource } from './define-config.js';
 import { httpArea, keyringArea } from './edge.js';
+import { llmArea, llmProblems } from './models.js';
 import { rolloutArea } from './operations.js';
 import { embeddingArea, embeddingProblems, providersArea } from './providers.js';
 import { boolean, decimal, int, oneOf, secret, secretUrl, string, url } from './fields.js';
@@ -146,13 +147,9 @@ export const configAreas = {
       min: 1,
       max: 10_000,
     }),
-    LLM_FALLBACK: oneOf(
-      'What answers when no model does: passages of the sources, or an error.',
-      ['extractive', 'error'],
-      'extractive',
-    ),
     DEBUG_EVENTS: boolean('Adds debug.retrieval frames to streams.', false),
   }),
+  llm: llmArea,
   rollouts: rolloutArea,
   ingest: defineConfig('ingest', 'How documents become chunks.', {
     INGEST_MAX_CONCURRENCY: int('Ingestions at one time in one process.', { default: 4, min: 1, max: 1_000 }),
@@ -239,7 +236,7 @@ function contradictions(config: Config): string[] {
   problems.push(...notOrigins(config.http.CORS_ALLOW_ORIGINS));
   if (!/^[A-Za-z0-9-]{1,64}$/.test(config.auth.AUTH_API_KEY_HEADER))
     problems.push('AUTH_API_KEY_HEADER is not the name of a header');
-  problems.push(...billingProblems(config.billing), ...embeddingProblems(config.embedding));
+  problems.push(...billingProblems(config.billing), ...embeddingProblems(config.embedding), ...llmProblems(config.llm));
   return problems;
 }
 

@@ -27,8 +27,10 @@ import { VectorIndexes } from '#infra/retrieval/vector-indexes.js';
 import type { Outbound } from '#infra/shared-state/outbound.js';
 import type { SharedState } from '#infra/shared-state/shared-state.js';
 import type { LogSignals } from '#infra/event-log/log-signals.js';
+import type { Answerer } from '#infra/adapters/llm/answerer.js';
 import { openDomainLog, type DomainLog } from './domain-log.js';
 import { openBillingWebhook, openOutbound, type BillingWebhook } from './external.js';
+import { openAnswerer } from './models.js';
 import { openStores, type StartLog, type Stores } from './stores.js';
 
 export interface PlatformOptions {
@@ -74,6 +76,7 @@ export class Platform {
   /** The one way to other services. */
   readonly outbound: Outbound;
   readonly billingWebhook: BillingWebhook;
+  private openedAnswerer: Answerer | undefined;
   /** How far the projections of this process are, for waiters that need no round trip. */
   readonly progress = new ProgressHub();
 
@@ -138,6 +141,12 @@ export class Platform {
     const platform = new Platform(options, stores, { domain, access }, readModels, registry);
     await platform.streams.start();
     return platform;
+  }
+
+  /** The configured models, or what stands in for them. */
+  get answerer(): Answerer {
+    const { config, log } = this.options;
+    return (this.openedAnswerer ??= openAnswerer(config, this.outbound, (message) => log.warn(message)));
   }
 
   async close(): Promise<void> {

@@ -62,8 +62,10 @@ export class ChatChoice {
   @Field.object(() => ChatMessage)
   message!: ChatMessage;
 
-  @Field.enum(['stop', 'length'], { does: '`length`: cut at the most tokens' })
-  finish_reason!: 'stop' | 'length';
+  @Field.enum(['stop', 'length', 'content_filter'], {
+    does: '`length`: cut at the most tokens; `content_filter`: the model declined',
+  })
+  finish_reason!: 'stop' | 'length' | 'content_filter';
 
   @Field.json({ nullable: true })
   logprobs!: null;

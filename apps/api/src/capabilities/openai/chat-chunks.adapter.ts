@@ -32,13 +32,17 @@ export function annotationsOf({ text, citations }: FinalAnswer): ChatAnnotation[
   });
 }
 
+function finishOf({ finish_reason: reason = 'stop' }: FinalAnswer): 'stop' | 'length' | 'content_filter' {
+  return reason === 'refused' ? 'content_filter' : reason;
+}
+
 export function completionOf(context: ChatContext, final: FinalAnswer, usage: ChatUsage): ChatCompletion {
-  const { text: content, finish_reason = 'stop' } = final;
+  const { text: content } = final;
   const message = { role: 'assistant', content, refusal: null, annotations: annotationsOf(final) } as const;
   return {
     ...head(context),
     object: 'chat.completion',
-    choices: [{ index: 0, message, finish_reason, logprobs: null }],
+    choices: [{ index: 0, message, finish_reason: finishOf(final), logprobs: null }],
     usage,
     run: runOf(context, final),
   };
@@ -71,7 +75,7 @@ export class ChunkMaker {
 
   last(final: FinalAnswer): string {
     const more = { run: runOf(this.context, final) };
-    return this.chunk({ annotations: annotationsOf(final) }, final.finish_reason ?? 'stop', more);
+    return this.chunk({ annotations: annotationsOf(final) }, finishOf(final), more);
   }
 
   usage(usage: ChatUsage): string {

@@ -43,14 +43,17 @@ export function heartbeatFrame(context: FrameContext): MakeFrame {
 
 const noVoice = { code: 'TTS_CONFIG_MISSING', message: 'No speech provider is configured' };
 
+/** What the last frames tell of an answer: all of it is in the stored answer and in the event of the outcome. */
+export type ToldAnswer = Pick<
+  Answer,
+  'text' | 'citations' | 'degraded' | 'reasonCode' | 'provider' | 'model' | 'finishReason' | 'droppedCitations'
+>;
+
 /** How a run ends that has an answer. */
-export function finalFrames(context: FrameContext, answer: Answer, spoken: boolean): readonly MakeFrame[] {
-  const { text, citations, degraded, reasonCode, finishReason } = answer;
-  const marks = {
-    degraded,
-    ...(degraded ? { reason_code: reasonCode } : {}),
-    ...(finishReason === undefined ? {} : { finish_reason: finishReason }),
-  };
+export function finalFrames(context: FrameContext, answer: ToldAnswer, spoken: boolean): readonly MakeFrame[] {
+  const { text, citations, degraded, reasonCode, provider, model, finishReason, droppedCitations } = answer;
+  const by = { provider, model, finish_reason: finishReason, dropped_citations: droppedCitations };
+  const marks = degraded ? { degraded, reason_code: reasonCode, ...by } : { degraded, ...by };
   return [
     runFrame(context, 'message.final', { text, citations, ...marks }),
     ...(spoken ? [runFrame(context, 'audio.error', noVoice)] : []),

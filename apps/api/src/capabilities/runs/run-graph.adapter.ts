@@ -1,6 +1,6 @@
 import { Annotation, END, START, StateGraph, type LangGraphRunnableConfig } from '@langchain/langgraph';
 import type { Conversation } from '#api/commands/conversations.js';
-import { estimatedTokens } from '#domain/kernel/text/tokens.js';
+import type { JsonObject } from '#domain/kernel/schema.js';
 import type { Answer, Answerer, AnswerOptions, Turn } from '#infra/adapters/llm/answerer.js';
 import { bounded } from '#infra/adapters/llm/bounded-answer.js';
 import type { Position } from '#infra/event-log/event-log.js';
@@ -15,6 +15,8 @@ export interface RunInput {
   readonly corpusId: string;
   readonly message: string;
   readonly topK: number;
+  /** What the corpus wants of the model. */
+  readonly generation: JsonObject | undefined;
   /** The only corpora that the caller may use, also in what the conversation said before; null: all. */
   readonly corpora: readonly string[] | null;
   /** In place of what the session holds. */
@@ -36,17 +38,9 @@ export interface RunWorld {
 export type RunProgress =
   | { readonly kind: 'retrieved'; readonly passages: readonly Passage[] }
   | { readonly kind: 'delta'; readonly delta: string }
-  | { readonly kind: 'saved'; readonly answer: Answer; readonly ref: ContentRef; readonly tokens: RunTokens };
+  | { readonly kind: 'saved'; readonly answer: Answer; readonly ref: ContentRef };
 
 export type Saved = Extract<RunProgress, { kind: 'saved' }>;
-
-/** What the answerer was given and what it answered, in tokens. */
-export interface RunTokens {
-  readonly inputTokens: number;
-  readonly outputTokens: number;
-  /** True when they were counted by rule, not by the model. */
-  readonly tokensEstimated: boolean;
-}
 
 const RunState = Annotation.Root({
   input: Annotation<RunInput>(),
@@ -76,11 +70,9 @@ export function runGraph(world: RunWorld) {
 
   const generate: Node = async ({ input, history, passages }, config) => {
     const signal = config.signal ?? new AbortController().signal;
-    const { message: question, options = {} } = input;
-    for await (const part of bounded(
-      world.answerer.answer({ question, history, passages, signal, options }),
-      options,
-    )) {
+    const { tenantId, message: question, generation, options = {} } = input;
+    const asked = { tenantId, question, history, passages, generation, options, signal };
+    for await (const part of bounded(world.answerer.answer(asked), options)) {
       signal.throwIfAborted();
       if ('final' in part) return { answer: part.final };
       tell(config, { kind: 'delta', delta: part.delta });
@@ -88,16 +80,10 @@ export function runGraph(world: RunWorld) {
     throw new Error('the answerer ended without an answer');
   };
 
-  const saveCheckpoint: Node = async ({ input, answer, history, passages }, config) => {
+  const saveCheckpoint: Node = async ({ input, answer }, config) => {
     if (answer === undefined) throw new Error('there is no answer to save');
     const ref = await world.save(input, answer);
-    const given = [input.message, ...history.map(({ content }) => content), ...passages.map(({ text }) => text)];
-    const tokens = {
-      inputTokens: estimatedTokens(given),
-      outputTokens: estimatedTokens([answer.text]),
-      tokensEstimated: true,
-    };
-    tell(config, { kind: 'saved', answer, ref, tokens });
+    tell(config, { kind: 'saved', answer, ref });
     return {};
   };
 

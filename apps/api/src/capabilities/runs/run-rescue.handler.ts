@@ -57,9 +57,9 @@ export class RunRescue {
   ): Promise<void> {
     const bytes = await this.deps.content.get(key.tenantId, completed.answer.id);
     if (bytes === undefined) return;
-    const stored = JSON.parse(new TextDecoder().decode(bytes)) as Pick<Answer, 'text' | 'citations' | 'finishReason'>;
-    const { degraded, reasonCode, frames } = completed;
-    const answer = { ...stored, degraded, reasonCode };
+    const stored = JSON.parse(new TextDecoder().decode(bytes)) as Pick<Answer, 'text' | 'citations'>;
+    const { frames } = completed;
+    const answer = { ...completed, ...stored };
     const context = await this.contextOf(key, recorded);
     // Which of the two it was, the count and the digest of the event say.
     for (const spoken of [false, true]) {

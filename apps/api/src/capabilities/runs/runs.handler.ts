@@ -21,6 +21,7 @@ import {
 } from './run-frames.contract.js';
 import type { RunAsked } from './run-admission.handler.js';
 import { progressOf, runGraph, type RunInput, type RunWorld, type Saved } from './run-graph.adapter.js';
+import { errorData, outcomeOf, RunClock } from './run-outcome.adapter.js';
 import type { RunPresence } from './run-presence.handler.js';
 import { writeAll } from './run-rescue.handler.js';
 
@@ -178,14 +179,17 @@ export class RunExecutor {
       writes.push(written);
     };
     write(runFrame(job.frames, 'request.accepted', { accepted_at: job.facts.now }));
+    const clock = new RunClock();
     let chunkCount = 0;
     for await (const progress of progressOf(this.graph, await this.inputOf(job), job.signal)) {
       pulse.refresh();
       if (progress.kind === 'retrieved') {
         chunkCount = progress.passages.length;
+        clock.retrieved();
         const data = { provider: 'local_pgvector', num_chunks: chunkCount };
         if (this.deps.settings.debugEvents) write(runFrame(job.frames, 'debug.retrieval', data));
       }
+      if (progress.kind === 'delta') clock.told();
       if (progress.kind === 'delta') write(runFrame(job.frames, 'token.delta', { delta: progress.delta }));
       if (progress.kind === 'saved') {
         await Promise.allSettled(writes);
@@ -193,7 +197,7 @@ export class RunExecutor {
         // The digest of the last frames goes into the event before they are written: nothing may come between.
         clearInterval(pulse);
         this.answered.add(job);
-        await this.complete(job, progress, chunkCount);
+        await this.complete(job, progress, chunkCount, clock);
       }
     }
   }
@@ -204,26 +208,19 @@ export class RunExecutor {
     if (corpus.status === 'absent') throw new CatalogueError(runErrors.corpusNotFound);
     const retrieval = corpus.providerConfig['retrieval'] as JsonObject | undefined;
     if (retrieval?.['provider'] !== 'local_pgvector') throw new CatalogueError(runErrors.providerUnavailable);
-    const input = { tenantId, runId, conversation, corpusId, corpora, message, since: job.position, history, options };
+    const generation = corpus.providerConfig['generation'] as JsonObject | undefined;
+    const of = { tenantId, runId, conversation, corpusId, corpora, message, since: job.position };
+    const input = { ...of, history, options, generation };
     return { ...input, topK: effectiveTopK(topK, corpus.providerConfig) };
   }
 
   /** The outcome is an event before anyone is told of it. */
-  private async complete(job: Job, { answer, ref, tokens }: Saved, chunkCount: number): Promise<void> {
-    const { citations, degraded, reasonCode } = answer;
+  private async complete(job: Job, { answer, ref }: Saved, chunkCount: number, clock: RunClock): Promise<void> {
     const last = finalFrames(job.frames, answer, job.asked.audio);
+    const data = { ...outcomeOf(answer, clock), answer: ref, chunkCount, frames: job.writer.digest(last) };
     await this.record(job, 'end', {
       type: 'CompleteRun',
-      data: {
-        answer: ref,
-        citationCount: citations.length,
-        chunkCount,
-        degraded,
-        reasonCode,
-        frames: job.writer.digest(last),
-        durationMs: Date.now() - job.startedAt,
-        ...tokens,
-      },
+      data: { ...data, durationMs: Date.now() - job.startedAt },
     });
     await this.end(job.writer, last);
   }
@@ -275,8 +272,4 @@ export class RunExecutor {
 function lost(error: unknown, abort: AbortController): void {
   // After any other error the frame keeps its place, and the next write takes it along.
   if (error instanceof StreamLost) abort.abort('lost');
-}
-
-function errorData(row: { readonly code: string; readonly title: string }): { code: string; message: string } {
-  return { code: row.code, message: row.title };
 }

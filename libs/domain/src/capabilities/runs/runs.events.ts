@@ -29,7 +29,7 @@ export const runEvents = defineEvents({
     upcasters: { 1: (data) => ({ ...data, session: data['sessionId'] ?? '', life: 0, userId: '' }) },
   },
   RunCompleted: {
-    version: 2,
+    version: 3,
     data: {
       runId: t.uuid,
       sessionId: t.string,
@@ -45,6 +45,18 @@ export const runEvents = defineEvents({
       outputTokens: t.integer,
       /** True when they were counted by rule, not by the model. */
       tokensEstimated: t.boolean,
+      /** Part of the input that the provider had seen before; part of the output that nobody sees. */
+      cachedTokens: t.integer,
+      reasoningTokens: t.integer,
+      /** Who answered, and how many were asked until then. */
+      provider: t.string,
+      model: t.string,
+      attempts: t.integer,
+      finishReason: t.oneOf('stop', 'length', 'refused'),
+      /** Markers of the model that stood for no passage. */
+      droppedCitations: t.integer,
+      /** Ms until the passages were found, until the first text, and from the passages to the end; null: not measured. */
+      timings: t.nullable(t.object({ retrievalMs: t.integer, firstTextMs: t.integer, generationMs: t.integer })),
     },
     audit: {
       ...run,
@@ -59,10 +71,29 @@ export const runEvents = defineEvents({
         'inputTokens',
         'outputTokens',
         'tokensEstimated',
+        'provider',
+        'model',
+        'attempts',
+        'finishReason',
+        'droppedCitations',
       ],
     },
-    // Runs of before were not counted.
-    upcasters: { 1: (data) => ({ ...data, inputTokens: 0, outputTokens: 0, tokensEstimated: true }) },
+    upcasters: {
+      // Runs of before were not counted.
+      1: (data) => ({ ...data, inputTokens: 0, outputTokens: 0, tokensEstimated: true }),
+      // Until then passages were quoted, and no model was asked.
+      2: (data) => ({
+        ...data,
+        cachedTokens: 0,
+        reasoningTokens: 0,
+        provider: 'extractive',
+        model: 'extractive-v1',
+        attempts: 1,
+        finishReason: 'stop',
+        droppedCitations: 0,
+        timings: null,
+      }),
+    },
   },
   RunFailed: {
     version: 1,

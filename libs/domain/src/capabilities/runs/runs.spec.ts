@@ -28,6 +28,14 @@ const result = {
   inputTokens: 120,
   outputTokens: 8,
   tokensEstimated: true,
+  cachedTokens: 0,
+  reasoningTokens: 0,
+  provider: 'extractive',
+  model: 'extractive-v1',
+  attempts: 1,
+  finishReason: 'stop' as const,
+  droppedCitations: 0,
+  timings: { retrievalMs: 3, firstTextMs: 4, generationMs: 9 },
 };
 const started: RunEvent = { type: 'RunStarted', data: begin };
 const completed: RunEvent = { type: 'RunCompleted', data: { runId, sessionId: 's1', ...result } };

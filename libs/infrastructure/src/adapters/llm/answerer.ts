@@ -1,3 +1,5 @@
+import type { JsonObject } from '#domain/kernel/schema.js';
+
 /** A passage as an answerer may quote it; `start` and `end` are UTF-16 offsets of the document's text. */
 export interface AnswerPassage {
   readonly chunkId: string;
@@ -7,6 +9,9 @@ export interface AnswerPassage {
   readonly start: number;
   readonly end: number;
   readonly score: number;
+  /** Pages from 1, where the format has any. */
+  readonly pageStart?: number | null;
+  readonly pageEnd?: number | null;
 }
 
 /** One message of the conversation so far. */
@@ -30,17 +35,20 @@ export interface AnswerOptions {
 }
 
 export interface AnswerRequest {
+  readonly tenantId: string;
   readonly question: string;
   readonly history: readonly Turn[];
   /** Best first. */
   readonly passages: readonly AnswerPassage[];
+  /** What the corpus wants of the model; the configured one answers where it says nothing. */
+  readonly generation?: JsonObject | undefined;
   readonly signal?: AbortSignal;
   readonly options?: AnswerOptions;
 }
 
 /**
  * What a marker `[n]` of the answer stands on; the n-th citation has the marker n. The document's text from `start` to
- * `end` (UTF-16 offsets) is what was quoted, letter for letter.
+ * `end` (UTF-16 offsets) is what was cited; `quote` is that text where the answer holds it letter for letter.
  */
 export interface Citation {
   readonly source: string;
@@ -48,9 +56,28 @@ export interface Citation {
   readonly chunk_id: string;
   readonly start: number;
   readonly end: number;
+  /** Pages from 1; null where the format has none. */
+  readonly page_start: number | null;
+  readonly page_end: number | null;
+  readonly quote: string | null;
   /** 0 to 1: the passage's score. */
   readonly score: number;
 }
+
+/** Tokens as the provider counted them, or by rule. Cached ones are part of the input, reasoning ones of the output. */
+export interface TokenCount {
+  readonly input: number;
+  readonly cached: number;
+  readonly output: number;
+  readonly reasoning: number;
+  readonly estimated: boolean;
+}
+
+/** Why it ended: it was complete, it was as long as allowed, or the model or its provider would not say more. */
+export type FinishReason = 'stop' | 'length' | 'refused';
+
+/** `llm_refused`: the model would not answer. The others say why no model did. */
+export type ReasonCode = 'llm_unconfigured' | 'llm_timeout' | 'llm_error' | 'llm_rate_limit' | 'llm_refused';
 
 export interface Answer {
   /** All deltas in order, joined. */
@@ -59,14 +86,43 @@ export interface Answer {
   /** True when the answer is less than a configured model would give; `reasonCode` says why. */
   readonly degraded: boolean;
   readonly reasonCode: string | null;
-  /** Set when it was cut at the number of tokens that the caller allowed. */
-  readonly finishReason?: 'length' | undefined;
+  /** Who answered. */
+  readonly provider: string;
+  readonly model: string;
+  /** Models that were asked, the one that answered included. */
+  readonly attempts: number;
+  readonly finishReason: FinishReason;
+  /** Markers of the model that stood for no passage. */
+  readonly droppedCitations: number;
+  readonly tokens: TokenCount;
 }
 
 export type AnswerPart = { readonly delta: string } | { readonly final: Answer };
 
-/** Answers a question from passages as a stream: deltas, then one final part. Rejects with the signal's reason. */
+/**
+ * Answers a question from passages as a stream: deltas of one model, then one final part. Rejects with the signal's reason,
+ * or with a CatalogueError of what failed.
+ */
 export interface Answerer {
-  readonly model: string;
+  /** What it is called where health is shown. */
+  readonly name: string;
+  /** False where nothing but quotations can answer. */
+  readonly configured: boolean;
   answer(request: AnswerRequest): AsyncIterable<AnswerPart>;
+}
+
+/** The citation of a span of a passage. */
+export function citationOf(passage: AnswerPassage, quote?: { start: number; end: number; text: string }): Citation {
+  const { source, documentId, chunkId, start, end, pageStart, pageEnd } = passage;
+  return {
+    source,
+    document_id: documentId,
+    chunk_id: chunkId,
+    start: quote?.start ?? start,
+    end: quote?.end ?? end,
+    page_start: pageStart ?? null,
+    page_end: pageEnd ?? null,
+    quote: quote?.text ?? null,
+    score: Number.isFinite(passage.score) ? Math.min(1, Math.max(0, passage.score)) : 0,
+  };
 }

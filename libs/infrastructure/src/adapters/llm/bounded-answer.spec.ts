@@ -3,13 +3,24 @@ import { estimatedTokens } from '#domain/kernel/text/tokens.js';
 import type { Answer, AnswerOptions, AnswerPart, Citation } from './answerer.js';
 import { bounded } from './bounded-answer.js';
 
-const citation: Citation = { source: 's', document_id: 'd', chunk_id: 'c', start: 0, end: 1, score: 1 };
+const place = { document_id: 'd', chunk_id: 'c', start: 0, end: 1, page_start: null, page_end: null, quote: null };
+const citation: Citation = { source: 's', ...place, score: 1 };
+const rest = {
+  degraded: false,
+  reasonCode: null,
+  provider: 'test',
+  model: 'test-v1',
+  attempts: 1,
+  finishReason: 'stop' as const,
+  droppedCitations: 0,
+  tokens: { input: 1, cached: 0, output: 1, reasoning: 0, estimated: false },
+};
 
 async function* said(deltas: readonly string[], citations = 0): AsyncIterable<AnswerPart> {
   for (const delta of deltas) yield { delta };
   const text = deltas.join('');
   const given = Array.from({ length: citations }, () => citation);
-  yield await Promise.resolve({ final: { text, citations: given, degraded: false, reasonCode: null } });
+  yield await Promise.resolve({ final: { text, citations: given, ...rest } });
 }
 
 async function heard(parts: AsyncIterable<AnswerPart>): Promise<{ told: string; final: Answer }> {
@@ -29,7 +40,7 @@ describe('a bounded answer', () => {
     const { told, final } = await within(['one ', 'two'], {}, 1);
     expect({ told, final }).toEqual({
       told: 'one two',
-      final: { text: 'one two', citations: [citation], degraded: false, reasonCode: null },
+      final: { text: 'one two', citations: [citation], ...rest },
     });
   });
 
@@ -37,7 +48,7 @@ describe('a bounded answer', () => {
     const { told, final } = await within(['one EN', 'D two ', 'END'], { stop: ['END'] });
     expect(told).toBe('one ');
     expect(final).toMatchObject({ text: 'one ' });
-    expect(final.finishReason).toBeUndefined();
+    expect(final.finishReason).toBe('stop');
   });
 
   it('tells what looked like the beginning of a stop sequence and was none', async () => {

@@ -8,7 +8,7 @@ const answerer = new ExtractiveAnswerer();
 async function ask(question: string, passages: readonly AnswerPassage[]): Promise<{ deltas: string[]; final: Answer }> {
   const deltas: string[] = [];
   let final: Answer | undefined;
-  for await (const part of answerer.answer({ question, history: [], passages })) {
+  for await (const part of answerer.answer({ tenantId: 'acme', question, history: [], passages })) {
     if ('final' in part) final = part.final;
     else deltas.push(part.delta);
   }
@@ -39,6 +39,7 @@ describe('the extractive answerer', () => {
     const { final } = await ask('What falls around a volcano?', passagesOf(text, 80));
     const [citation] = final.citations;
     expect(text.slice(citation?.start, citation?.end)).toContain('Ash falls on the fields around a volcano.');
+    expect(citation?.quote).toBe(text.slice(citation?.start, citation?.end));
     expect(final.text).toContain('[1]');
     expect(final).toMatchObject({ degraded: true, reasonCode: 'llm_unconfigured' });
   });
@@ -88,6 +89,7 @@ describe('the extractive answerer', () => {
   it('stops when the run is cancelled', async () => {
     const abort = new AbortController();
     const stream = answerer.answer({
+      tenantId: 'acme',
       question: 'tides',
       history: [],
       passages: passagesOf(text),

@@ -1,6 +1,7 @@
 import { sentences } from '#domain/kernel/text/sentences.js';
 import { terms } from '#domain/kernel/text/tokenizer.js';
-import type { AnswerPart, AnswerPassage, AnswerRequest, Answerer, Citation } from './answerer.js';
+import { estimatedTokens } from '#domain/kernel/text/tokens.js';
+import { citationOf, type AnswerPart, type AnswerPassage, type AnswerRequest, type Answerer } from './answerer.js';
 
 export interface ExtractiveOptions {
   readonly maxSentences?: number;
@@ -18,6 +19,9 @@ interface Quote {
   readonly score: number;
 }
 
+/** How it names itself. */
+export const EXTRACTIVE = { provider: 'extractive', model: 'extractive-v1' } as const;
+
 const nothingFound = 'The documents that you can read say nothing about this question.';
 /** Characters. */
 const widestQuote = 400;
@@ -28,7 +32,8 @@ const introduction = 'From the documents: ';
  * numbered markers. Always degraded, for it selects and does not reason.
  */
 export class ExtractiveAnswerer implements Answerer {
-  readonly model = 'extractive-v1';
+  readonly name = EXTRACTIVE.provider;
+  readonly configured = false;
   private readonly maxSentences: number;
   private readonly maxPassages: number;
 
@@ -37,7 +42,7 @@ export class ExtractiveAnswerer implements Answerer {
     this.maxPassages = options.maxPassages ?? 10;
   }
 
-  async *answer({ question, passages, signal }: AnswerRequest): AsyncIterable<AnswerPart> {
+  async *answer({ question, history, passages, signal }: AnswerRequest): AsyncIterable<AnswerPart> {
     const quotes = this.pick(question, passages.slice(0, this.maxPassages));
     const text = quotes.length === 0 ? nothingFound : introduction + quotes.map(quoted).join(' ');
     for (const [word] of text.matchAll(/\s*\S+\s*$|\s*\S+/gu)) {
@@ -45,8 +50,22 @@ export class ExtractiveAnswerer implements Answerer {
       yield { delta: word };
     }
     signal?.throwIfAborted();
-    const citations = quotes.map(citationOf);
-    yield { final: { text, citations, degraded: true, reasonCode: 'llm_unconfigured' } };
+    const given = [question, ...history.map(({ content }) => content), ...passages.map((passage) => passage.text)];
+    const [input, output] = [estimatedTokens(given), estimatedTokens([text])];
+    yield {
+      final: {
+        text,
+        citations: quotes.map(({ passage, ...quote }) => citationOf(passage, quote)),
+        degraded: true,
+        reasonCode: 'llm_unconfigured',
+        provider: EXTRACTIVE.provider,
+        model: EXTRACTIVE.model,
+        attempts: 1,
+        finishReason: 'stop',
+        droppedCitations: 0,
+        tokens: { input, cached: 0, output, reasoning: 0, estimated: true },
+      },
+    };
   }
 
   private pick(question: string, passages: readonly AnswerPassage[]): Quote[] {
@@ -144,9 +163,4 @@ function byScore(a: Quote, b: Quote): number {
 
 function quoted(quote: Quote, at: number): string {
   return `“${quote.text}” [${at + 1}]`;
-}
-
-function citationOf({ passage, start, end }: Quote): Citation {
-  const score = Number.isFinite(passage.score) ? Math.min(1, Math.max(0, passage.score)) : 0;
-  return { source: passage.source, document_id: passage.documentId, chunk_id: passage.chunkId, start, end, score };
 }

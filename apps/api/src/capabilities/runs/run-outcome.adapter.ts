@@ -1,0 +1,56 @@
+import type { CompleteRun } from '#domain/capabilities/runs/runs.decider.js';
+import type { Answer } from '#infra/adapters/llm/answerer.js';
+
+/** Times one run, from when it is made. */
+export class RunClock {
+  private readonly began = performance.now();
+  private retrievedAt = 0;
+  private firstTextAt = 0;
+
+  retrieved(): void {
+    this.retrievedAt = performance.now();
+  }
+
+  told(): void {
+    if (this.firstTextAt === 0) this.firstTextAt = performance.now();
+  }
+
+  /** Whole ms: to the passages, to the first text, and from the passages to now. */
+  get timings(): { retrievalMs: number; firstTextMs: number; generationMs: number } {
+    const { began, retrievedAt, firstTextAt } = this;
+    return {
+      retrievalMs: Math.round(retrievedAt - began),
+      firstTextMs: Math.max(0, Math.round(firstTextAt - began)),
+      generationMs: Math.round(performance.now() - retrievedAt),
+    };
+  }
+}
+
+/** What the event of the outcome tells of the answer itself. */
+export function outcomeOf(
+  answer: Answer,
+  { timings }: RunClock,
+): Omit<CompleteRun['data'], 'answer' | 'chunkCount' | 'frames' | 'durationMs'> {
+  const { citations, degraded, reasonCode, provider, model, attempts, finishReason, droppedCitations } = answer;
+  const { input, cached, output, reasoning, estimated } = answer.tokens;
+  return {
+    citationCount: citations.length,
+    degraded,
+    reasonCode,
+    inputTokens: input,
+    cachedTokens: cached,
+    outputTokens: output,
+    reasoningTokens: reasoning,
+    tokensEstimated: estimated,
+    provider,
+    model,
+    attempts,
+    finishReason,
+    droppedCitations,
+    timings,
+  };
+}
+
+export function errorData(row: { readonly code: string; readonly title: string }): { code: string; message: string } {
+  return { code: row.code, message: row.title };
+}

@@ -1,0 +1,193 @@
+import { estimatedTokens } from '#domain/kernel/text/tokens.js';
+import { CatalogueError } from '#domain/kernel/errors.js';
+import type { Outbound, OutboundCall } from '#infra/shared-state/outbound.js';
+import type { StreamDeadlines } from '#infra/shared-state/stream-parts.js';
+import { citationOf, type Answer, type Answerer, type AnswerPart, type AnswerRequest } from './answerer.js';
+import type { ChatEnd, ChatModel, ChatPart } from './chat-model.js';
+import { CitationFilter } from './citation-filter.js';
+import { EXTRACTIVE } from './extractive-answerer.js';
+import { generationOf, type Generation } from './generation.js';
+import { isIllness, isPassing, LlmFailure, toldOf } from './llm-failure.js';
+import { promptOf, type CountTokens, type Prompted } from './prompt.js';
+
+export interface ModelAnswererOptions {
+  /** The model of a name, e.g. `openai:gpt-4o-mini`; undefined where it is not configured. */
+  readonly modelOf: (name: string) => ChatModel | undefined;
+  /** Names of the models in the order in which they are asked; a corpus may name others. */
+  readonly chain: readonly string[];
+  readonly maxOutputTokens: number;
+  readonly temperature: number | undefined;
+  readonly deadlines: StreamDeadlines;
+  /** Calls at one time to one endpoint. */
+  readonly concurrency: number;
+  /** Answers when no model does; where undefined that is an error. */
+  readonly fallback: Answerer | undefined;
+  readonly outbound: Outbound;
+  readonly tokenizer: () => Promise<CountTokens>;
+  /** Told of each model that failed; must not throw. */
+  readonly onFailure: (model: string, error: unknown) => void;
+}
+
+const REFUSED = 'The model declined to answer this question.';
+
+/** An answer whose first text has come. */
+interface Begun {
+  readonly model: ChatModel;
+  readonly prompted: Prompted;
+  readonly first: ChatPart;
+  readonly rest: AsyncIterator<ChatPart, void>;
+}
+
+/**
+ * Asks models in order until one begins to answer. From its first text on the answer is that model's alone: if it fails then,
+ * so does the run, for two models' halves are no answer.
+ */
+export class ModelAnswerer implements Answerer {
+  readonly name: string;
+
+  constructor(private readonly options: ModelAnswererOptions) {
+    this.name = options.chain.join(', ');
+  }
+
+  get configured(): boolean {
+    return this.options.chain.some((name) => this.options.modelOf(name) !== undefined);
+  }
+
+  async *answer(request: AnswerRequest): AsyncIterable<AnswerPart> {
+    const generation = generationOf(request.generation);
+    const chain = generation.chain ?? this.options.chain;
+    let failure: unknown = new LlmFailure('unconfigured');
+    let attempts = 0;
+    for (const name of chain) {
+      // Whoever wants quotations instead of a model gets them.
+      if (name === EXTRACTIVE.provider) break;
+      attempts += 1;
+      try {
+        const begun = await this.begin(name, request, generation);
+        yield* this.tell(begun, attempts);
+        return;
+      } catch (error) {
+        request.signal?.throwIfAborted();
+        this.options.onFailure(name, error);
+        if (error instanceof BrokenOff) throw new CatalogueError(toldOf(error.cause).row);
+        failure = error;
+      }
+    }
+    yield* this.without(failure, request, attempts);
+  }
+
+  private async begin(name: string, request: AnswerRequest, generation: Generation): Promise<Begun> {
+    const model = this.options.modelOf(name);
+    if (model === undefined) throw new LlmFailure('unconfigured');
+    const { contextTokens } = model;
+    const { options: wanted = {} } = request;
+    const most = generation.maxOutputTokens ?? this.options.maxOutputTokens;
+    const asked = {
+      ...request,
+      ...wanted,
+      contextTokens,
+      maxOutputTokens: Math.min(most, wanted.maxOutputTokens ?? most),
+      temperature: wanted.temperature ?? generation.temperature ?? this.options.temperature,
+    };
+    const prompted = await promptOf(asked, this.options.tokenizer);
+    const parts = this.options.outbound.stream(this.callOf(model, request), this.options.deadlines, (signal) =>
+      model.stream(prompted.prompt, signal),
+    );
+    const first = await parts.next();
+    if (first.done === true || isEmpty(first.value)) {
+      await parts.return();
+      throw new LlmFailure('incomplete');
+    }
+    return { model, prompted, first: first.value, rest: parts };
+  }
+
+  private callOf({ integration }: ChatModel, { tenantId, signal }: AnswerRequest): OutboundCall {
+    return {
+      tenantId,
+      integration,
+      retryable: isPassing,
+      counts: isIllness,
+      retryAfterMs: (error) => (error instanceof LlmFailure ? error.detail.retryAfterMs : undefined),
+      options: { concurrency: this.options.concurrency, queue: this.options.concurrency },
+      ...(signal === undefined ? {} : { signal }),
+    };
+  }
+
+  private async *tell(begun: Begun, attempts: number): AsyncGenerator<AnswerPart> {
+    const { first, rest, prompted } = begun;
+    const filter = new CitationFilter(prompted.passages.length);
+    let text = '';
+    let end: ChatEnd | undefined;
+    try {
+      for (let part: ChatPart | undefined = first; part !== undefined; part = await nextOf(rest)) {
+        const delta = 'end' in part ? filter.end() : filter.push(part.text);
+        if ('end' in part) end = part.end;
+        text += delta;
+        if (delta !== '') yield { delta };
+      }
+      if (end === undefined) throw new LlmFailure('incomplete');
+    } catch (error) {
+      throw new BrokenOff(error);
+    } finally {
+      await rest.return?.();
+    }
+    if (text === '') yield { delta: (text = REFUSED) };
+    yield { final: finalOf(begun, text, end, filter, attempts) };
+  }
+
+  private async *without(failure: unknown, request: AnswerRequest, attempts: number): AsyncIterable<AnswerPart> {
+    const { fallback } = this.options;
+    const { row, reason } = toldOf(failure);
+    if (fallback === undefined) throw new CatalogueError(row);
+    for await (const part of fallback.answer(request)) {
+      yield 'final' in part
+        ? { final: { ...part.final, degraded: true, reasonCode: reason, attempts: attempts + 1 } }
+        : part;
+    }
+  }
+}
+
+/** It failed after its first text. */
+class BrokenOff extends Error {
+  constructor(cause: unknown) {
+    super('the model failed within its answer', { cause });
+    this.name = 'BrokenOff';
+  }
+}
+
+/** An end without a word, which is no answer. */
+function isEmpty(part: ChatPart): boolean {
+  return 'end' in part && part.end.finish !== 'refused';
+}
+
+async function nextOf(parts: AsyncIterator<ChatPart, void>): Promise<ChatPart | undefined> {
+  const result = await parts.next();
+  return result.done === true ? undefined : result.value;
+}
+
+function finalOf(
+  { model, prompted }: Begun,
+  text: string,
+  { finish, tokens }: ChatEnd,
+  filter: CitationFilter,
+  attempts: number,
+): Answer {
+  const refused = finish === 'refused';
+  const given = [prompted.prompt.system, ...prompted.prompt.turns.map(({ content }) => content)];
+  const estimated = { input: estimatedTokens(given), cached: 0, output: estimatedTokens([text]), reasoning: 0 };
+  return {
+    text,
+    citations: filter.cited.flatMap((at) => {
+      const passage = prompted.passages[at];
+      return passage === undefined ? [] : [citationOf(passage)];
+    }),
+    degraded: refused,
+    reasonCode: refused ? 'llm_refused' : null,
+    provider: model.provider,
+    model: model.model,
+    attempts,
+    finishReason: finish,
+    droppedCitations: filter.dropped,
+    tokens: { ...(tokens ?? estimated), estimated: tokens === undefined },
+  };
+}

@@ -1,0 +1,111 @@
+import OpenAI, { APIConnectionError, APIConnectionTimeoutError, APIError } from 'openai';
+import type { CompletionUsage } from 'openai/resources/completions';
+import type { ChatCompletionChunk, ChatCompletionCreateParamsStreaming } from 'openai/resources/chat/completions';
+import type { FinishReason } from './answerer.js';
+import type { ChatEnd, ChatModel, ChatPart, ChatPrompt } from './chat-model.js';
+import { failureOfStatus, LlmFailure } from './llm-failure.js';
+
+export interface OpenAiChatOptions {
+  readonly model: string;
+  readonly contextTokens: number;
+  /** Servers of one's own often need none. */
+  readonly apiKey: string | undefined;
+  /** OpenAI's own server where undefined. */
+  readonly baseUrl: string | undefined;
+}
+
+/** A model behind any server that speaks the chat completions of OpenAI, through the official client. */
+export class OpenAiChat implements ChatModel {
+  readonly provider = 'openai';
+  readonly model: string;
+  readonly integration: string;
+  readonly contextTokens: number;
+  private readonly client: OpenAI;
+
+  constructor(private readonly options: OpenAiChatOptions) {
+    this.model = options.model;
+    this.contextTokens = options.contextTokens;
+    // Repetition and deadlines are `Outbound`'s.
+    this.client = new OpenAI({ apiKey: options.apiKey ?? 'none', baseURL: options.baseUrl, maxRetries: 0 });
+    this.integration = `llm.openai ${new URL(this.client.baseURL).host}`;
+  }
+
+  async *stream(prompt: ChatPrompt, signal: AbortSignal): AsyncGenerator<ChatPart, void, undefined> {
+    let end: Partial<ChatEnd> = {};
+    try {
+      const stream = await this.client.chat.completions.create(this.requestOf(prompt), { signal });
+      for await (const chunk of stream) {
+        const text = chunk.choices[0]?.delta.content ?? chunk.choices[0]?.delta.refusal ?? '';
+        if (text !== '') yield { text };
+        end = { ...end, ...endOf(chunk), ...(end.finish === 'refused' ? { finish: end.finish } : {}) };
+      }
+    } catch (error) {
+      throw failureOf(error);
+    }
+    // A connection that closes early looks like an end.
+    if (end.finish === undefined) throw new LlmFailure('incomplete');
+    yield { end: { finish: end.finish, tokens: end.tokens } };
+  }
+
+  private requestOf({
+    system,
+    turns,
+    maxOutputTokens,
+    temperature,
+    topP,
+    stop,
+  }: ChatPrompt): ChatCompletionCreateParamsStreaming {
+    const most =
+      // Other servers know the older name only; OpenAI's newer models only the newer.
+      this.options.baseUrl === undefined ? { max_completion_tokens: maxOutputTokens } : { max_tokens: maxOutputTokens };
+    return {
+      model: this.model,
+      messages: [{ role: 'system', content: system }, ...turns],
+      stream: true,
+      stream_options: { include_usage: true },
+      ...(temperature === undefined ? {} : { temperature }),
+      ...(topP === undefined ? {} : { top_p: topP }),
+      ...(stop === undefined ? {} : { stop: [...stop] }),
+      ...most,
+    };
+  }
+}
+
+const finishes: Readonly<Record<string, FinishReason>> = { length: 'length', content_filter: 'refused' };
+
+function endOf({ choices: [choice], usage }: ChatCompletionChunk): Partial<ChatEnd> {
+  const reason = choice?.finish_reason;
+  if (choice?.delta.refusal != null) return { finish: 'refused' };
+  return {
+    ...(reason == null ? {} : { finish: finishes[reason] ?? 'stop' }),
+    ...(usage == null ? {} : { tokens: tokensOf(usage) }),
+  };
+}
+
+function tokensOf(usage: CompletionUsage): ChatEnd['tokens'] {
+  return {
+    input: usage.prompt_tokens,
+    cached: usage.prompt_tokens_details?.cached_tokens ?? 0,
+    output: usage.completion_tokens,
+    reasoning: usage.completion_tokens_details?.reasoning_tokens ?? 0,
+  };
+}
+
+function failureOf(error: unknown): LlmFailure {
+  if (error instanceof APIConnectionTimeoutError) return new LlmFailure('timeout');
+  if (error instanceof APIConnectionError) return new LlmFailure('unavailable');
+  if (!(error instanceof APIError)) return new LlmFailure('incomplete');
+  const status: unknown = error.status;
+  if (typeof status !== 'number') return new LlmFailure('incomplete');
+  // Credit that is used up does not come back by waiting.
+  if (status === 429 && error.code === 'insufficient_quota') return new LlmFailure('rejected', { status });
+  const headers: unknown = error.headers;
+  return failureOfStatus(status, headers instanceof Headers ? retryAfterMs(headers.get('retry-after')) : undefined);
+}
+
+/** Seconds, or a date. */
+export function retryAfterMs(header: string | null): number | undefined {
+  if (header === null) return undefined;
+  const ms = /^\d+(\.\d+)?$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - Date.now();
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
+}

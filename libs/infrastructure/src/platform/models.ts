@@ -1,0 +1,52 @@
+import type { Answerer } from '#infra/adapters/llm/answerer.js';
+import { ChatModels } from '#infra/adapters/llm/chat-models.js';
+import { ExtractiveAnswerer } from '#infra/adapters/llm/extractive-answerer.js';
+import { LlmFailure } from '#infra/adapters/llm/llm-failure.js';
+import { ModelAnswerer } from '#infra/adapters/llm/model-answerer.js';
+import type { CountTokens } from '#infra/adapters/llm/prompt.js';
+import type { Config } from '#infra/config/config.js';
+import type { Outbound } from '#infra/shared-state/outbound.js';
+
+/** The models that are configured, asked in their order. */
+export function openAnswerer(config: Config, outbound: Outbound, warn: (message: string) => void): Answerer {
+  const { llm, providers, run } = config;
+  const models = new ChatModels({
+    contextTokens: llm.LLM_CONTEXT_TOKENS,
+    openai: {
+      apiKey: providers.OPENAI_API_KEY?.reveal(),
+      baseUrl: providers.OPENAI_BASE_URL,
+      model: llm.OPENAI_MODEL,
+    },
+  });
+  return new ModelAnswerer({
+    modelOf: (name) => models.of(name),
+    chain: llm.LLM_CHAIN.length === 0 ? [llm.LLM_PROVIDER] : llm.LLM_CHAIN,
+    maxOutputTokens: llm.LLM_MAX_OUTPUT_TOKENS,
+    temperature: llm.LLM_TEMPERATURE === undefined ? undefined : Number(llm.LLM_TEMPERATURE),
+    deadlines: {
+      firstMs: llm.LLM_FIRST_TOKEN_TIMEOUT_MS,
+      idleMs: llm.LLM_IDLE_TIMEOUT_MS,
+      totalMs: llm.VERTEX_STREAM_TIMEOUT_S * 1_000,
+    },
+    concurrency: run.RUN_MAX_CONCURRENCY,
+    fallback: llm.LLM_FALLBACK === 'extractive' ? new ExtractiveAnswerer() : undefined,
+    outbound,
+    tokenizer: loadTokenizer,
+    onFailure: (model, error) => {
+      // A server without a model says so once, in its health, not at each question.
+      if (error instanceof LlmFailure && error.kind === 'unconfigured') return;
+      warn(`${model}: ${error instanceof Error ? error.message : 'the model failed'}`);
+    },
+  });
+}
+
+let tokenizer: Promise<CountTokens> | undefined;
+
+/** Its tables are large, and few prompts need them. */
+function loadTokenizer(): Promise<CountTokens> {
+  return (tokenizer ??= import('gpt-tokenizer').then(
+    ({ countTokens }) =>
+      (text) =>
+        countTokens(text),
+  ));
+}

@@ -1,0 +1,176 @@
+import { llmErrors } from '#infra/adapters/llm/llm-failure.js';
+import { outboundErrors } from '#infra/shared-state/outbound.js';
+import { until } from '../support/until.js';
+import { openWireOpenAi, type ChatRequest, type Said } from '../support/wire-openai-chat.js';
+import type { Manner, WireServer } from '../support/wire-server.js';
+import { ask, chatRig, passages, type Rig } from './chat-rig.js';
+
+const green: Said = { words: ['The kettle ', 'is green ', '[', '2', '].'] };
+
+describe('a model behind an OpenAI-compatible server', () => {
+  let wire: WireServer;
+  let said: Said = green;
+  beforeAll(async () => {
+    wire = await openWireOpenAi(() => said);
+  });
+  afterAll(() => wire.close());
+  beforeEach(() => {
+    said = green;
+    wire.requests.length = 0;
+    wire.manners.length = 0;
+  });
+
+  const account = (url = wire.url) => ({ openai: { apiKey: 'sk-test', baseUrl: `${url}/v1`, model: 'gpt-test' } });
+  const rig = (options: Parameters<typeof chatRig>[1] = {}): Rig => chatRig(account(), options);
+  const request = (): ChatRequest => wire.requests.at(-1)?.json as ChatRequest;
+
+  it('answers as it speaks, with the tokens that its server counted', async () => {
+    const { deltas, final } = await ask(rig().answerer);
+    expect(deltas.slice(0, 2)).toEqual(['The kettle', ' is green']);
+    expect(final).toMatchObject({
+      text: 'The kettle is green [1].',
+      citations: [{ document_id: 'doc-2', chunk_id: 'chunk-2', start: 200, score: 0.5, page_start: null }],
+      degraded: false,
+      reasonCode: null,
+      provider: 'openai',
+      model: 'gpt-test',
+      attempts: 1,
+      finishReason: 'stop',
+      tokens: { input: 321, cached: 256, output: 45, reasoning: 12, estimated: false },
+    });
+    expect(wire.requests.at(-1)?.headers.authorization).toBe('Bearer sk-test');
+  });
+
+  it('is asked with one system message, the history once, and the question at the end', async () => {
+    const history = [
+      { role: 'user', content: 'Is there a kettle?' },
+      { role: 'assistant', content: 'Yes [1].' },
+    ] as const;
+    await ask(rig({ temperature: 0.5 }).answerer, { history });
+    const { messages, temperature, max_tokens: most } = request();
+    expect(messages.map(({ role }) => role)).toEqual(['system', 'user', 'assistant', 'user']);
+    expect(messages.slice(1).map(({ content }) => content)).toEqual([
+      'Is there a kettle?',
+      'Yes.',
+      'Is the kettle green?',
+    ]);
+    expect([temperature, most]).toEqual([0.5, 256]);
+  });
+
+  it('estimates tokens where its server counts none', async () => {
+    said = { ...green, usage: false };
+    expect((await ask(rig().answerer)).final.tokens).toMatchObject({ output: 6, cached: 0, estimated: true });
+  });
+
+  it('says that an answer was as long as allowed', async () => {
+    said = { ...green, finish: 'length' };
+    expect((await ask(rig().answerer)).final).toMatchObject({ finishReason: 'length', degraded: false });
+  });
+
+  it.each<[string, Said, string]>([
+    ['in its own words', { words: [], refusal: 'I cannot help with that.' }, 'I cannot help with that.'],
+    ['without a word', { words: [], finish: 'content_filter' }, 'The model declined to answer this question.'],
+  ])('passes on a refusal %s, and asks nobody else', async (_how, refusal, text) => {
+    said = refusal;
+    const { final } = await ask(rig({ chain: ['openai', 'fake'] }).answerer);
+    expect(final).toMatchObject({ text, finishReason: 'refused', degraded: true, reasonCode: 'llm_refused' });
+  });
+
+  const failures: [string, Manner, string, { code: string }][] = [
+    ['a wrong key', 401, 'llm_error', llmErrors.unauthenticated],
+    ['a key that may not', 403, 'llm_error', llmErrors.unauthenticated],
+    ['a model that is not there', 404, 'llm_error', llmErrors.failed],
+    ['too many requests', { status: 429, headers: { 'retry-after': '60' } }, 'llm_rate_limit', llmErrors.limited],
+    ['an error of the server', 500, 'llm_error', llmErrors.failed],
+    ['no answer', 'hang', 'llm_timeout', llmErrors.timedOut],
+    ['no headers', 'slow-headers', 'llm_timeout', llmErrors.timedOut],
+    ['a connection that is closed', 'drop', 'llm_error', llmErrors.failed],
+    ['what is not HTTP', 'garbage', 'llm_error', llmErrors.failed],
+    ['a body that is none', 'garbage-body', 'llm_error', llmErrors.failed],
+  ];
+  const quick = { deadlines: { firstMs: 700, idleMs: 300, totalMs: 10_000 } };
+
+  it.each(failures)('quotes passages after %s, and says why', async (_what, manner, reason) => {
+    wire.manners.push(manner);
+    const { final } = await ask(rig(quick).answerer);
+    expect(final).toMatchObject({ degraded: true, reasonCode: reason, provider: 'extractive', attempts: 2 });
+    expect(final.text).toContain('The kettle is green.');
+    await until('its socket is closed or idle', () => wire.openSockets <= 1);
+  });
+
+  it.each(failures)('ends with an error after %s where nothing may stand in', async (_what, manner, _reason, row) => {
+    wire.manners.push(manner);
+    await expect(ask(rig({ ...quick, fallback: undefined }).answerer)).rejects.toMatchObject({ row });
+  });
+
+  it.each(failures)('is followed by the next model after %s', async (_what, manner) => {
+    wire.manners.push(manner);
+    const { final } = await ask(rig({ ...quick, chain: ['openai:first', 'openai:second'] }).answerer);
+    expect(final).toMatchObject({ model: 'second', attempts: 2, degraded: false });
+  });
+
+  it.each<[string, Manner, { code: string }]>([
+    ['stops speaking', 'slow-tokens', llmErrors.timedOut],
+    ['is cut off', 'drop-mid-stream', llmErrors.failed],
+  ])(
+    'ends with an error when it %s within its answer, and never goes on in the words of another',
+    async (_what, manner, row) => {
+      said = { words: Array.from({ length: 40 }, (_, at) => `word-${at} `) };
+      wire.manners.push(manner);
+      const deltas: string[] = [];
+      const reading = async (): Promise<void> => {
+        const { answerer } = rig({ ...quick, chain: ['openai', 'fake'] });
+        for await (const part of answerer.answer({ tenantId: 'acme', question: 'Which?', history: [], passages }))
+          if ('delta' in part) deltas.push(part.delta);
+      };
+      await expect(reading()).rejects.toMatchObject({ row });
+      expect(deltas[0]).toBe('word-0');
+      expect(deltas.join('')).not.toContain('fake');
+    },
+  );
+
+  it('is tried again when its server asks for a moment that there is time for', async () => {
+    wire.manners.push({ status: 429, headers: { 'retry-after': '0.05' } });
+    const { answerer } = chatRig(account(), { fallback: undefined }, 2);
+    expect((await ask(answerer)).final).toMatchObject({ provider: 'openai', attempts: 1 });
+    wire.manners.push({ status: 429, headers: { 'retry-after': '3600' } });
+    await expect(ask(answerer)).rejects.toMatchObject({ row: llmErrors.limited });
+    expect(wire.requests).toHaveLength(3);
+  });
+
+  it('is not asked any more once it failed often enough, for one tenant', async () => {
+    const { answerer } = rig({ fallback: undefined });
+    wire.manners.push(500, 500, 500);
+    for (let time = 0; time < 3; time += 1)
+      await expect(ask(answerer)).rejects.toMatchObject({ row: llmErrors.failed });
+    const asked = wire.requests.length;
+    await expect(ask(answerer)).rejects.toMatchObject({ row: outboundErrors.open });
+    expect(wire.requests).toHaveLength(asked);
+    expect((await ask(answerer, { tenantId: 'other' })).final.provider).toBe('openai');
+  });
+
+  it('is asked on however often one tenant has a wrong key', async () => {
+    const { answerer } = rig({ fallback: undefined });
+    wire.manners.push(401, 401, 401, 401);
+    for (let time = 0; time < 4; time += 1)
+      await expect(ask(answerer)).rejects.toMatchObject({ row: llmErrors.unauthenticated });
+    expect((await ask(answerer)).final.provider).toBe('openai');
+  });
+
+  it('closes its connection when the caller leaves', async () => {
+    wire.manners.push('hang');
+    const leaving = new AbortController();
+    const asked = ask(rig().answerer, { signal: leaving.signal });
+    await until('it is asked', () => wire.openSockets > 0);
+    leaving.abort(new Error('left'));
+    await expect(asked).rejects.toThrow('left');
+    await until('the socket is closed', () => wire.openSockets === 0);
+  });
+
+  it('tells nothing of its key, of the question or of what its server said in what is logged', async () => {
+    const { answerer, failures: logged } = rig();
+    wire.manners.push({ status: 401, json: { error: { message: 'Incorrect API key provided: sk-test' } } });
+    await ask(answerer, { question: 'Where is canary-77?' });
+    expect(logged.map(String).join()).toBe('LlmFailure: the model failed: auth (401)');
+  });
+});

@@ -1,0 +1,70 @@
+import type { Answer, AnswerPassage, AnswerRequest, Answerer } from '#infra/adapters/llm/answerer.js';
+import { ChatModels, type ChatAccounts } from '#infra/adapters/llm/chat-models.js';
+import { ExtractiveAnswerer } from '#infra/adapters/llm/extractive-answerer.js';
+import { ModelAnswerer, type ModelAnswererOptions } from '#infra/adapters/llm/model-answerer.js';
+import { CircuitBreaker } from '#infra/shared-state/circuit-breaker.js';
+import { MemorySharedState } from '#infra/shared-state/memory-shared-state.js';
+import { Outbound } from '#infra/shared-state/outbound.js';
+
+const text = 'The kettle is green. It whistles when the water boils.';
+
+export const passages: readonly AnswerPassage[] = [1, 2, 3].map((number) => ({
+  chunkId: `chunk-${number}`,
+  documentId: `doc-${number}`,
+  source: `kitchen/${number}.md`,
+  text,
+  start: number * 100,
+  end: number * 100 + text.length,
+  score: 1 / number,
+}));
+
+export interface Rig {
+  readonly answerer: Answerer;
+  readonly outbound: Outbound;
+  readonly failures: unknown[];
+}
+
+export function chatRig(
+  accounts: Partial<ChatAccounts>,
+  options: Partial<ModelAnswererOptions> = {},
+  attempts = 1,
+): Rig {
+  const none = { apiKey: undefined, baseUrl: undefined, model: 'm' };
+  const models = new ChatModels({ contextTokens: 32_000, openai: none, ...accounts });
+  const breaker = new CircuitBreaker(new MemorySharedState(), { failures: 3 });
+  const outbound = new Outbound(breaker, { attempts, pauseMs: 1 });
+  const failures: unknown[] = [];
+  const answerer = new ModelAnswerer({
+    modelOf: (name) => models.of(name),
+    chain: ['openai'],
+    maxOutputTokens: 256,
+    temperature: undefined,
+    deadlines: { firstMs: 2_000, idleMs: 2_000, totalMs: 10_000 },
+    concurrency: 10,
+    fallback: new ExtractiveAnswerer(),
+    outbound,
+    tokenizer: () => Promise.resolve((given) => Math.ceil(given.length / 4)),
+    onFailure: (_model, error) => failures.push(error),
+    ...options,
+  });
+  return { answerer, outbound, failures };
+}
+
+export interface Asked {
+  readonly deltas: readonly string[];
+  readonly final: Answer;
+}
+
+/** Asks and reads to the end; the deltas always join to the text. */
+export async function ask(answerer: Answerer, request: Partial<AnswerRequest> = {}): Promise<Asked> {
+  const deltas: string[] = [];
+  let final: Answer | undefined;
+  const asked = { tenantId: 'acme', question: 'Is the kettle green?', history: [], passages, ...request };
+  for await (const part of answerer.answer(asked)) {
+    if ('final' in part) final = part.final;
+    else deltas.push(part.delta);
+  }
+  if (final === undefined) throw new Error('the answer had no end');
+  expect(deltas.join('')).toBe(final.text);
+  return { deltas, final };
+}
