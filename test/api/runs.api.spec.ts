@@ -73,7 +73,7 @@ describe('a run', () => {
         end: expect.any(Number),
         page_start: null,
         page_end: null,
-        quote: expect.any(String),
+        quote: text.slice(Number(citation['start']), Number(citation['end'])),
         score: expect.any(Number),
       });
       const quote = text.slice(Number(citation['start']), Number(citation['end']));
