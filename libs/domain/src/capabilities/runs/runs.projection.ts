@@ -4,7 +4,7 @@ import type { RunEvent } from './runs.events.js';
 
 export const runRows = defineProjection<RunEvent>()({
   table: 'runs',
-  version: 2,
+  version: 3,
   columns: {
     id: 'text',
     tenant_id: 'text',

@@ -1,9 +1,18 @@
-import OpenAI, { APIConnectionError, APIConnectionTimeoutError, APIError } from 'openai';
+import type OpenAI from 'openai';
 import type { CompletionUsage } from 'openai/resources/completions';
 import type { ChatCompletionChunk, ChatCompletionCreateParamsStreaming } from 'openai/resources/chat/completions';
 import type { FinishReason } from './answerer.js';
 import type { ChatEnd, ChatModel, ChatPart, ChatPrompt } from './chat-model.js';
 import { failureOfStatus, LlmFailure } from './llm-failure.js';
+
+type Sdk = typeof import('openai');
+
+interface Opened {
+  readonly sdk: Sdk;
+  readonly client: OpenAI;
+}
+
+const OPENAI = 'https://api.openai.com/v1';
 
 export interface OpenAiChatOptions {
   readonly model: string;
@@ -20,31 +29,38 @@ export class OpenAiChat implements ChatModel {
   readonly model: string;
   readonly integration: string;
   readonly contextTokens: number;
-  private readonly client: OpenAI;
+  private opened: Promise<Opened> | undefined;
 
   constructor(private readonly options: OpenAiChatOptions) {
     this.model = options.model;
     this.contextTokens = options.contextTokens;
-    // Repetition and deadlines are `Outbound`'s.
-    this.client = new OpenAI({ apiKey: options.apiKey ?? 'none', baseURL: options.baseUrl, maxRetries: 0 });
-    this.integration = `llm.openai ${new URL(this.client.baseURL).host}`;
+    this.integration = `llm.openai ${new URL(options.baseUrl ?? OPENAI).host}`;
   }
 
   async *stream(prompt: ChatPrompt, signal: AbortSignal): AsyncGenerator<ChatPart, void, undefined> {
     let end: Partial<ChatEnd> = {};
+    const { client, sdk } = await (this.opened ??= this.open());
     try {
-      const stream = await this.client.chat.completions.create(this.requestOf(prompt), { signal });
+      const stream = await client.chat.completions.create(this.requestOf(prompt), { signal });
       for await (const chunk of stream) {
-        const text = chunk.choices[0]?.delta.content ?? chunk.choices[0]?.delta.refusal ?? '';
+        const text = textOf(chunk);
         if (text !== '') yield { text };
         end = { ...end, ...endOf(chunk), ...(end.finish === 'refused' ? { finish: end.finish } : {}) };
       }
     } catch (error) {
-      throw failureOf(error);
+      throw failureOf(error, sdk);
     }
     // A connection that closes early looks like an end.
     if (end.finish === undefined) throw new LlmFailure('incomplete');
     yield { end: { finish: end.finish, tokens: end.tokens } };
+  }
+
+  /** The client is loaded when it is first asked. */
+  private async open(): Promise<Opened> {
+    const sdk = await import('openai');
+    const { apiKey = 'none', baseUrl: baseURL = OPENAI } = this.options;
+    // Repetition and deadlines are `Outbound`'s.
+    return { sdk, client: new sdk.default({ apiKey, baseURL, maxRetries: 0 }) };
   }
 
   private requestOf({
@@ -73,6 +89,10 @@ export class OpenAiChat implements ChatModel {
 
 const finishes: Readonly<Record<string, FinishReason>> = { length: 'length', content_filter: 'refused' };
 
+function textOf({ choices: [choice] }: ChatCompletionChunk): string {
+  return choice?.delta.content ?? choice?.delta.refusal ?? '';
+}
+
 function endOf({ choices: [choice], usage }: ChatCompletionChunk): Partial<ChatEnd> {
   const reason = choice?.finish_reason;
   if (choice?.delta.refusal != null) return { finish: 'refused' };
@@ -91,7 +111,7 @@ function tokensOf(usage: CompletionUsage): ChatEnd['tokens'] {
   };
 }
 
-function failureOf(error: unknown): LlmFailure {
+function failureOf(error: unknown, { APIConnectionTimeoutError, APIConnectionError, APIError }: Sdk): LlmFailure {
   if (error instanceof APIConnectionTimeoutError) return new LlmFailure('timeout');
   if (error instanceof APIConnectionError) return new LlmFailure('unavailable');
   if (!(error instanceof APIError)) return new LlmFailure('incomplete');
