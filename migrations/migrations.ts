@@ -10,6 +10,7 @@ import { RecordedStreams20261121000900 } from './20261121000900-recorded-streams
 import { Trigrams20261123233000 } from './20261123233000-trigrams.js';
 import { AppendUnderFreeze20261127130000 } from './20261127130000-append-under-freeze.js';
 import { VersionMetadata20261127120000 } from './20261127120000-version-metadata.js';
+import { Authorization20261127121000 } from './20261127121000-authorization.js';
 
 /** Every migration of the durable tables, in order; forward only. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -24,4 +25,5 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   Trigrams20261123233000,
   VersionMetadata20261127120000,
   AppendUnderFreeze20261127130000,
+  Authorization20261127121000,
 ];

@@ -177,7 +177,7 @@ export class RoleAuthenticator implements Authenticator {
     const [role, actor = 'k1'] = attempt.headers.authorization?.replace('Bearer ', '').split(':') ?? [];
     if (role !== 'reader' && role !== 'editor' && role !== 'admin') throw new CatalogueError(httpErrors.unauthorized);
     const who = { subjectId: 'u1', tenantId: 't1', role, apiKeyId: actor, authMethod: 'api_key' } as const;
-    const principal = { ...who, platformOperator: false };
+    const principal = { ...who, groups: [], platformOperator: false };
     return actor === 'slow' ? Promise.resolve(principal) : principal;
   }
 }

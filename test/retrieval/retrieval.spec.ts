@@ -4,6 +4,7 @@ import { HashingEmbedder } from '#infra/adapters/embedding/hashing-embedder.js';
 import { evaluate } from '#infra/retrieval/evaluation.js';
 import type { Passage } from '#infra/retrieval/passage.js';
 import { chunkIdOf } from '#infra/retrieval/retrieval-index.js';
+import type { VisibilityPredicate } from '#infra/retrieval/retrieval-sql.js';
 import { openTestDatabase, type TestDatabase } from '#test/support/database.js';
 import { Library, testCipher } from './library.js';
 
@@ -21,7 +22,7 @@ describe('retrieval', () => {
   const find = (
     tenantId: string,
     query: string,
-    more: { corpusId?: string; k?: number; documentFilter?: string[] } = {},
+    more: { corpusId?: string; k?: number; documentFilter?: string[]; mayRead?: VisibilityPredicate } = {},
   ) => library.retriever.retrieve({ tenantId, corpusId: 'c', query, k: 5, ...more });
   const counts = async (): Promise<Record<string, number>[]> =>
     test.database.query(
@@ -73,8 +74,7 @@ describe('retrieval', () => {
     await library.add('filter', 'c', 'b', 'Marble quarries of the south.');
     const filtered = await find('filter', 'marble', { documentFilter: ['uid-b'] });
     expect(filtered.map(({ documentId }) => documentId)).toEqual(['b']);
-    const permitted = await library.retriever.retrieve({
-      ...{ tenantId: 'filter', corpusId: 'c', query: 'marble', k: 5 },
+    const permitted = await find('filter', 'marble', {
       mayRead: (alias, next) => `${alias}.document_id = ${next('a')}`,
     });
     expect(permitted.map(({ documentId }) => documentId)).toEqual(['a']);

@@ -94,6 +94,8 @@ export async function openTestServer(env: Readonly<Record<string, string>> = {})
     AUTH_FAILURE_BURST: '1000000',
     // As clients of one tenant, tests would be the first to be limited.
     RATE_LIMIT_ENABLED: 'false',
+    // A tenant's three keys are of three people; specs of permissions say otherwise.
+    AUTHZ_SHARE_NEW_DOCUMENTS: 'true',
     ...engine.env,
     ...env,
   };

@@ -81,6 +81,22 @@ async function aChunkOf({ reader }: TestTenant, documentId: string): Promise<str
   return chunk.id;
 }
 
+async function aPolicy({ admin }: TestTenant): Promise<string> {
+  const body = { name: 'A policy', effect: 'allow', resource_type: 'document', action: 'read' };
+  const { data, text } = await admin.post('/v1/admin/authz/policies', body);
+  const { id } = (data ?? {}) as { id?: string };
+  if (id === undefined) throw new Error(`the policy was refused: ${text}`);
+  return id;
+}
+
+async function aPermissionOn({ admin }: TestTenant, documentId: string): Promise<string> {
+  const grant = { principal_type: 'user', principal_id: unique(), permission: 'read' };
+  const { data, text } = await admin.post(`/v1/admin/authz/documents/${documentId}/permissions`, grant);
+  const { id } = (data ?? {}) as { id?: string };
+  if (id === undefined) throw new Error(`the permission was refused: ${text}`);
+  return id;
+}
+
 /** How a real object is made for a parameter of a path, by its name, or by the segment before it and its name. */
 const makers: Readonly<Record<string, Make>> = {
   actionId: anAction,
@@ -90,6 +106,8 @@ const makers: Readonly<Record<string, Make>> = {
   model: aCorpusOf,
   documentId: (tenant) => aDocument(tenant, 'A kettle boils water for tea.'),
   eventId: newestEvent,
+  permissionId: async (tenant, _, kept) => aPermissionOn(tenant, await kept('documentId')),
+  policyId: aPolicy,
   featureKey: anOverride,
   'api-keys/keyId': aKeyOf,
   'keyring/keyId': aKeyOfRing,
@@ -123,6 +141,8 @@ export class Things {
 
   /** The id of a real object for a parameter of an operation's path. Throws when nobody said how to make one. */
   idFor(operation: Operation, param: string): Promise<string> {
+    // What only goes with a document goes with the one that is kept.
+    if (param === 'documentId' && operation.pathParams.includes('permissionId')) return this.keep(param);
     const segments = operation.url.split('/');
     const before = segments[segments.findIndex((segment) => segment.startsWith(`:${param}`)) - 1] ?? '';
     const name = [`${before}/${param}`, param].find((each) => Object.hasOwn(makers, each));

@@ -17,7 +17,7 @@ import { OriginPolicy } from './http/browser-headers.js';
 import { ApiDocument, DocsController } from './http/docs.controller.js';
 import { EdgeAdapter } from './http/edge-adapter.js';
 import { EdgeFilter } from './http/error-answer.js';
-import type { AccessLog, Admission, Entitlements, WriteGate } from './http/gates.js';
+import type { AccessLog, Admission, Authorizing, Entitlements, WriteGate } from './http/gates.js';
 import type { IdempotencyPort } from './http/idempotency-port.js';
 import { NestLogger } from './http/nest-logger.js';
 import { openApiDocument } from './http/openapi.js';
@@ -39,6 +39,7 @@ export interface ApiDeps {
   readonly admission?: Admission | undefined;
   readonly entitlements?: Entitlements | undefined;
   readonly writeGate?: WriteGate | undefined;
+  readonly authorization?: Authorizing | undefined;
   readonly readiness: readonly ReadinessCheck[];
   /** The capabilities' module or modules. */
   readonly imports: readonly (Type<unknown> | DynamicModule)[];
@@ -82,6 +83,7 @@ export async function createApi(deps: ApiDeps): Promise<NestFastifyApplication> 
     admission: deps.admission,
     entitlements: deps.entitlements,
     writeGate: deps.writeGate,
+    authorization: deps.authorization,
     maxRequestBytes: http.MAX_REQUEST_BYTES,
     maxUploadBytes: http.MAX_UPLOAD_BYTES,
     requestTimeoutMs: http.REQUEST_TIMEOUT_SECONDS * 1_000,

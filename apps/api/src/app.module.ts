@@ -10,6 +10,9 @@ import { ReadModels } from '#infra/read-models/read-models.js';
 import { Commands, RunCommandHandler } from './commands/commands.js';
 import { apiKeyProviders } from './api-key-providers.js';
 import type { EdgeGates } from './edge-gates.js';
+import { authorizationProviders } from './authorization-providers.js';
+import { Authorization } from './commands/authorization.js';
+import { DocumentAccess } from './commands/document-access.js';
 import { maintenanceProviders } from './maintenance-providers.js';
 import type { PolicyState } from './policy-state.js';
 import { ReadYourWrites } from './commands/read-your-writes.js';
@@ -21,6 +24,7 @@ import { SelfServeApiKeysController } from './capabilities/api-keys/self-serve-a
 import { AuditController } from './capabilities/audit/audit.controller.js';
 import { AuditProofs } from './capabilities/audit/audit-proofs.queries.js';
 import { AuditQueries } from './capabilities/audit/audit.queries.js';
+import { AuthorizationController } from './capabilities/authorization/authorization.controller.js';
 import { CorporaController } from './capabilities/corpora/corpora.controller.js';
 import { CorpusQueries } from './capabilities/corpora/corpora.queries.js';
 import { DocumentsController } from './capabilities/documents/documents.controller.js';
@@ -83,6 +87,7 @@ const HISTORY_WAIT_MS = 1_000;
 const controllers = [
   AdminApiKeysController,
   AuditController,
+  AuthorizationController,
   CorporaController,
   DocumentsController,
   ChunksController,
@@ -118,6 +123,7 @@ export class AppModule {
         ...queries(deps),
         ...maintenanceProviders(deps),
         ...apiKeyProviders(deps),
+        ...authorizationProviders(deps),
         ...runs(deps),
         ...uiProviders(deps),
         ...sessionProviders(deps),
@@ -194,8 +200,9 @@ function queries({ platform, ledgers, gates }: AppDeps): Provider[] {
     },
     {
       provide: DocumentIntake,
-      inject: [Commands, Rollouts],
-      useFactory: (commands: Commands, rollouts: Rollouts) => new DocumentIntake(commands, platform.content, rollouts),
+      inject: [Commands, Rollouts, DocumentAccess],
+      useFactory: (commands: Commands, rollouts: Rollouts, access: DocumentAccess) =>
+        new DocumentIntake(commands, platform.content, rollouts, access),
     },
   ];
 }
@@ -228,8 +235,9 @@ function runs({ platform, waiter, answerer = platform.answerer }: AppDeps): Prov
     { provide: RunExecutor, useValue: executor },
     {
       provide: RunAdmission,
-      inject: [Features, Rollouts],
-      useFactory: (features: Features, rollouts: Rollouts) => new RunAdmission(path, features, rollouts),
+      inject: [Features, Rollouts, Authorization],
+      useFactory: (features: Features, rollouts: Rollouts, authorization: Authorization) =>
+        new RunAdmission(path, features, rollouts, authorization),
     },
     { provide: RunRescue, useValue: rescue },
     { provide: RunPlayback, useValue: new RunPlayback(streams, presence, rescue, path, content) },

@@ -1,7 +1,14 @@
 import { AccessRecorder } from '#infra/access-log/access-recorder.js';
+import type { Config } from '#infra/config/config.js';
 import type { Platform } from '#infra/platform/platform.js';
+import { viewName } from '#infra/projections/read-table.js';
 import { FallbackBuckets } from '#infra/shared-state/fallback-take.js';
 
+import { documentAclRows } from '#domain/capabilities/authorization/authorization.projection.js';
+import { DEFAULT_PLAN } from '#domain/capabilities/plans/catalogue.decider.js';
+
+import { Authorization, type AuthorizationSettings } from './commands/authorization.js';
+import { PolicySets } from './commands/policy-sets.js';
 import { UsageWriter } from './capabilities/usage/usage-writer.adapter.js';
 import { UsageMeter } from './capabilities/usage/usage.adapter.js';
 import { PlanEntitlements } from './capabilities/plans/entitlements.adapter.js';
@@ -16,6 +23,7 @@ export interface EdgeGates {
   readonly admission: TenantAdmission;
   readonly entitlements: Entitlements;
   readonly writeGate: WriteGate;
+  readonly authorization: Authorization;
   /** What was used and may be used, for the admission. */
   readonly meter: UsageMeter;
   readonly usageWriter: UsageWriter;
@@ -40,6 +48,7 @@ export function openGates(platform: Platform, policy: PolicyState): EdgeGates {
     admission,
     entitlements: new PlanEntitlements(policy.plans),
     writeGate: policy,
+    authorization: openAuthorization(platform, policy, access),
     meter,
     usageWriter,
     stop,
@@ -53,6 +62,25 @@ function openRecorder({ accessLog, config, registry, options }: Platform): Acces
     versionOf: (type) => registry.definition(type)?.version ?? 1,
     windowMs: config.audit.AUDIT_REPEAT_WINDOW_SECONDS * 1_000,
     onProblem: (error) => options.onProblem(error, 'access log'),
+  });
+}
+
+export function settingsOf({ authorization }: Config): AuthorizationSettings {
+  return {
+    abac: authorization.AUTHZ_ABAC_ENABLED,
+    defaultDeny: authorization.AUTHZ_DEFAULT_DENY,
+    adminBypass: authorization.AUTHZ_ADMIN_BYPASS_DOCUMENT_ACL,
+    sharesNew: authorization.AUTHZ_SHARE_NEW_DOCUMENTS,
+  };
+}
+
+function openAuthorization({ config }: Platform, policy: PolicyState, access: AccessRecorder): Authorization {
+  return new Authorization({
+    sets: new PolicySets(policy.access),
+    planOf: (tenantId) => policy.plans.get(tenantId, tenantId)?.plan_id ?? DEFAULT_PLAN,
+    access,
+    settings: settingsOf(config),
+    acls: viewName(documentAclRows.table, documentAclRows.version),
   });
 }
 

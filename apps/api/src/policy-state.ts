@@ -1,4 +1,5 @@
 import { apiKeyRows } from '#domain/capabilities/api-keys/api-keys.projection.js';
+import { policyRows, type PolicyRow } from '#domain/capabilities/authorization/authorization.projection.js';
 import { tenantPlanRows, type TenantPlanRow } from '#domain/capabilities/plans/plans.projection.js';
 import { rateLimitRows, type RateLimitRow } from '#domain/capabilities/rate-limits/rate-limits.projection.js';
 import { quotaRows } from '#domain/capabilities/quotas/quotas.projection.js';
@@ -18,6 +19,8 @@ export class PolicyState {
   readonly rateLimits: HotState<RateLimitRow>;
   private readonly writeFreeze: HotState<WriteFreezeRow>;
   readonly quotas: HotState<RowOf<typeof quotaRows.columns>>;
+  /** Policies of access, of each tenant and of all. */
+  readonly access: HotState<PolicyRow>;
   /** What each tenant has used of its quota. */
   readonly usage: HotState<CounterRow>;
 
@@ -28,6 +31,7 @@ export class PolicyState {
     this.quotas = hot.add(quotaRows);
     this.usage = hot.add(usageCounters);
     this.rateLimits = hot.add(rateLimitRows);
+    this.access = hot.add(policyRows, { indexBy: ['tenant_id'] });
     this.writeFreeze = hot.add(writeFreezeRows);
   }
 

@@ -77,8 +77,9 @@ export function jobsOf(platform: Platform): readonly AnyJob[] {
   const { INGEST_MAX_CONCURRENCY: concurrency, INGEST_MAX_RETRIES: retryLimit } = platform.config.ingest;
   const declared = platform.registry.capabilities.flatMap((capability) => capability.jobs);
   const tuned = declared.map((job) => (job.budget === 'ingest' ? { ...job, concurrency, retryLimit } : job));
+  const all = platform.registry.capabilities.flatMap(({ deciders: of }) => of);
   const deciders = new Map<string, AnyDecider>(
-    platform.registry.capabilities.flatMap(({ deciders: of }) => of.map((decider) => [decider.category, decider])),
+    all.filter(({ name }) => name === undefined).map((decider) => [decider.category, decider]),
   );
   const { commands } = jobPorts(platform);
   const run = async (

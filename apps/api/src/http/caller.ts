@@ -13,6 +13,7 @@ import { accessContextOf, actorOf, endpointCalled } from './access.js';
 import { endpointOf, traceOf, userAgentOf } from './context.js';
 import { httpErrors } from './errors.js';
 import type { AccessContext } from './gates.js';
+import type { RateClass } from './policy.js';
 import type { Principal } from './principal.js';
 
 /** Facts for a new decision of this request. */
@@ -60,6 +61,11 @@ export class CallerContext {
     if (tenantId === this.tenantId) return;
     if (!this.platformOperator) throw new CatalogueError(httpErrors.forbidden, { scope: 'tenant' });
     if (!isTenantId(tenantId)) throw new CatalogueError(httpErrors.notFound);
+  }
+
+  /** The rate class of the endpoint, as policies see it. */
+  get rateClass(): RateClass {
+    return endpointOf(this.#request)?.policy.rate ?? 'none';
   }
 
   get requestId(): string {

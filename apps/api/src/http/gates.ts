@@ -1,7 +1,10 @@
 import type { AccessEvent } from '#domain/capabilities/access/access.events.js';
+import type { Pair } from '#domain/capabilities/authorization/pairs.ports.js';
 import type { FeatureKey } from '#domain/capabilities/plans/features.events.js';
+import type { JsonObject } from '#domain/kernel/schema.js';
 import type { Actor } from '#domain/kernel/events.js';
 
+import type { CallerContext } from './caller.js';
 import type { RateClass } from './policy.js';
 import type { Principal } from './principal.js';
 
@@ -77,6 +80,12 @@ export interface WriteGate {
 /** What the plan of a tenant includes. */
 export interface Entitlements {
   enabled(tenantId: string, feature: FeatureKey): boolean | Promise<boolean>;
+}
+
+/** Policies over what an endpoint itself is: the audit log, operations, administration. */
+export interface Authorizing {
+  /** Refuses with 403, on record before the answer. */
+  authorize(pair: Pair, caller: CallerContext, resource?: JsonObject): void | Promise<void>;
 }
 
 /** The limits of a tenant; null is unlimited. */

@@ -7,12 +7,14 @@ import { WriterFenced } from '#infra/event-log/event-log.js';
 import { accessContextOf, endpointCalled } from './access.js';
 import { quota, rateLimit } from './admission.js';
 import { authenticate } from './authentication.js';
+import { CallerContext } from './caller.js';
 import { endpointOf } from './context.js';
 import { httpErrors } from './errors.js';
-import type { AccessLog, Admission, Entitlements, WriteGate } from './gates.js';
+import type { AccessLog, Admission, Authorizing, Entitlements, WriteGate } from './gates.js';
 import { claimKey } from './idempotency.js';
 import type { IdempotencyPort } from './idempotency-port.js';
 import { bodyOf, queryOf } from './parameters.js';
+import { pairOf } from './policy.js';
 import type { CompiledEndpoint, EndpointPolicy, StepRun } from './policy.js';
 import { mayActAs } from './principal.js';
 import type { Authenticator } from './principal.js';
@@ -28,6 +30,7 @@ export interface PipelineDeps {
   readonly admission?: Admission | undefined;
   readonly entitlements?: Entitlements | undefined;
   readonly writeGate?: WriteGate | undefined;
+  readonly authorization?: Authorizing | undefined;
   /** The longest file, whatever an endpoint says. */
   readonly maxUploadBytes: number;
 }
@@ -36,7 +39,7 @@ export interface PipelineDeps {
 export interface Step {
   readonly name: string;
   readonly on: 'headers' | 'body';
-  readonly build: (policy: EndpointPolicy, deps: PipelineDeps) => StepRun | undefined;
+  readonly build: (policy: EndpointPolicy, deps: PipelineDeps, url: string) => StepRun | undefined;
 }
 
 /** An event of a refusal, on record before the answer. */
@@ -89,6 +92,19 @@ function writeGate(policy: EndpointPolicy, { access, writeGate: gate }: Pipeline
     const data = { ...endpointCalled(request), code: httpErrors.writeFrozen.code, count: 1, windowSeconds: 0 };
     access?.record({ type: 'FrozenWriteRefused', data }, accessContextOf(request));
     throw new WriterFenced('frozen');
+  };
+}
+
+function authorize(policy: EndpointPolicy, { authorization }: PipelineDeps, url: string): StepRun | undefined {
+  const pair = pairOf(policy, url);
+  if (pair === undefined || authorization === undefined) return undefined;
+  const named = url
+    .split('/')
+    .findLast((part) => part.startsWith(':'))
+    ?.slice(1);
+  return (request, reply) => {
+    const id = named === undefined ? null : ((request.params as Readonly<Record<string, string>>)[named] ?? null);
+    return authorization.authorize(pair, new CallerContext(request, reply), { id });
   };
 }
 
@@ -178,17 +194,18 @@ export const pipeline: readonly Step[] = [
   /* 3 */ { name: 'rate limit', on: 'headers', build: rateLimit },
   /* 4 */ { name: 'role', on: 'headers', build: role },
   /* 5 */ { name: 'write gate', on: 'headers', build: writeGate },
-  /* 6 */ { name: 'feature', on: 'headers', build: feature },
-  /* 7 */ { name: 'quota', on: 'headers', build: quota },
-  /* 8 */ { name: 'content type', on: 'headers', build: contentType },
-  /* 9 */ { name: 'validate path and query', on: 'body', build: validateQuery },
-  /* 10 */ { name: 'validate body', on: 'body', build: validateBody },
-  /* 11 */ { name: 'idempotency', on: 'body', build: idempotency },
+  /* 6 */ { name: 'authorization', on: 'headers', build: authorize },
+  /* 7 */ { name: 'feature', on: 'headers', build: feature },
+  /* 8 */ { name: 'quota', on: 'headers', build: quota },
+  /* 9 */ { name: 'content type', on: 'headers', build: contentType },
+  /* 10 */ { name: 'validate path and query', on: 'body', build: validateQuery },
+  /* 11 */ { name: 'validate body', on: 'body', build: validateBody },
+  /* 12 */ { name: 'idempotency', on: 'body', build: idempotency },
 ];
 
 /** The steps that apply to one endpoint, built once when its route is registered. */
 export function compileEndpoint(policy: EndpointPolicy, url: string, deps: PipelineDeps): CompiledEndpoint {
   const stepsOn = (part: Step['on']): StepRun[] =>
-    pipeline.flatMap((step) => (step.on === part ? (step.build(policy, deps) ?? []) : []));
+    pipeline.flatMap((step) => (step.on === part ? (step.build(policy, deps, url) ?? []) : []));
   return { policy, url, onHeaders: stepsOn('headers'), onBody: stepsOn('body') };
 }

@@ -2,6 +2,7 @@ import type { Type } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import type { ViewType } from '#domain/capabilities/access/access.events.js';
+import type { Pair } from '#domain/capabilities/authorization/pairs.ports.js';
 import type { FeatureKey } from '#domain/capabilities/plans/features.events.js';
 import type { ErrorRow } from '#domain/kernel/errors.js';
 
@@ -30,6 +31,11 @@ export interface EndpointOptions<R extends Returns = Returns> {
    * actions. What their commands decide is stored under a write freeze too.
    */
   readonly recovery?: boolean;
+  /**
+   * What policies are asked for before the handler, where the resource is the endpoint itself; follows from the feature, the
+   * address and the role by default. `nothing`: the handler asks for each resource, or policies must not lock anybody out.
+   */
+  readonly authorizes?: Pair | 'nothing';
   /** The access event that a successful read of this endpoint is recorded as, in the background. */
   readonly view?: ViewType;
   readonly returns?: R;
@@ -130,6 +136,18 @@ export function resolvePolicy(
     rate: options.rate ?? (options.role === 'public' ? 'none' : rateOfVerb),
     idempotent: options.idempotent ?? (writes && options.stream !== true),
   };
+}
+
+const OPERATED = /^\/v1\/(?:ops|admin\/(?:system|maintenance|retention|rollouts))(?:\/|$)/;
+
+/** The pair that a policy must allow before the handler of an endpoint is reached; undefined: none. */
+export function pairOf(policy: EndpointPolicy, url: string): Pair | undefined {
+  const { authorizes, role, feature, verb } = policy;
+  if (authorizes !== undefined) return authorizes === 'nothing' ? undefined : authorizes;
+  if (role !== 'admin') return undefined;
+  if (feature === 'feature.audit_access') return 'audit.read';
+  const action = verb === 'GET' ? 'read' : 'manage';
+  return OPERATED.test(url) ? `ops.${action}` : `admin.${action}`;
 }
 
 /** Whether an endpoint looks at the Idempotency-Key: mutations through their claim, runs by replaying their frames. */

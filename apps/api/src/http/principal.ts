@@ -38,6 +38,8 @@ export interface Principal {
   readonly apiKeyId: string;
   readonly authMethod: 'api_key' | 'sso_session' | 'dev_bypass' | 'operator';
   readonly scopes?: KeyScopes;
+  /** The groups that an identity provider put the person into; an API key has none. */
+  readonly groups: readonly string[];
   /** True for an admin of the operator tenant, and for the operator of the machine: may change what concerns all tenants. */
   readonly platformOperator: boolean;
 }

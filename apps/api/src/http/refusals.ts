@@ -1,3 +1,4 @@
+import { authorizationErrors } from '#domain/capabilities/authorization/authorization.decider.js';
 import { authErrors } from '#domain/capabilities/api-keys/auth-errors.decider.js';
 import type { ErrorRow } from '#domain/kernel/errors.js';
 import { commandErrors } from '#infra/commands/command-path.js';
@@ -6,7 +7,7 @@ import { readModelErrors } from '#infra/read-models/cursor.js';
 import { httpErrors } from './errors.js';
 import { fieldsOf } from './fields.js';
 import { queryOf } from './parameters.js';
-import { takesIdempotencyKey } from './policy.js';
+import { pairOf, takesIdempotencyKey } from './policy.js';
 import type { EndpointPolicy } from './policy.js';
 
 /** Any request can be unreadable, hold U+0000, be too slow, or meet a store that is away. */
@@ -19,7 +20,8 @@ const everywhere: readonly ErrorRow[] = [
   httpErrors.unavailable,
 ];
 
-function ofCaller({ role, rate, recovery, feature }: EndpointPolicy): readonly ErrorRow[] {
+function ofCaller(policy: EndpointPolicy): readonly ErrorRow[] {
+  const { role, rate, recovery, feature } = policy;
   if (role === 'public') return [];
   return [
     httpErrors.unauthorized,
@@ -30,6 +32,7 @@ function ofCaller({ role, rate, recovery, feature }: EndpointPolicy): readonly E
     ...(rate === 'none' ? [] : [httpErrors.rateLimitUnavailable]),
     ...(rate === 'none' || recovery === true ? [] : [httpErrors.quotaExceeded]),
     ...(feature === undefined ? [] : [httpErrors.featureNotEnabled]),
+    ...(pairOf(policy, '') === undefined ? [] : [authorizationErrors.deniedByPolicy]),
   ];
 }
 

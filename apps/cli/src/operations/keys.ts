@@ -1,9 +1,11 @@
+import { authzPolicies, POLICY_STREAM_ID } from '#domain/capabilities/authorization/authorization.decider.js';
 import { API_KEYS_STREAM_ID, apiKeys, type ApiKeyCommand } from '#domain/capabilities/api-keys/api-keys.decider.js';
 import { roles, type Role } from '#domain/capabilities/api-keys/api-keys.events.js';
 import { apiKeyRows, idleDays, type ApiKeyRow } from '#domain/capabilities/api-keys/api-keys.projection.js';
 import type { PlanId } from '#domain/capabilities/plans/catalogue.decider.js';
 import { PLAN_STREAM_ID, plans } from '#domain/capabilities/plans/plans.decider.js';
 import { tenants } from '#domain/capabilities/tenants/tenants.decider.js';
+import { SYSTEM_TENANT } from '#domain/kernel/streams.js';
 import { addMillis } from '#domain/kernel/time.js';
 import type { Decider, DomainCommand, Facts } from '#domain/kernel/decider.js';
 import type { DomainEvent } from '#domain/kernel/events.js';
@@ -41,6 +43,14 @@ async function runAsSystem<C extends DomainCommand, E extends DomainEvent, S>(
 export async function registerTenant(platform: Platform, tenantId: string, name: string): Promise<void> {
   const command = { type: 'RegisterTenant', data: { tenantId, name } } as const;
   await runAsSystem(platform, tenants, tenantId, tenantId, command, 'operator');
+  await seedPolicies(platform, tenantId);
+}
+
+/** Gives a tenant, or with `_system` all of them, the policies that it begins with; nothing happens when it had them before. */
+export async function seedPolicies(platform: Platform, tenantId: string): Promise<void> {
+  const of = tenantId === SYSTEM_TENANT ? 'platform' : 'tenant';
+  const command = { type: 'SeedPolicies', data: { of } } as const;
+  await runAsSystem(platform, authzPolicies, tenantId, POLICY_STREAM_ID, command, 'operator');
 }
 
 /** Gives a tenant its first plan; nothing happens when it has one. */

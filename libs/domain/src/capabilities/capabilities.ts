@@ -9,6 +9,11 @@ import { accessEvents } from './access/access.events.js';
 import { accessRetention } from './access-retention/access-retention.decider.js';
 import { accessRetentionEvents } from './access-retention/access-retention.events.js';
 import { auditErrors, auditProjection } from './audit/audit.projection.js';
+import { authorizationErrors, authzPolicies } from './authorization/authorization.decider.js';
+import { authorizationEvents } from './authorization/authorization.events.js';
+import { documentAclRows, policyRows } from './authorization/authorization.projection.js';
+import { authorizationReactions } from './authorization/authorization.reactions.js';
+import { documentAcl } from './authorization/document-acl.decider.js';
 import { billing, billingErrors } from './billing/billing.decider.js';
 import { billingEvents } from './billing/billing.events.js';
 import { deliverWebhook } from './billing/billing.handler.js';
@@ -107,6 +112,14 @@ const recorded: readonly Capability[] = [
     reactions: [documentReactions],
     jobs: [ingestDocument, purgeDocument, sweepChunks],
     namesContent: [{ projection: documentRows, column: 'content_id' }],
+  }),
+  defineCapability({
+    name: 'authorization',
+    events: authorizationEvents,
+    errors: authorizationErrors,
+    deciders: [authzPolicies, documentAcl],
+    projections: [policyRows, documentAclRows],
+    reactions: [authorizationReactions],
   }),
   defineCapability({
     name: 'keyring',

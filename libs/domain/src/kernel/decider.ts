@@ -25,6 +25,8 @@ export type Decision<E extends DomainEvent> = readonly E[] | Refusal;
 /** One aggregate: a pure fold and a pure decision. `category` is camelCase without a dash; streams are `<category>-<tenant>.<id>`. */
 export interface Decider<C extends DomainCommand, E extends DomainEvent, S> {
   readonly category: string;
+  /** Of a decider that takes a second look at the streams of another one's category; it leaves that one's events alone. */
+  readonly name?: string;
   readonly initial: S;
   readonly decide: (command: C, state: S, facts: Facts) => Decision<E>;
   /** Total: an event that does not fit the state leaves it unchanged. */

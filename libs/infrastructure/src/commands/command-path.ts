@@ -14,7 +14,7 @@ import {
   type Position,
   type StoredEvent,
 } from '../event-log/event-log.js';
-import { FoldedStreams, type Folded } from './folded-streams.js';
+import { FoldedStreams, keyOf, type Folded } from './folded-streams.js';
 import { derivedId } from './ids.js';
 import { KeyedQueue } from './keyed-queue.js';
 
@@ -117,7 +117,7 @@ export class CommandPath {
         await this.options.onStep?.('appended');
         const stored = events.map(({ type, data }) => ({ type, data }) as unknown as E);
         const state = stored.reduce((old, event) => decider.evolve(old, event), loaded.state);
-        this.streams.advance(stream, loaded, facts.commandId, stored.length, state);
+        this.streams.advance(keyOf(decider, stream), loaded, facts.commandId, stored.length, state);
         return { ...base, events: stored, state, position: result.position };
       } catch (error) {
         if (!(error instanceof WrongExpectedRevision)) throw error;
@@ -138,7 +138,7 @@ export class CommandPath {
     facts: Facts,
     first: boolean,
   ): Promise<{ readonly loaded: Folded<S>; readonly decision: Decision<E> }> {
-    const recalled = first ? this.streams.recall<S>(stream) : undefined;
+    const recalled = first ? this.streams.recall<S>(decider, stream) : undefined;
     if (recalled !== undefined && !recalled.commands.has(facts.commandId)) {
       const decision = decider.decide(command, recalled.state, facts);
       if (!isRefusal(decision) && decision.length > 0) return { loaded: recalled, decision };

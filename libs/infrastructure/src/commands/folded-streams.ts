@@ -37,7 +37,8 @@ export class FoldedStreams {
 
   /** The stream as of now. */
   async read<E extends DomainEvent, S>(decider: Decider<never, E, S>, stream: string): Promise<Folded<S>> {
-    const kept = this.kept.get(stream) ?? keptOf(decider.initial, -1);
+    const key = keyOf(decider, stream);
+    const kept = this.kept.get(key) ?? keptOf(decider.initial, -1);
     for await (const event of this.log.readStream(stream, { from: kept.revision + 1 })) {
       // Another reader of this stream may have been quicker.
       if (event.revision !== kept.revision + 1) continue;
@@ -46,32 +47,32 @@ export class FoldedStreams {
       if (!kept.commands.has(commandId)) kept.commands.set(commandId, event.revision);
       kept.state = decider.evolve(kept.state as S, this.newest(event) as unknown as E);
     }
-    this.keep(stream, kept);
+    this.keep(key, kept);
     return { state: kept.state as S, revision: kept.revision, commands: kept.commands };
   }
 
   /** The stream as it was last seen, without a look at the log: others may have written more. */
-  recall<S>(stream: string): Folded<S> | undefined {
-    const kept = this.kept.get(stream);
+  recall<S>(decider: Named, stream: string): Folded<S> | undefined {
+    const kept = this.kept.get(keyOf(decider, stream));
     return kept === undefined
       ? undefined
       : { state: kept.state as S, revision: kept.revision, commands: kept.commands };
   }
 
   /** Takes what this process has just appended along: `count` events of one command, which made `state` of `before`. */
-  advance<S>(stream: string, before: Folded<S>, commandId: string, count: number, state: S): void {
-    const kept = this.kept.get(stream) ?? keptOf(before.state, before.revision, before.commands);
+  advance<S>(key: string, before: Folded<S>, commandId: string, count: number, state: S): void {
+    const kept = this.kept.get(key) ?? keptOf(before.state, before.revision, before.commands);
     if (kept.revision !== before.revision) return;
     kept.commands.set(commandId, before.revision + 1);
     kept.revision += count;
     kept.state = state;
-    this.keep(stream, kept);
+    this.keep(key, kept);
   }
 
-  private keep(stream: string, kept: Kept): void {
-    this.forget(stream);
+  private keep(key: string, kept: Kept): void {
+    this.forget(key);
     if (kept.revision < 0 || kept.commands.size > KEPT_COMMANDS_OF_ONE) return;
-    this.kept.set(stream, kept);
+    this.kept.set(key, kept);
     kept.counted = kept.commands.size;
     this.keptCommands += kept.counted;
     for (const oldest of this.kept.keys()) {
@@ -80,10 +81,17 @@ export class FoldedStreams {
     }
   }
 
-  private forget(stream: string): void {
-    this.keptCommands -= this.kept.get(stream)?.counted ?? 0;
-    this.kept.delete(stream);
+  private forget(key: string): void {
+    this.keptCommands -= this.kept.get(key)?.counted ?? 0;
+    this.kept.delete(key);
   }
+}
+
+type Named = { readonly name?: string };
+
+/** Two deciders may look at one stream, each to a state of its own. */
+export function keyOf({ name = '' }: Named, stream: string): string {
+  return `${name} ${stream}`;
 }
 
 function keptOf(state: unknown, revision: number, commands: Iterable<readonly [string, number]> = []): Kept {

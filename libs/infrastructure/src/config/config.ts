@@ -1,3 +1,4 @@
+import { authorizationArea } from './authorization.js';
 import { readFileSync } from 'node:fs';
 
 import { billingArea, billingProblems, externalArea, usageArea } from './external-areas.js';
@@ -104,6 +105,7 @@ export const configAreas = {
       'allow',
     ),
   }),
+  authorization: authorizationArea,
   rateLimit: defineConfig('rate limit', 'How many requests a key and a tenant may make.', {
     RATE_LIMIT_ENABLED: boolean('Whether requests are limited; quotas are another matter.', true),
     RL_FAIL_MODE: oneOf(

@@ -16,6 +16,9 @@ export class HotStateUnavailable extends Error {
 /** Milliseconds that a miss waits for memory to reach the log's head before it asks the table. */
 const MISS_WAIT_MS = 1_000;
 
+/** Rows that a look-up by an indexed column gives from the table: more than any tenant's policies. */
+const MOST_FOUND = 1_000;
+
 /**
  * The hot states of this process: projections that every request needs, folded in memory by one subscription. `add` all
  * of them, then `start`.
@@ -103,6 +106,11 @@ export class HotState<R> {
     return !this.follower.isStale() && !this.rows.isFrozen(tenantId, id);
   }
 
+  /** True while memory may answer for every row at once. */
+  get isCurrent(): boolean {
+    return !this.follower.isStale() && !this.rows.hasFrozen;
+  }
+
   /** The rows, of every tenant, whose indexed column has this value. */
   findBy(column: keyof R & string, value: string): readonly R[] {
     return this.rows.findBy(column, value) as readonly R[];
@@ -122,7 +130,8 @@ export class HotState<R> {
   /** As `getOrCheck`, by an indexed column. The rows carry their tenant. */
   async findByOrCheck(column: keyof R & string, value: string): Promise<readonly R[]> {
     const where = { [column]: value } as unknown as Where<R>;
-    const ask = async (): Promise<readonly R[]> => (await this.model.acrossTenants().page({ where, limit: 100 })).rows;
+    const ask = async (): Promise<readonly R[]> =>
+      (await this.model.acrossTenants().page({ where, limit: MOST_FOUND })).rows;
     if (this.rows.hasFrozen) return this.asked(ask);
     return this.looked(
       () => this.findBy(column, value),

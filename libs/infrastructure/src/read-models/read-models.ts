@@ -4,6 +4,7 @@ import type { DomainEvent } from '#domain/kernel/events.js';
 import type { AnyProjection, Columns, Projection, RowOf } from '#domain/kernel/projection.js';
 import type { Json } from '#domain/kernel/schema.js';
 import type { Database } from '#infra/database/database.js';
+import type { VisibilityPredicate } from '#infra/retrieval/retrieval-sql.js';
 import { quoted, unionSqlOf, viewSqlOf, type ViewSql } from './columns.js';
 import { conditionsSql, Params, searchSql, type Matching, type Search, type Where } from './conditions.js';
 import { entityOf, registerEntities, type EntityRow } from './entity.js';
@@ -18,6 +19,8 @@ export interface Selection<R> {
   readonly where?: Where<R>;
   readonly search?: Search<R> | undefined;
   readonly matching?: Matching | undefined;
+  /** What the caller may see of them; absent: all. */
+  readonly visible?: VisibilityPredicate | undefined;
 }
 
 export interface PageOptions<R> extends Selection<R> {
@@ -170,15 +173,16 @@ export class ReadModel<R> {
   private async fetch(
     conditions: readonly string[],
     order: Order,
-    { limit, offset = 0, cursor, search, matching }: PageOptions<R>,
+    { limit, offset = 0, cursor, search, matching, visible }: PageOptions<R>,
     params: Params,
   ): Promise<R[]> {
     const sorted = order.map(([name, direction]) => `t.${quoted(name)} ${direction}`).join(', ');
     const text = `select ${this.sql.selected} from ${this.sql.view} t where ${conditions.join(' and ')}
       order by ${sorted} limit ${params.add(limit + 1, 'int')} offset ${params.add(offset, 'bigint')}`;
     try {
-      // The best plan depends on what is looked for, and there are as many texts as conditions.
-      if (search !== undefined || matching !== undefined) return await this.database.query<R>(text, params.values);
+      // The best plan depends on what is looked for, and there are as many texts as conditions and as tenants' own rules.
+      if (search !== undefined || matching !== undefined || visible?.varies === true)
+        return await this.database.query<R>(text, params.values);
       return await this.database.queryPrepared<R>(text, params.values);
     } catch (error) {
       // A forged cursor can hold a value that its column cannot read (class 22: data exception).
@@ -190,13 +194,14 @@ export class ReadModel<R> {
 
   private conditions(
     tenantId: string | undefined,
-    { where = {}, search, matching }: Selection<R>,
+    { where = {}, search, matching, visible }: Selection<R>,
     params: Params,
   ): string[] {
     const own = tenantId === undefined ? 'true' : `t.tenant_id = ${params.add(tenantId, 'text')}`;
     const found = search === undefined ? [] : [searchSql(this.sql, search, params)];
     const matched = matching === undefined ? [] : [`(${matching.sql('t', params.next)})`];
-    return [own, ...conditionsSql(this.sql, where, params), ...found, ...matched];
+    const seen = visible === undefined ? [] : [`(${visible('t', params.next)})`];
+    return [own, ...conditionsSql(this.sql, where, params), ...found, ...matched, ...seen];
   }
 
   private totalOrder(tenantId: string | undefined, orderBy: Order): Order {

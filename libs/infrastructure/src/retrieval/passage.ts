@@ -29,8 +29,8 @@ export interface RetrievalQuery {
   readonly k: number;
   /** Internal ids of the documents to search in; absent: all that are visible. */
   readonly documentFilter?: readonly string[];
-  /** What the caller may see beyond the tenant and the corpus; absent: all of it. */
-  readonly mayRead?: VisibilityPredicate;
+  /** What the caller may read, of the tenant and the corpus; absent: all of it. */
+  readonly mayRead?: VisibilityPredicate | undefined;
   /** Only documents that it holds for. */
   readonly filter?: MetadataFilter;
   readonly signal?: AbortSignal;

@@ -9,8 +9,12 @@ export class Params {
   readonly next = (value: unknown): string => `$${this.values.push(value)}`;
 }
 
-/** A further condition on the documents that may be seen: SQL over the alias, values through `next`. */
-export type VisibilityPredicate = (alias: string, next: (value: unknown) => string) => string;
+/** A further condition on the rows that may be seen: SQL over the alias, never null, values through `next`. */
+export interface VisibilityPredicate {
+  (alias: string, next: (value: unknown) => string): string;
+  /** True where its text follows from a tenant's own rules, so that a plan of it serves few. */
+  readonly varies?: boolean;
+}
 
 /** Which documents exist, and which version of each is current. */
 export interface DocumentsView {

@@ -112,8 +112,7 @@ export class Retriever implements PassageSearch {
       bm25: { k1: this.tuning.k1, b: this.tuning.b },
       approximateAbove,
     });
-    // With an index the text names the scope, and a filter has a text of its own: a plan for each would fill the server's memory.
-    const look = approximateAbove === undefined && query.filter === undefined ? 'queryPrepared' : 'query';
+    const look = approximateAbove === undefined && !variesIn(query) ? 'queryPrepared' : 'query';
     const attempt = async (again: boolean): Promise<Passage[]> => {
       const rows = await database[look]<CandidateRow>(statement.text, statement.values);
       query.signal?.throwIfAborted();
@@ -188,6 +187,14 @@ export class Retriever implements PassageSearch {
 
 function contextOf({ tenantId, signal }: RetrievalQuery): EmbedContext {
   return { tenantId, purpose: 'query', ...(signal && { signal }) };
+}
+
+/**
+ * Whether the text of the statement is one of many. As with an index, whose scope the text names, plans for each would fill
+ * the server's memory.
+ */
+function variesIn({ filter, mayRead }: RetrievalQuery): boolean {
+  return filter !== undefined || mayRead?.varies === true;
 }
 
 function predicatesOf({ documentFilter, mayRead, filter }: RetrievalQuery): VisibilityPredicate[] {

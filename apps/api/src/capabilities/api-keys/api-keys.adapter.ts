@@ -148,7 +148,15 @@ export class ApiKeyAuthenticator implements Authenticator {
       return this.failed(attempt, new CredentialRefused(authErrors.forbidden, { who: { tenantId, actor } }));
     }
     const platformOperator = role === 'admin' && tenantId === this.settings.operatorTenantId;
-    return { subjectId: userId, tenantId, role, apiKeyId: sessionId, authMethod: 'sso_session', platformOperator };
+    return {
+      subjectId: userId,
+      tenantId,
+      role,
+      apiKeyId: sessionId,
+      authMethod: 'sso_session',
+      groups: [],
+      platformOperator,
+    };
   }
 
   private tokenOf(attempt: AuthAttempt): string | undefined {

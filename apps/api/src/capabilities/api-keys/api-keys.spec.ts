@@ -166,6 +166,7 @@ describe('a session', () => {
       tenantId: 't2',
       apiKeyId: 's1',
       authMethod: 'sso_session',
+      groups: [],
       platformOperator: false,
     });
   });

@@ -45,6 +45,7 @@ export class KeyJudge {
       role,
       apiKeyId: row.id,
       authMethod: 'api_key',
+      groups: [],
       platformOperator: role === 'admin' && row.tenant_id === this.settings.operatorTenantId,
       ...(row.scopes === null ? {} : { scopes: row.scopes as KeyScopes }),
     };

@@ -38,5 +38,13 @@ export class OperatorCredentials {
 function principal(id: string, attempt: AuthAttempt, defaultTenantId: string): Principal {
   const tenantId = attempt.headers['x-tenant-id'] ?? defaultTenantId;
   if (typeof tenantId !== 'string' || !isTenantId(tenantId)) throw new CredentialRefused(authErrors.unauthorized);
-  return { subjectId: id, tenantId, role: 'admin', apiKeyId: id, authMethod: 'operator', platformOperator: true };
+  return {
+    subjectId: id,
+    tenantId,
+    role: 'admin',
+    apiKeyId: id,
+    authMethod: 'operator',
+    groups: [],
+    platformOperator: true,
+  };
 }

@@ -22,6 +22,7 @@ describe('the tokens of operators', () => {
       role: 'admin',
       apiKeyId: 'operator',
       authMethod: 'operator',
+      groups: [],
       platformOperator: true,
     });
   });

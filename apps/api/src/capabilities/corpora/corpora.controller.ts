@@ -1,9 +1,11 @@
 import { Body, Controller, Param, Query } from '@nestjs/common';
+import { authorizationErrors } from '#domain/capabilities/authorization/authorization.decider.js';
 import { corpora, corpusErrors } from '#domain/capabilities/corpora/corpora.decider.js';
 import { corpusRows } from '#domain/capabilities/corpora/corpora.projection.js';
 import { providerConfigErrors, providerOf } from '#domain/capabilities/corpora/provider-config.decider.js';
 import { retrievalFeature } from '#domain/capabilities/plans/catalogue.decider.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
+import { Authorization } from '#api/commands/authorization.js';
 import { Features } from '#api/commands/features.js';
 import { Commands } from '#api/commands/commands.js';
 import { Caller, CallerContext } from '#api/http/caller.js';
@@ -23,6 +25,7 @@ export class CorporaController {
     private readonly queries: CorpusQueries,
     private readonly features: Features,
     private readonly scope: CorpusScope,
+    private readonly authorization: Authorization,
   ) {}
 
   @Endpoint('GET /', { does: 'List the corpora of the tenant', role: 'reader', returns: [CorpusView] })
@@ -37,10 +40,16 @@ export class CorporaController {
     audit: 'corpora.created',
     returns: CorpusView,
     waitsFor: [corpusRows.table],
-    refuses: [corpusErrors.exists, providerConfigErrors.invalid, httpErrors.featureNotEnabled],
+    refuses: [
+      authorizationErrors.deniedByPolicy,
+      corpusErrors.exists,
+      providerConfigErrors.invalid,
+      httpErrors.featureNotEnabled,
+    ],
   })
   async create(@Body() body: CreateCorpusRequest, @Caller() caller: CallerContext): Promise<CorpusView> {
     await this.scope.require(body.id, caller);
+    await this.authorization.authorize('corpus.write', caller, { id: body.id });
     await this.requireProvider(body.provider_config_json, caller);
     const data = { corpusId: body.id, name: body.name, providerConfig: body.provider_config_json };
     const streamId = idFor('corpora', caller.tenantId, body.id);
@@ -52,7 +61,7 @@ export class CorporaController {
     does: 'Get a corpus',
     role: 'reader',
     returns: CorpusView,
-    refuses: [corpusErrors.notFound],
+    refuses: [authorizationErrors.deniedByPolicy, corpusErrors.notFound],
   })
   get(@Param('corpusId') corpusId: string, @Caller() caller: CallerContext): Promise<CorpusView> {
     return this.queries.get(corpusId, caller);
@@ -64,7 +73,12 @@ export class CorporaController {
     audit: 'corpora.updated',
     returns: CorpusView,
     waitsFor: [corpusRows.table],
-    refuses: [corpusErrors.notFound, providerConfigErrors.invalid, httpErrors.featureNotEnabled],
+    refuses: [
+      authorizationErrors.deniedByPolicy,
+      corpusErrors.notFound,
+      providerConfigErrors.invalid,
+      httpErrors.featureNotEnabled,
+    ],
   })
   async patch(
     @Param('corpusId') corpusId: string,
@@ -72,13 +86,17 @@ export class CorporaController {
     @Caller() caller: CallerContext,
   ): Promise<CorpusView> {
     if (!seesCorpus(caller, corpusId)) throw new CatalogueError(corpusErrors.notFound);
-    if (body.provider_config_json !== undefined) {
+    const { name, provider_config_json: provider } = body;
+    if (name !== undefined || provider === undefined)
+      await this.authorization.authorize('corpus.write', caller, { id: corpusId });
+    if (provider !== undefined) {
+      await this.authorization.authorize('corpus.manage', caller, { id: corpusId });
       await this.features.require('feature.corpora_patch_provider_config', caller);
-      await this.requireProvider(body.provider_config_json, caller);
+      await this.requireProvider(provider, caller);
     }
     const data = {
-      ...(body.name === undefined ? {} : { name: body.name }),
-      ...(body.provider_config_json === undefined ? {} : { providerConfig: body.provider_config_json }),
+      ...(name === undefined ? {} : { name }),
+      ...(provider === undefined ? {} : { providerConfig: provider }),
     };
     const streamId = idFor('corpora', caller.tenantId, corpusId);
     const { state } = await this.commands.run(corpora, streamId, { type: 'UpdateCorpus', data }, caller);

@@ -6,6 +6,7 @@ import { CatalogueError } from '#domain/kernel/errors.js';
 import type { CallerContext } from '#api/http/caller.js';
 import { seesCorpus, visibleCorpora } from '#api/http/corpus-scope.js';
 import { Page, type PageQuery } from '#api/http/paging.js';
+import { Authorization } from '#api/commands/authorization.js';
 import { ReadYourWrites } from '#api/commands/read-your-writes.js';
 import { ReadModels } from '#infra/read-models/read-models.js';
 import type { CorpusView } from './corpora.contract.js';
@@ -18,6 +19,7 @@ export class CorpusQueries {
   constructor(
     private readonly models: ReadModels,
     private readonly reads: ReadYourWrites,
+    private readonly authorization: Authorization,
   ) {}
 
   async list(query: PageQuery, caller: CallerContext): Promise<Page<CorpusView>> {
@@ -25,6 +27,7 @@ export class CorpusQueries {
     const id = visibleCorpora(caller);
     const { rows, next } = await this.models.for(corpusRows).page(caller.tenantId, {
       ...(id === undefined ? {} : { where: { id } }),
+      visible: await this.authorization.visibleCorpora(caller),
       orderBy: [['created_at', 'asc']],
       limit: query.limit,
       cursor: query.cursor,
@@ -36,6 +39,7 @@ export class CorpusQueries {
     await this.reads.before(corpusRows.table, caller);
     const row = await this.models.for(corpusRows).find(caller.tenantId, id);
     if (row === undefined || !seesCorpus(caller, id)) throw new CatalogueError(corpusErrors.notFound);
+    await this.authorization.authorize('corpus.read', caller, { id });
     return viewOf(row);
   }
 

@@ -1,4 +1,6 @@
 import { Body, Controller, Param, Query } from '@nestjs/common';
+import { authorizationErrors } from '#domain/capabilities/authorization/authorization.decider.js';
+import { documentAclRows } from '#domain/capabilities/authorization/authorization.projection.js';
 import { corpusErrors } from '#domain/capabilities/corpora/corpora.decider.js';
 import { documentErrors } from '#domain/capabilities/documents/documents.decider.js';
 import { documentRows } from '#domain/capabilities/documents/documents.projection.js';
@@ -25,8 +27,10 @@ import { DocumentQueries } from './documents.queries.js';
 const MAX_UPLOAD_BYTES = 32 * 1024 * 1024;
 const MAX_TEXT_BYTES = 10 * 1024 * 1024;
 const MAX_FILENAME = 512;
-const waitsFor = [documentRows.table];
+const waitsFor = [documentRows.table, documentAclRows.table];
+const denials = [authorizationErrors.permissionRequired, authorizationErrors.deniedByPolicy];
 const intakeRefuses = [
+  ...denials,
   corpusErrors.notFound,
   documentErrors.otherCorpus,
   documentErrors.invalid,
@@ -115,7 +119,7 @@ export class DocumentsController {
     does: 'Get a document with its state',
     role: 'reader',
     returns: DocumentView,
-    refuses: [documentErrors.notFound],
+    refuses: [documentErrors.notFound, ...denials],
   })
   get(@Param('documentId') documentId: string, @Caller() caller: CallerContext): Promise<DocumentView> {
     return this.queries.get(documentId, caller);
@@ -129,6 +133,7 @@ export class DocumentsController {
     returns: DocumentAccepted,
     waitsFor,
     refuses: [
+      ...denials,
       documentErrors.notFound,
       documentErrors.inProgress,
       documentErrors.sourceMissing,
@@ -150,7 +155,7 @@ export class DocumentsController {
     role: 'editor',
     audit: 'documents.deleted',
     waitsFor,
-    refuses: [documentErrors.notFound, documentErrors.inProgress],
+    refuses: [documentErrors.notFound, documentErrors.inProgress, ...denials],
   })
   remove(@Param('documentId') documentId: string, @Caller() caller: CallerContext): Promise<void> {
     return this.intake.remove(documentId, caller);

@@ -12,6 +12,7 @@ import type { DocumentEvent } from '#domain/capabilities/documents/documents.eve
 import { CatalogueError, isRefusal } from '#domain/kernel/errors.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
 import { areTooMany, chunkErrors, chunkSettings, type ChunkSettings } from '#domain/kernel/text/chunker.js';
+import type { DocumentAccess } from '#api/commands/document-access.js';
 import { Commands } from '#api/commands/commands.js';
 import type { Rollouts } from '#api/commands/rollouts.js';
 import type { CallerContext } from '#api/http/caller.js';
@@ -49,6 +50,7 @@ export class DocumentIntake {
     private readonly commands: Commands,
     private readonly content: ContentStore,
     private readonly rollouts: Rollouts,
+    private readonly access: DocumentAccess,
   ) {}
 
   async submit(submission: Submission, caller: CallerContext): Promise<Accepted> {
@@ -62,6 +64,7 @@ export class DocumentIntake {
     const documentId = submission.documentId ?? newId();
     const uid = documentUid(tenantId, documentId);
     const known = await this.commands.load(documents, uid, caller);
+    await this.authorize(submission, uid, known, labels, caller);
     // A submission that will change nothing stores nothing either; the decider has the last word on all others.
     const idle = !caller.mayRepeat && known.status !== 'absent' && (isInProgress(known) || !submission.overwrite);
     if (idle && known.corpusId === submission.corpusId) return { answer: acceptedOf(known, caller), queued: false };
@@ -73,6 +76,7 @@ export class DocumentIntake {
     if (content === undefined) throw new Error('the content store gave no reference');
     const data: SubmitDocument['data'] = {
       documentId,
+      ...this.access.ownership(caller),
       corpusId,
       filename,
       contentType,
@@ -89,6 +93,18 @@ export class DocumentIntake {
     return { answer: acceptedOf(asDecided(outcome), caller), queued: outcome.events.length > 0 };
   }
 
+  /** What is there may be written by who has a permission to; what comes in must be allowed as it will be. */
+  private async authorize(
+    { corpusId, contentType, metadata }: Submission,
+    uid: string,
+    known: DocumentState,
+    labels: JsonObject,
+    caller: CallerContext,
+  ): Promise<void> {
+    if (known.status !== 'absent') await this.access.change('write', uid, known, caller);
+    await this.access.create({ id: null, corpusId, status: null, contentType, labels, metadata }, caller);
+  }
+
   async reindex(
     documentId: string,
     size: number | undefined,
@@ -102,6 +118,7 @@ export class DocumentIntake {
     const state = await this.commands.load(documents, uid, caller);
     if (state.status === 'absent' || !seesCorpus(caller, state.corpusId))
       throw new CatalogueError(documentErrors.notFound);
+    await this.access.change('reindex', uid, state, caller);
     const chunking = size === undefined && overlap === undefined ? state.chunking : settingsOf(size, overlap);
     if (!isInProgress(state)) {
       const stored = await this.content.get(tenantId, state.content.id);
@@ -122,6 +139,7 @@ export class DocumentIntake {
     const state = await this.commands.load(documents, uid, caller);
     if (state.status !== 'absent' && !seesCorpus(caller, state.corpusId))
       throw new CatalogueError(documentErrors.notFound);
+    if (state.status !== 'absent') await this.access.change('delete', uid, state, caller);
     await this.commands.run(documents, uid, { type: 'DeleteDocument', data: {} }, caller);
   }
 }

@@ -4,6 +4,7 @@ import { documentRows } from '#domain/capabilities/documents/documents.projectio
 import { CatalogueError } from '#domain/kernel/errors.js';
 import { filterJson, type MetadataFilter } from '#domain/kernel/filter/metadata-filter.js';
 import type { RowOf } from '#domain/kernel/projection.js';
+import { DocumentAccess } from '#api/commands/document-access.js';
 import { ReadYourWrites } from '#api/commands/read-your-writes.js';
 import type { CallerContext } from '#api/http/caller.js';
 import { seesCorpus, visibleCorpora } from '#api/http/corpus-scope.js';
@@ -28,6 +29,7 @@ export class DocumentQueries {
   constructor(
     private readonly models: ReadModels,
     private readonly reads: ReadYourWrites,
+    private readonly access: DocumentAccess,
   ) {}
 
   async list(query: DocumentListQuery, caller: CallerContext): Promise<Page<DocumentView>> {
@@ -36,6 +38,7 @@ export class DocumentQueries {
     const { rows, next } = await this.models.for(documentRows).page(caller.tenantId, {
       ...(corpusId === undefined ? {} : { where: { corpus_id: corpusId } }),
       matching: matchingOf(filterInText(query.filter)),
+      visible: await this.access.readable(caller),
       orderBy: [['created_at', 'asc']],
       limit: query.limit,
       cursor: query.cursor,
@@ -50,6 +53,7 @@ export class DocumentQueries {
     await this.reads.before(documentRows.table, caller);
     const row = await this.models.for(documentRows).find(caller.tenantId, documentUid(caller.tenantId, documentId));
     if (row === undefined || !seesCorpus(caller, row.corpus_id)) throw new CatalogueError(documentErrors.notFound);
+    await this.access.read(row, caller);
     return viewOf(row, row.status === 'succeeded' ? row.num_chunks : null);
   }
 }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { corpusRows } from '#domain/capabilities/corpora/corpora.projection.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { RowOf } from '#domain/kernel/projection.js';
+import { Authorization } from '#api/commands/authorization.js';
 import { ReadYourWrites } from '#api/commands/read-your-writes.js';
 import type { CallerContext } from '#api/http/caller.js';
 import { seesCorpus, visibleCorpora } from '#api/http/corpus-scope.js';
@@ -16,6 +17,7 @@ export class ModelQueries {
   constructor(
     private readonly models: ReadModels,
     private readonly reads: ReadYourWrites,
+    private readonly authorization: Authorization,
   ) {}
 
   async list({ limit, cursor }: PageQuery, caller: CallerContext): Promise<ModelList> {
@@ -23,6 +25,7 @@ export class ModelQueries {
     const id = visibleCorpora(caller);
     const { rows, next } = await this.models.for(corpusRows).page(caller.tenantId, {
       ...(id === undefined ? {} : { where: { id } }),
+      visible: await this.authorization.visibleCorpora(caller),
       orderBy: [['created_at', 'asc']],
       limit,
       cursor,
@@ -35,6 +38,7 @@ export class ModelQueries {
     const row = await this.models.for(corpusRows).find(caller.tenantId, model);
     if (row === undefined || !seesCorpus(caller, model))
       throw new CatalogueError(openAiErrors.modelNotFound, { param: 'model' });
+    await this.authorization.authorize('corpus.read', caller, { id: model });
     return viewOf(row);
   }
 }

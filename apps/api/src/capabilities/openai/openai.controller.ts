@@ -1,4 +1,5 @@
 import { Body, Controller, Param, Query } from '@nestjs/common';
+import { authorizationErrors } from '#domain/capabilities/authorization/authorization.decider.js';
 import { rolloutErrors } from '#domain/capabilities/rollouts/rollouts.decider.js';
 import { corpora } from '#domain/capabilities/corpora/corpora.decider.js';
 import { runErrors } from '#domain/capabilities/runs/runs.decider.js';
@@ -48,7 +49,7 @@ export class OpenAiController {
     legacy: false,
     errors: 'openai',
     returns: ModelView,
-    refuses: [openAiErrors.modelNotFound],
+    refuses: [openAiErrors.modelNotFound, authorizationErrors.deniedByPolicy],
   })
   model(@Param('model') model: string, @Caller() caller: CallerContext): Promise<ModelView> {
     return this.queries.get(model, caller);
@@ -70,6 +71,7 @@ export class OpenAiController {
       openAiErrors.modelNotFound,
       openAiErrors.unsupported,
       ...chatFailures,
+      authorizationErrors.deniedByPolicy,
       runErrors.busy,
       rolloutErrors.disabled,
       httpErrors.idempotencyConflict,

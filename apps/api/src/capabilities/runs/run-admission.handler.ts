@@ -1,12 +1,14 @@
 import { corpora, type CorpusState } from '#domain/capabilities/corpora/corpora.decider.js';
 import { providerOf } from '#domain/capabilities/corpora/provider-config.decider.js';
 import { retrievalFeature } from '#domain/capabilities/plans/catalogue.decider.js';
+import type { Authorization } from '#api/commands/authorization.js';
 import type { Features } from '#api/commands/features.js';
 import type { Question } from '#api/commands/questions.js';
 import type { Rollouts } from '#api/commands/rollouts.js';
 import { conversationOf, type Conversation } from '#api/commands/conversations.js';
 import type { CallerContext } from '#api/http/caller.js';
 import type { CommandPath } from '#infra/commands/command-path.js';
+import type { VisibilityPredicate } from '#infra/retrieval/retrieval-sql.js';
 import { idFor } from '#infra/commands/ids.js';
 
 const LOCAL = 'local_pgvector';
@@ -16,6 +18,8 @@ export interface RunAsked extends Question {
   readonly conversation: Conversation;
   /** The only corpora that the caller may use; null: all. */
   readonly corpora: readonly string[] | null;
+  /** What the caller may read; undefined: all. */
+  readonly mayRead: VisibilityPredicate | undefined;
   /** As it was when the question was let in. */
   readonly corpus: CorpusState;
 }
@@ -26,6 +30,7 @@ export class RunAdmission {
     private readonly path: CommandPath,
     private readonly features: Features,
     private readonly rollouts: Rollouts,
+    private readonly authorization: Authorization,
   ) {}
 
   /** Refuses every question, also the resumption of one, while answering is switched off. */
@@ -42,15 +47,16 @@ export class RunAdmission {
   async admit(
     asked: { readonly corpusId: string; readonly audio: boolean },
     caller: CallerContext,
-  ): Promise<CorpusState> {
+  ): Promise<Pick<RunAsked, 'corpus' | 'mayRead'>> {
     const { tenantId } = caller;
+    await this.authorization.authorize('corpus.run', caller, { id: asked.corpusId });
     const corpus = await this.path.load(corpora, tenantId, idFor('corpora', tenantId, asked.corpusId));
     await this.provider(corpus, caller);
     if (asked.audio) {
       await this.features.require('feature.tts', caller);
       await this.rollouts.refuseUnless('rollout.tts', 'kill.tts', tenantId);
     }
-    return corpus;
+    return { corpus, mayRead: await this.authorization.readable(caller) };
   }
 
   private async provider(corpus: CorpusState, caller: CallerContext): Promise<void> {

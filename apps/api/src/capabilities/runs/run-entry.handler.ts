@@ -36,11 +36,11 @@ export class RunEntry extends Questions {
   override async begin(question: Question, caller: CallerContext): Promise<string> {
     await this.scope.require(question.corpusId, caller);
     const runId = this.runIdOf(caller);
-    const [conversation, corpus] = await Promise.all([
+    const [conversation, admitted] = await Promise.all([
       this.admission.conversation(question.sessionId, caller),
       this.admission.admit(question, caller),
     ]);
-    const asked = { ...question, conversation, corpora: caller.principal.scopes?.corpora ?? null, corpus };
+    const asked = { ...question, conversation, corpora: caller.principal.scopes?.corpora ?? null, ...admitted };
     const started = await this.executor.start(runId, asked, caller.facts, caller.context);
     if (!started && !(await this.playback.isRepeat(caller.tenantId, runId, asked))) {
       throw new CatalogueError(httpErrors.idempotencyConflict);

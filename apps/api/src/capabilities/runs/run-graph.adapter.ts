@@ -5,6 +5,7 @@ import type { Answer, Answerer, AnswerOptions, Turn } from '#infra/adapters/llm/
 import { bounded } from '#infra/adapters/llm/bounded-answer.js';
 import type { Position } from '#infra/event-log/event-log.js';
 import type { ContentRef } from '#infra/content/content-store.js';
+import type { VisibilityPredicate } from '#infra/retrieval/retrieval-sql.js';
 import type { Passage, PassageSearch } from '#infra/retrieval/passage.js';
 
 /** What one run is about. */
@@ -22,6 +23,8 @@ export interface RunInput {
   /** In place of what the session holds. */
   readonly history?: readonly Turn[] | undefined;
   readonly options?: AnswerOptions | undefined;
+  /** What the caller may read; undefined: all. */
+  readonly mayRead: VisibilityPredicate | undefined;
   /** Where the log stood when the run began: what the conversation said before is in the log by then. */
   readonly since: Position | null;
 }
@@ -62,8 +65,8 @@ export function runGraph(world: RunWorld) {
   });
 
   const retrieve: Node = async ({ input }, config) => {
-    const { tenantId, corpusId, message: query, topK: k } = input;
-    const passages = await world.search.retrieve({ tenantId, corpusId, query, k, ...signalOf(config) });
+    const { tenantId, corpusId, message: query, topK: k, mayRead } = input;
+    const passages = await world.search.retrieve({ tenantId, corpusId, query, k, mayRead, ...signalOf(config) });
     tell(config, { kind: 'retrieved', passages });
     return { passages };
   };

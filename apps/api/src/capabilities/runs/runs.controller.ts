@@ -1,4 +1,5 @@
 import { Body, Controller } from '@nestjs/common';
+import { authorizationErrors } from '#domain/capabilities/authorization/authorization.decider.js';
 import { rolloutErrors } from '#domain/capabilities/rollouts/rollouts.decider.js';
 import { runErrors } from '#domain/capabilities/runs/runs.decider.js';
 import { isOfCaller } from '#api/commands/conversations.js';
@@ -30,7 +31,13 @@ export class RunsController {
     stream: true,
     idempotent: false,
     settlesUnits: true,
-    refuses: [runErrors.busy, rolloutErrors.disabled, httpErrors.idempotencyConflict, httpErrors.featureNotEnabled],
+    refuses: [
+      authorizationErrors.deniedByPolicy,
+      runErrors.busy,
+      rolloutErrors.disabled,
+      httpErrors.idempotencyConflict,
+      httpErrors.featureNotEnabled,
+    ],
   })
   async run(@Body() body: RunRequest, @Caller() caller: CallerContext, @Stream() opener: StreamOpener): Promise<void> {
     await this.questions.open(caller);

@@ -204,12 +204,12 @@ export class RunExecutor {
 
   private async inputOf(job: Job): Promise<RunInput> {
     const { tenantId, streamId: runId } = job.key;
-    const { conversation, corpusId, message, topK, corpora, corpus, history, options } = job.asked;
+    const { conversation, corpusId, message, topK, corpora, mayRead, corpus, history, options } = job.asked;
     if (corpus.status === 'absent') throw new CatalogueError(runErrors.corpusNotFound);
     const retrieval = corpus.providerConfig['retrieval'] as JsonObject | undefined;
     if (retrieval?.['provider'] !== 'local_pgvector') throw new CatalogueError(runErrors.providerUnavailable);
     const generation = corpus.providerConfig['generation'] as JsonObject | undefined;
-    const of = { tenantId, runId, conversation, corpusId, corpora, message, since: job.position };
+    const of = { tenantId, runId, conversation, corpusId, corpora, mayRead, message, since: job.position };
     const input = { ...of, history, options, generation };
     return { ...input, topK: effectiveTopK(topK, corpus.providerConfig) };
   }

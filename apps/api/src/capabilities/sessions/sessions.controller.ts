@@ -22,6 +22,7 @@ export class SessionsController {
   @Endpoint('GET /', {
     does: 'List the own sessions, or as an admin all of the tenant; the one used last first',
     role: 'reader',
+    authorizes: 'run.read',
     returns: [SessionView],
   })
   list(@Query() query: SessionListQuery, @Caller() caller: CallerContext): Promise<Page<SessionView>> {
@@ -31,6 +32,7 @@ export class SessionsController {
   @Endpoint('GET /:sessionId', {
     does: 'Get a session by its id, or by the name that the caller gave it',
     role: 'reader',
+    authorizes: 'run.read',
     returns: SessionView,
     refuses: [sessionErrors.notFound],
   })
@@ -41,6 +43,7 @@ export class SessionsController {
   @Endpoint('GET /:sessionId/messages', {
     does: 'Read what was asked and answered in a session',
     role: 'reader',
+    authorizes: 'run.read',
     view: 'MessagesViewed',
     returns: [MessageView],
     refuses: [sessionErrors.notFound],
@@ -56,6 +59,7 @@ export class SessionsController {
   @Endpoint('PATCH /:sessionId', {
     does: 'Give a session a title, or take it away',
     role: 'reader',
+    authorizes: 'run.write',
     audit: 'session.renamed',
     returns: SessionView,
     waitsFor: [sessionRows.table],
@@ -78,6 +82,7 @@ export class SessionsController {
   @Endpoint('DELETE /:sessionId', {
     does: 'Delete a session with all that was said in it, and its key; its name begins another one then',
     role: 'reader',
+    authorizes: 'run.delete',
     audit: 'session.deleted',
     waitsFor: [sessionRows.table],
     refuses: [sessionErrors.notFound],

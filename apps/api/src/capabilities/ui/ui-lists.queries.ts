@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { accessRows, auditRows } from '#domain/capabilities/capabilities.js';
 import { documentRows } from '#domain/capabilities/documents/documents.projection.js';
 import type { RowOf } from '#domain/kernel/projection.js';
+import { DocumentAccess } from '#api/commands/document-access.js';
 import { ReadYourWrites } from '#api/commands/read-your-writes.js';
 import type { CallerContext } from '#api/http/caller.js';
 import { visibleCorpora } from '#api/http/corpus-scope.js';
@@ -47,6 +48,7 @@ export class UiLists {
     private readonly models: ReadModels,
     private readonly reads: ReadYourWrites,
     private readonly cursors: SignedCursors,
+    private readonly access: DocumentAccess,
   ) {}
 
   async documents(query: UiDocumentsQuery, caller: CallerContext): Promise<UiDocuments> {
@@ -58,16 +60,18 @@ export class UiLists {
     const search = searchOf(['filename', 'document_id'] as const, q);
     await this.reads.before(documentRows.table, caller);
     const model = this.models.for(documentRows);
+    const visible = await this.access.readable(caller);
     const [page, statuses] = await Promise.all([
       model.page(tenantId, {
         where: { ...others, ...given({ status }) },
         search,
+        visible,
         orderBy: sort.orderBy,
         limit,
         cursor,
         cursors: this.cursors.for('ui.documents', tenantId, sort.text),
       }),
-      model.facet(tenantId, 'status', { where: others, search }),
+      model.facet(tenantId, 'status', { where: others, search, visible }),
     ]);
     return { items: page.rows.map(documentOf), page: pageOf(page), facets: { status: statuses } };
   }

@@ -72,6 +72,69 @@ export const accessEvents = defineEvents({
       shows: [...refusalShown, 'featureKey'],
     },
   },
+  /** By a policy, or for want of one. */
+  PolicyAccessDenied: {
+    version: 1,
+    data: {
+      ...refusal,
+      resourceType: t.string,
+      resourceId: t.nullable(t.string),
+      action: t.string,
+      reason: t.string,
+      policyId: t.nullable(t.string),
+    },
+    audit: {
+      type: 'authz.policy.denied',
+      category: 'security',
+      outcome: 'failure',
+      resource,
+      shows: [...refusalShown, 'resourceType', 'resourceId', 'action', 'reason', 'policyId'],
+    },
+  },
+  /** For want of a permission on the document. */
+  DocumentAccessDenied: {
+    version: 1,
+    data: { ...refusal, documentId: t.string, action: t.string, reason: t.string },
+    audit: {
+      type: 'authz.access.denied',
+      category: 'security',
+      outcome: 'failure',
+      resource,
+      shows: [...refusalShown, 'documentId', 'action', 'reason'],
+    },
+  },
+  /** An admin asked what a policy would do. */
+  PolicySimulated: {
+    version: 1,
+    data: { ...request, policyId: t.string, allowed: t.boolean, reason: t.string },
+    audit: {
+      type: 'authz.simulation.run',
+      category: 'security',
+      outcome: 'success',
+      resource,
+      shows: [...shown, 'policyId', 'allowed', 'reason'],
+    },
+  },
+  /** An admin asked what somebody may do, and why. What is asked by the way of every request is on record where it is denied. */
+  PolicyEvaluated: {
+    version: 1,
+    data: {
+      ...request,
+      resourceType: t.string,
+      resourceId: t.nullable(t.string),
+      action: t.string,
+      allowed: t.boolean,
+      reason: t.string,
+      policyId: t.nullable(t.string),
+    },
+    audit: {
+      type: 'authz.policy.evaluate',
+      category: 'security',
+      outcome: 'success',
+      resource,
+      shows: [...shown, 'resourceType', 'resourceId', 'action', 'allowed', 'reason', 'policyId'],
+    },
+  },
   RequestRateLimited: {
     version: 1,
     data: {

@@ -2,7 +2,7 @@ import { defineDecider, type Decision, type Facts } from '../../kernel/decider.j
 import { defineErrors, isRefusal, refuse, type Refusal } from '../../kernel/errors.js';
 import type { JsonObject } from '../../kernel/schema.js';
 import { chunkSettings } from '../../kernel/text/chunker.js';
-import type { DocumentEvent } from './documents.events.js';
+import { documentEvents, type DocumentEvent } from './documents.events.js';
 
 export const documentErrors = defineErrors('documents', {
   notFound: ['not_found', 'NOT_FOUND', 'Document not found'],
@@ -29,6 +29,8 @@ export interface SubmitDocument {
   readonly type: 'SubmitDocument';
   readonly data: {
     readonly documentId: string;
+    /** Whose it is when it is new. */ readonly owner: string | null;
+    readonly shared: boolean;
     readonly corpusId: string;
     readonly filename: string;
     readonly contentType: string;
@@ -113,6 +115,8 @@ export const documents = defineDecider<DocumentCommand, DocumentEvent, DocumentS
     }
   },
   evolve: (state, event) => {
+    // The stream also holds who may do what with the document.
+    if (!Object.hasOwn(documentEvents, event.type)) return state;
     if (event.type === 'DocumentSubmitted') {
       const { documentId, corpusId, jobId, content, chunking, labels } = event.data;
       const { deletions } = state;

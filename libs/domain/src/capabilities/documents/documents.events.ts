@@ -10,9 +10,13 @@ export const chunking = { size: t.integer, overlap: t.integer } as const;
 
 export const documentEvents = defineEvents({
   DocumentSubmitted: {
-    version: 1,
+    version: 2,
     data: {
       documentId: t.string,
+      /** Who owns it when it is new, as `principal.id` of policies. */
+      owner: t.nullable(t.string),
+      /** Whether it is the tenant's too when it is new: whoever has a role may do with it what the role allows. */
+      shared: t.boolean,
       corpusId: t.string,
       jobId: t.uuid,
       filename: t.string,
@@ -32,6 +36,8 @@ export const documentEvents = defineEvents({
       type: 'documents.ingest.enqueued',
       shows: ['corpusId', 'jobId', 'filename', 'contentType', 'ingestSource', 'charCount', 'metadataKeys', 'overwrite'],
     },
+    // Before there were owners, documents were the tenant's.
+    upcasters: { 1: (before) => ({ ...before, owner: null, shared: true }) },
   },
   DocumentReindexRequested: {
     version: 2,

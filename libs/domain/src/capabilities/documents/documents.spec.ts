@@ -15,6 +15,8 @@ const submit = (over: Partial<SubmitDocument['data']> = {}): SubmitDocument => (
   type: 'SubmitDocument',
   data: {
     documentId: 'd1',
+    owner: 'ada',
+    shared: false,
     corpusId: 'c1',
     filename: 'a.txt',
     contentType: 'text/plain',

@@ -1,0 +1,48 @@
+import type { PairPolicies, Policy } from '#domain/capabilities/authorization/policies.ports.js';
+import type { Facts } from '#domain/capabilities/authorization/condition-closures.ports.js';
+import type { VisibilityPredicate } from '#infra/retrieval/retrieval-sql.js';
+import { allOf, anyOf, conditionSql, notSql, type RowCondition, type SqlContext } from './condition-sql.js';
+
+/** The verdict of the policies of a pair on each row: as `decide` gives it, which holds no row against the order of priorities. */
+export function policiesSql({ deny, allow }: PairPolicies, context: SqlContext, defaultDeny: boolean): RowCondition {
+  // A policy that this build does not understand lets nobody pass who comes to it.
+  const denied = anyOf(deny.map((policy) => sqlOf(policy, context) ?? true));
+  if (denied === true) return false;
+  const brokenAt = allow.findIndex(({ condition }) => condition === undefined);
+  if (brokenAt < 0 && !defaultDeny) return notSql(denied);
+  const reached = brokenAt < 0 ? allow : allow.slice(0, brokenAt);
+  return allOf([notSql(denied), anyOf(reached.map((policy) => sqlOf(policy, context) ?? false))]);
+}
+
+function sqlOf({ condition }: Policy, context: SqlContext): RowCondition | undefined {
+  return condition === undefined ? undefined : conditionSql(condition, context);
+}
+
+/** A statement holds 65,535 parameters at most; under rules that need more than this nothing is shown. */
+const MOST_VALUES = 20_000;
+const LONGEST_SQL = 2_000_000;
+
+/** A condition that is known to fit a statement: one that does not shows nothing. `rules`: whether a tenant's own are in it. */
+export function fitting(build: (alias: string, next: SqlContext['next']) => RowCondition): VisibilityPredicate {
+  let values = 0;
+  const tried = String(build('d', () => `$${(values += 1)}`));
+  if (tried === 'false' || values > MOST_VALUES || tried.length > LONGEST_SQL) return () => 'false';
+  return (alias, next) => String(build(alias, next));
+}
+
+/** The rows on which policies say yes; `columns` by the names of their variables. */
+export function rowsPredicate(
+  policies: PairPolicies,
+  facts: Facts,
+  columns: Readonly<Record<string, string>>,
+  defaultDeny: boolean,
+): VisibilityPredicate {
+  const predicate = fitting((alias, next) => {
+    const column = ([name = '', ...rest]: readonly string[]): string | undefined => {
+      const found = rest.length === 0 && Object.hasOwn(columns, name) ? columns[name] : undefined;
+      return found === undefined ? undefined : `to_jsonb(${alias}.${found})`;
+    };
+    return policiesSql(policies, { facts, next, column }, defaultDeny);
+  });
+  return Object.assign(predicate, { varies: true });
+}
