@@ -9,6 +9,7 @@ import { Idempotency20261121000460 } from './20261121000460-idempotency.js';
 import { RecordedStreams20261121000900 } from './20261121000900-recorded-streams.js';
 import { Trigrams20261123233000 } from './20261123233000-trigrams.js';
 import { AppendUnderFreeze20261127130000 } from './20261127130000-append-under-freeze.js';
+import { StreamHeaders20261127131000 } from './20261127131000-stream-headers.js';
 import { VersionMetadata20261127120000 } from './20261127120000-version-metadata.js';
 import { Authorization20261127121000 } from './20261127121000-authorization.js';
 
@@ -26,4 +27,5 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   VersionMetadata20261127120000,
   AppendUnderFreeze20261127130000,
   Authorization20261127121000,
+  StreamHeaders20261127131000,
 ];

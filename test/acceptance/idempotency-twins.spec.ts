@@ -92,13 +92,15 @@ onServers(`${CALLERS} callers at two processes under one Idempotency-Key`, () =>
     expect(await eventsOf('DocumentDeleted', 'documentId', id)).toHaveLength(1);
   });
 
-  it('make one run, and all have its frames, byte for byte', async () => {
+  it('make one run, and all have its frames, byte for byte, under the headers of the first', async () => {
     const before = await used();
     const question = { session_id: 'twins', corpus_id: 'c1', message: 'slow 20 10' };
     const answers = await all(tenant.reader, (client, headers) => client.ask(question, headers));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
     expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
     expect(answers[0]?.frames.map(({ type }) => type).slice(-2)).toEqual(['message.final', 'done']);
+    expect(new Set(answers.map(({ headers }) => headersOf(headers))).size).toBe(1);
+    expect(answers.filter(({ headers }) => headers.get('idempotency-replayed') === null)).toHaveLength(1);
     await expectUsed(3, before);
     expect(await eventsOf('RunStarted', 'sessionId', 'twins')).toHaveLength(1);
     expect(await eventsOf('RunCompleted', 'runId', answers[0]?.frames[0]?.id.split(':')[0] ?? '')).toHaveLength(1);

@@ -228,6 +228,12 @@ describe('a run', () => {
     const later = await ask('gated once', {}, key);
     expect(twin.text).toBe(first.text);
     expect(later.text).toBe(first.text);
+    for (const repeat of [twin, later]) {
+      expect(repeat.headers.get('idempotency-replayed')).toBe('true');
+      for (const name of ['x-request-id', 'content-type', 'x-quota-day-used', 'cache-control'])
+        expect([name, repeat.headers.get(name)]).toEqual([name, first.headers.get(name)]);
+    }
+    expect(first.headers.get('idempotency-replayed')).toBeNull();
     expect(server.answerer.asked.length - before).toBe(1);
     const conflict = await tenant.reader.post('/v1/run', asked('another question'), key);
     expect(conflict).toMatchObject({ status: 409, code: 'IDEMPOTENCY_KEY_CONFLICT' });

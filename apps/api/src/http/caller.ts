@@ -15,6 +15,7 @@ import { httpErrors } from './errors.js';
 import type { AccessContext } from './gates.js';
 import type { RateClass } from './policy.js';
 import type { Principal } from './principal.js';
+import { storedHeaders } from './stored-headers.js';
 
 /** Facts for a new decision of this request. */
 export function factsOf(request: FastifyRequest): Facts {
@@ -147,6 +148,11 @@ export class CallerContext {
   /** Answers with another status of success than the endpoint declares, e.g. 200 instead of 202 when nothing was to do. */
   setStatus(status: number): void {
     this.#reply.code(status);
+  }
+
+  /** The headers of the answer so far, as they are repeated with it. */
+  get answerHeaders(): Readonly<Record<string, string>> {
+    return storedHeaders(this.#reply);
   }
 
   setHeader(name: string, value: string): void {

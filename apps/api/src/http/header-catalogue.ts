@@ -182,9 +182,9 @@ export const answerHeaders: readonly AnswerHeaderRow[] = [
   {
     name: 'Idempotency-Replayed',
     does: '`true` when the answer is that of an earlier request with the same key.',
-    where: 'successes of mutations',
+    where: 'successes of mutations, and of `POST /v1/run`',
     schema: { type: 'string', enum: ['true'] },
-    on: (policy, status) => policy.idempotent && status < 300,
+    on: (policy, status) => takesIdempotencyKey(policy) && status < 300,
   },
   {
     name: 'X-Log-Position',
@@ -207,11 +207,33 @@ export const answerHeaders: readonly AnswerHeaderRow[] = [
     schema: text,
     on: ({ returns, verb }, status) => verb === 'GET' && typeof returns === 'object' && status < 300,
   },
+  {
+    name: 'Repr-Digest',
+    does: 'The SHA-256 of the file (RFC 9530).',
+    where: 'the usage export',
+    schema: { type: 'string', pattern: '^sha-256=:[A-Za-z0-9+/]{43}=:$' },
+    on: ({ sends }, status) => sends?.includes('Repr-Digest') === true && status < 300,
+  },
+  {
+    name: 'X-Usage-Positions',
+    does: 'The positions of the log that the file follows from: the same positions give the same digest.',
+    where: 'the usage export',
+    schema: text,
+    on: ({ sends }, status) => sends?.includes('X-Usage-Positions') === true && status < 300,
+  },
 ];
 
 /** Of answers to old addresses, to a wrong method and to browsers: not of an operation of the OpenAPI document. */
 export const otherAnswerHeaders: readonly HeaderRow[] = [
   { name: 'Allow', does: 'The methods that the address takes.', where: '405', schema: text },
+  { name: 'Location', does: 'Where the documentation is.', where: '307 of `/docs` and `/openapi.json`', schema: text },
+  { name: 'Content-Disposition', does: 'The name of a file.', where: 'files', schema: text },
+  {
+    name: 'Vary',
+    does: 'Tells caches that the answer hangs on the origin.',
+    where: 'every answer while `CORS_ALLOW_ORIGINS` lists one',
+    schema: text,
+  },
   { name: 'Deprecation', does: '`true`.', where: 'every answer without `/v1`', schema: text },
   {
     name: 'Sunset',

@@ -9,6 +9,7 @@ import type { StoredResponse } from '#infra/idempotency/claims.js';
 import { factsOf } from './caller.js';
 import { httpErrors, invalid } from './errors.js';
 import type { IdempotencyPort } from './idempotency-port.js';
+import { storedHeaders } from './stored-headers.js';
 
 /** The key of a request, trimmed; undefined without one. */
 export function idempotencyKey(header: string | readonly string[] | undefined): string | undefined {
@@ -72,14 +73,7 @@ export async function claimKey(
   }
 }
 
-/** Headers that belong to one connection or one delivery, not to the answer. */
-const NOT_STORED = new Set(['connection', 'keep-alive', 'date', 'transfer-encoding', 'content-length']);
-
 /** The answer that is about to be sent, as it will be replayed. */
 export function storedAnswer(reply: FastifyReply, body: string): StoredResponse {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(reply.getHeaders()))
-    if (value !== undefined && !NOT_STORED.has(name) && !name.startsWith('access-control-'))
-      headers[name] = Array.isArray(value) ? value.join(', ') : String(value);
-  return { status: reply.statusCode, headers, body };
+  return { status: reply.statusCode, headers: storedHeaders(reply), body };
 }

@@ -58,6 +58,8 @@ export interface EndpointOptions<R extends Returns = Returns> {
   readonly bare?: boolean;
   /** The media types of a bare answer that is no JSON, the first by default. */
   readonly produces?: readonly string[];
+  /** Headers of the catalogue that only this endpoint's answers have. */
+  readonly sends?: readonly ('Repr-Digest' | 'X-Usage-Positions')[];
   /** The answer is a server-sent event stream; where `returns` is given too, a request may ask for that instead. */
   readonly stream?: boolean;
   /** The form of its refusals, also of those of the gates; ours by default. */

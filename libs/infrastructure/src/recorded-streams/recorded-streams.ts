@@ -11,7 +11,11 @@ export interface StreamInfo {
   /** Milliseconds since the owner was last heard of. */
   readonly silentMs: number;
   readonly subjectId: string;
+  /** Those under which it was first sent, where they were given. */
+  readonly headers: StreamHeaders | null;
 }
+
+export type StreamHeaders = Readonly<Record<string, string>>;
 
 const CHANNEL = 'recorded_streams';
 const POLL_MS = 1_000;
@@ -39,6 +43,7 @@ interface Row {
   readonly owner: string;
   readonly silent_ms: number;
   readonly subject_id: string;
+  readonly headers: StreamHeaders | null;
 }
 
 /** Records streams of frames, encrypted under their subject's key, and plays them back from any process. */
@@ -66,11 +71,19 @@ export class RecordedStreams {
   async open(
     key: StreamKey,
     subject: { readonly kind: string; readonly id: string },
+    headers?: StreamHeaders,
   ): Promise<StreamWriter | undefined> {
     const made = await this.database.execute(
-      `insert into streams.stream (tenant_id, stream_id, subject_kind, subject_id, owner)
-       values ($1, $2, $3, $4, $5) on conflict do nothing`,
-      [key.tenantId, key.streamId, subject.kind, subject.id, this.processId],
+      `insert into streams.stream (tenant_id, stream_id, subject_kind, subject_id, owner, headers)
+       values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
+      [
+        key.tenantId,
+        key.streamId,
+        subject.kind,
+        subject.id,
+        this.processId,
+        headers === undefined ? null : JSON.stringify(headers),
+      ],
     );
     return made === 0
       ? undefined
@@ -97,14 +110,14 @@ export class RecordedStreams {
 
   async info(key: StreamKey): Promise<StreamInfo | undefined> {
     const [row] = await this.database.query<Row>(
-      `select last_seq, ended, owner, subject_id,
+      `select last_seq, ended, owner, subject_id, headers,
               greatest(0, extract(epoch from now() - beat_at) * 1000)::float8 as silent_ms
          from streams.stream where tenant_id = $1 and stream_id = $2`,
       [key.tenantId, key.streamId],
     );
     if (row === undefined) return undefined;
-    const { last_seq: lastSeq, ended, owner, silent_ms: silentMs, subject_id: subjectId } = row;
-    return { lastSeq, ended, owner, silentMs, subjectId };
+    const { last_seq: lastSeq, ended, owner, silent_ms: silentMs, subject_id: subjectId, headers } = row;
+    return { lastSeq, ended, owner, silentMs, subjectId, headers };
   }
 
   /** Streams of any tenant that did not end and whose owner was silent for `silentMs`, oldest first. */

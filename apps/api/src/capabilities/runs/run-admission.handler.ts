@@ -9,6 +9,7 @@ import { conversationOf, type Conversation } from '#api/commands/conversations.j
 import type { CallerContext } from '#api/http/caller.js';
 import type { CommandPath } from '#infra/commands/command-path.js';
 import type { VisibilityPredicate } from '#infra/retrieval/retrieval-sql.js';
+import type { StreamHeaders } from '#infra/recorded-streams/recorded-streams.js';
 import { idFor } from '#infra/commands/ids.js';
 
 const LOCAL = 'local_pgvector';
@@ -20,6 +21,8 @@ export interface RunAsked extends Question {
   readonly corpora: readonly string[] | null;
   /** What the caller may read; undefined: all. */
   readonly mayRead: VisibilityPredicate | undefined;
+  /** What the answer is sent under, to be repeated with it. */
+  readonly headers?: StreamHeaders;
   /** As it was when the question was let in. */
   readonly corpus: CorpusState;
 }

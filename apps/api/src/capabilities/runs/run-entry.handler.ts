@@ -40,14 +40,24 @@ export class RunEntry extends Questions {
       this.admission.conversation(question.sessionId, caller),
       this.admission.admit(question, caller),
     ]);
-    const asked = { ...question, conversation, corpora: caller.principal.scopes?.corpora ?? null, ...admitted };
+    const { answerHeaders: headers } = caller;
+    const corpora = caller.principal.scopes?.corpora ?? null;
+    const asked = { ...question, conversation, corpora, ...admitted, headers };
     const started = await this.executor.start(runId, asked, caller.facts, caller.context);
     if (!started && !(await this.playback.isRepeat(caller.tenantId, runId, asked))) {
       throw new CatalogueError(httpErrors.idempotencyConflict);
     }
     if (started) caller.serves();
-    else caller.repeats();
+    else await this.repeat({ tenantId: caller.tenantId, runId }, caller);
     return runId;
+  }
+
+  /** What is sent again is sent under every header of the first answer, and says that it is a repeat. */
+  private async repeat({ tenantId, runId }: AnswerKey, caller: CallerContext): Promise<void> {
+    caller.repeats();
+    const headers = await this.playback.headersOf({ tenantId, streamId: runId });
+    for (const [name, value] of Object.entries(headers)) caller.setHeader(name, value);
+    caller.setHeader('idempotency-replayed', 'true');
   }
 
   override async *follow({ tenantId, runId }: AnswerKey, signal: AbortSignal): AsyncIterable<Said> {

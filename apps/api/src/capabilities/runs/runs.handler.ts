@@ -132,7 +132,7 @@ export class RunExecutor {
     const subject = sessionSubject(key.tenantId, session, life);
     // At one time: where the run is there already, nothing names the message, and the sweeper takes it.
     const [writer, message] = await Promise.all([
-      this.deps.streams.open(key, subject),
+      this.deps.streams.open(key, subject, asked.headers),
       this.keep(subject, 'run-message', { text: asked.message, history: asked.history }),
     ]);
     if (writer === undefined) return undefined;

@@ -8,7 +8,7 @@ import type { CommandPath } from '#infra/commands/command-path.js';
 import { idFor } from '#infra/commands/ids.js';
 import type { ContentStore } from '#infra/content/content-store.js';
 import type { Database } from '#infra/database/database.js';
-import type { RecordedStreams } from '#infra/recorded-streams/recorded-streams.js';
+import type { RecordedStreams, StreamHeaders } from '#infra/recorded-streams/recorded-streams.js';
 import type { RecordedFrame, StreamKey } from '#infra/recorded-streams/stream-writer.js';
 import { OWNER_SILENT_MS, type RunRescue } from './run-rescue.handler.js';
 import type { RunInput } from './run-graph.adapter.js';
@@ -41,6 +41,11 @@ export class RunPlayback {
 
   async exists(key: StreamKey): Promise<boolean> {
     return (await this.streams.info(key)) !== undefined;
+  }
+
+  /** Those under which a run was first answered. */
+  async headersOf(key: StreamKey): Promise<StreamHeaders> {
+    return (await this.streams.info(key))?.headers ?? {};
   }
 
   /** What a run was asked, by whom and where; undefined when nobody said so. */

@@ -102,6 +102,7 @@ export class UsageController {
     view: 'UsageViewed',
     bare: true,
     produces: [TYPES.csv, TYPES.jsonl],
+    sends: ['Repr-Digest', 'X-Usage-Positions'],
     waitsFor: usageTables,
     refuses: [tenantErrors.notFound],
   })
