@@ -176,7 +176,7 @@ describe('the status of retention', () => {
     const { data } = await tenant.admin.get('/v1/admin/retention/status');
     expect(data).toMatchObject({
       tenant_id: tenant.tenantId,
-      configured_days: { audit: 90, usage: 120, ui_actions: 30, documents: null, backups: null },
+      configured_days: { audit: 90, usage: 120, ui_actions: 30, messages: null, documents: null, backups: null },
     });
     const { next_schedule } = data as { next_schedule: string };
     const left = Date.parse(next_schedule) - Date.now();

@@ -74,6 +74,14 @@ async function aRunOf({
   return { run, session: (await shown())?.id ?? '' };
 }
 
+/** A run of which the tenant's admin has said something. */
+async function aRatedRun(tenant: TestTenant): Promise<string> {
+  const { run } = await aRunOf(tenant);
+  const rate = () => tenant.admin.post(`/v1/runs/${run}/feedback`, { rating: 'down' });
+  await until('the run can be rated', async () => (await rate()).status === 200);
+  return run;
+}
+
 async function aChunkOf({ reader }: TestTenant, documentId: string): Promise<string> {
   const { data, text } = await reader.get(`/v1/documents/${documentId}/chunks`);
   const [chunk] = (data ?? []) as { id: string }[];
@@ -102,6 +110,7 @@ const makers: Readonly<Record<string, Make>> = {
   actionId: anAction,
   chunkId: async (tenant, _, kept) => aChunkOf(tenant, await kept('documentId')),
   sessionId: async (tenant) => (await aRunOf(tenant)).session,
+  'runs/runId': async (tenant) => aRatedRun(tenant),
   corpusId: aCorpusOf,
   model: aCorpusOf,
   documentId: (tenant) => aDocument(tenant, 'A kettle boils water for tea.'),

@@ -65,6 +65,8 @@ import { SystemHealthController } from './capabilities/system-health/system-heal
 import { systemHealthProvider } from './system-health-provider.js';
 import { ChunksController } from './capabilities/documents/document-chunks.controller.js';
 import { WriteFreezeController } from './capabilities/write-freeze/write-freeze.controller.js';
+import { FeedbackController } from './capabilities/feedback/feedback.controller.js';
+import { RunRecordsController } from './capabilities/runs/run-records.controller.js';
 import { SessionsController } from './capabilities/sessions/sessions.controller.js';
 import { sessionProviders } from './session-providers.js';
 import { uiProviders } from './ui-providers.js';
@@ -101,7 +103,9 @@ const controllers = [
   RolloutsController,
   RateLimitsController,
   RunsController,
+  RunRecordsController,
   SessionsController,
+  FeedbackController,
   SelfServePlanController,
   SelfServeApiKeysController,
   UiController,

@@ -15,6 +15,7 @@ import { ReadYourWrites } from './commands/read-your-writes.js';
 import type { Platform } from '#infra/platform/platform.js';
 import { WriteFreezePortsAtEdge } from './capabilities/write-freeze/write-freeze.adapter.js';
 import { WriteFreezeQueries } from './capabilities/write-freeze/write-freeze.queries.js';
+import { forgetMessages } from './capabilities/sessions/sessions.handler.js';
 import { forgetMinutes } from './capabilities/usage/usage-retention.handler.js';
 import { forgetActions } from './capabilities/ui/ui-actions.handler.js';
 
@@ -39,6 +40,16 @@ function maintenanceTasks(platform: Platform): readonly MaintenanceTask[] {
           dryRun,
           ...(tenantId === undefined ? {} : { tenantId }),
         }),
+    },
+    {
+      name: 'prune_messages',
+      ofTenants: true,
+      prune: async ({ tenantId, dryRun }) => {
+        const days = config.run.MESSAGE_RETENTION_DAYS;
+        if (days === 0) return 0;
+        const own = tenantId === undefined ? {} : { tenantId };
+        return forgetMessages({ models: readModels, path, before: daysAgo(days), dryRun, ...own });
+      },
     },
     {
       name: 'prune_usage',

@@ -5,6 +5,9 @@ import { ChunkReader } from '#infra/retrieval/chunk-reader.js';
 import type { AppDeps } from './app.module.js';
 import { ChunkQueries } from './capabilities/documents/document-chunks.queries.js';
 import { DocumentQueries } from './capabilities/documents/documents.queries.js';
+import { FeedbackComments } from './capabilities/feedback/feedback.adapter.js';
+import { FeedbackQueries } from './capabilities/feedback/feedback.queries.js';
+import { RunRecords } from './capabilities/runs/run-records.queries.js';
 import { SessionQueries } from './capabilities/sessions/sessions.queries.js';
 import { SessionTitles } from './capabilities/sessions/session-titles.adapter.js';
 import { ReadYourWrites } from './commands/read-your-writes.js';
@@ -18,6 +21,17 @@ export function sessionProviders({ platform }: AppDeps): Provider[] {
       provide: ChunkQueries,
       inject: [DocumentQueries, ReadModels],
       useFactory: (documents: DocumentQueries, models: ReadModels) => new ChunkQueries(documents, models, chunks),
+    },
+    {
+      provide: RunRecords,
+      inject: [ReadModels, ReadYourWrites],
+      useFactory: (models: ReadModels, reads: ReadYourWrites) => new RunRecords(models, reads, content),
+    },
+    { provide: FeedbackComments, useValue: new FeedbackComments(content) },
+    {
+      provide: FeedbackQueries,
+      inject: [ReadModels, ReadYourWrites],
+      useFactory: (models: ReadModels, reads: ReadYourWrites) => new FeedbackQueries(models, reads, content),
     },
     { provide: SessionTitles, useValue: new SessionTitles(content) },
     {

@@ -52,6 +52,9 @@ import { rolloutEvents } from './rollouts/rollouts.events.js';
 import { rolloutRows } from './rollouts/rollouts.projection.js';
 import { runErrors, runs } from './runs/runs.decider.js';
 import { runEvents } from './runs/runs.events.js';
+import { feedback, feedbackErrors } from './feedback/feedback.decider.js';
+import { feedbackEvents } from './feedback/feedback.events.js';
+import { feedbackRows } from './feedback/feedback.projection.js';
 import { forgetRun } from './runs/runs.handler.js';
 import { runRows } from './runs/runs.projection.js';
 import { runReactions } from './runs/runs.reactions.js';
@@ -206,6 +209,14 @@ const recorded: readonly Capability[] = [
     reactions: [sessionReactions],
     jobs: [purgeSession],
     namesContent: [{ projection: sessionRows, column: 'title_content_id' }],
+  }),
+  defineCapability({
+    name: 'feedback',
+    events: feedbackEvents,
+    errors: feedbackErrors,
+    deciders: [feedback],
+    projections: [feedbackRows],
+    namesContent: [{ projection: feedbackRows, column: 'comment_content_id' }],
   }),
   defineCapability({
     name: 'write-freeze',

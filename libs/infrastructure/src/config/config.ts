@@ -144,6 +144,12 @@ export const configAreas = {
       max: 3_600,
       unit: 's',
     }),
+    MESSAGE_RETENTION_DAYS: int('How long is kept what was asked and answered; 0: until somebody deletes it.', {
+      default: 0,
+      min: 0,
+      max: 36_500,
+      unit: 'days',
+    }),
     RUN_MAX_CONCURRENCY: int('Runs at one time in one process; more are answered with 503.', {
       default: 10,
       min: 1,

@@ -32,6 +32,9 @@ export class ConfiguredDays {
   @Field.integer({ nullable: true, example: 30 })
   ui_actions!: number | null;
 
+  @Field.integer({ nullable: true, does: 'What was asked and answered; null: kept until somebody deletes it' })
+  messages!: number | null;
+
   @Field.integer({ nullable: true, does: 'Null: kept until somebody deletes them' })
   documents!: number | null;
 

@@ -37,11 +37,12 @@ export class RetentionQueries {
   }
 }
 
-function configuredDays({ audit, ui, usage }: Config): ConfiguredDays {
+function configuredDays({ audit, ui, usage, run }: Config): ConfiguredDays {
   return {
     audit: audit.AUDIT_RETENTION_DAYS,
     usage: usage.USAGE_COUNTER_RETENTION_DAYS,
     ui_actions: ui.UI_ACTION_RETENTION_DAYS,
+    messages: run.MESSAGE_RETENTION_DAYS === 0 ? null : run.MESSAGE_RETENTION_DAYS,
     documents: null,
     backups: null,
   };
