@@ -30,7 +30,14 @@ export function chatRig(
   attempts = 1,
 ): Rig {
   const none = { apiKey: undefined, baseUrl: undefined, model: 'm' };
-  const models = new ChatModels({ contextTokens: 32_000, openai: none, ...accounts });
+  const vertex = {
+    ...none,
+    project: undefined,
+    location: 'europe-west4',
+    credentialsFile: undefined,
+    endpoint: undefined,
+  };
+  const models = new ChatModels({ contextTokens: 32_000, openai: none, vertex, ...accounts });
   const breaker = new CircuitBreaker(new MemorySharedState(), { failures: 3 });
   const outbound = new Outbound(breaker, { attempts, pauseMs: 1 });
   const failures: unknown[] = [];

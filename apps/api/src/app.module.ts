@@ -2,6 +2,8 @@ import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import type { Answerer } from '#infra/adapters/llm/answerer.js';
 import { runRows } from '#domain/capabilities/runs/runs.projection.js';
+import { bulkhead } from '#infra/config/models.js';
+import { FairSlots } from '#infra/shared-state/fair-slots.js';
 import { CommandPath } from '#infra/commands/command-path.js';
 import type { Ledgers } from '#infra/platform/ledger.js';
 import type { Platform } from '#infra/platform/platform.js';
@@ -221,6 +223,11 @@ function runs({ platform, waiter, answerer = platform.answerer }: AppDeps): Prov
     content,
     streams,
     presence,
+    slots: new FairSlots({
+      capacity: bulkhead(config.run.RUN_BULKHEAD_MAX_CONCURRENCY, config.run.RUN_MAX_CONCURRENCY),
+      queue: config.run.RUN_QUEUE_MAX,
+      waitMs: config.run.RUN_QUEUE_WAIT_MS,
+    }),
     search: platform.search,
     answerer,
     history: async (input) => {
@@ -230,7 +237,6 @@ function runs({ platform, waiter, answerer = platform.answerer }: AppDeps): Prov
     settings: {
       heartbeatMs: config.run.RUN_SSE_HEARTBEAT_S * 1_000,
       graceMs: config.run.RUN_RESUME_GRACE_S * 1_000,
-      maxConcurrency: config.run.RUN_MAX_CONCURRENCY,
       debugEvents: config.run.DEBUG_EVENTS,
     },
     onError,

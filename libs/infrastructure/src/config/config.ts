@@ -6,7 +6,7 @@ import { operationsArea, uiArea } from './console.js';
 import { ConfigError, defineConfig, readConfig } from './define-config.js';
 import type { ConfigOfAreas, ConfigSource } from './define-config.js';
 import { httpArea, keyringArea } from './edge.js';
-import { llmArea, llmProblems } from './models.js';
+import { llmArea, llmProblems, runArea } from './models.js';
 import { rolloutArea } from './operations.js';
 import { embeddingArea, embeddingProblems, providersArea } from './providers.js';
 import { boolean, decimal, int, oneOf, secret, secretUrl, string, url } from './fields.js';
@@ -131,32 +131,7 @@ export const configAreas = {
     RL_TENANT_OPS_RPS: rps('tenant', 'operations', 4),
     RL_TENANT_OPS_BURST: burst('tenant', 'operations', 20),
   }),
-  run: defineConfig('run', 'How questions are answered and streamed.', {
-    RUN_SSE_HEARTBEAT_S: int('A stream that was silent this long gets a heartbeat.', {
-      default: 10,
-      min: 1,
-      max: 300,
-      unit: 's',
-    }),
-    RUN_RESUME_GRACE_S: int('How long a run goes on after its client left.', {
-      default: 30,
-      min: 0,
-      max: 3_600,
-      unit: 's',
-    }),
-    MESSAGE_RETENTION_DAYS: int('How long is kept what was asked and answered; 0: until somebody deletes it.', {
-      default: 0,
-      min: 0,
-      max: 36_500,
-      unit: 'days',
-    }),
-    RUN_MAX_CONCURRENCY: int('Runs at one time in one process; more are answered with 503.', {
-      default: 10,
-      min: 1,
-      max: 10_000,
-    }),
-    DEBUG_EVENTS: boolean('Adds debug.retrieval frames to streams.', false),
-  }),
+  run: runArea,
   llm: llmArea,
   rollouts: rolloutArea,
   ingest: defineConfig('ingest', 'How documents become chunks.', {

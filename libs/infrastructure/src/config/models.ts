@@ -1,5 +1,5 @@
 import { defineConfig } from './define-config.js';
-import { int, list, oneOf, string, url } from './fields.js';
+import { boolean, int, list, oneOf, string, url } from './fields.js';
 
 const HTTP = ['http://', 'https://'];
 
@@ -67,4 +67,48 @@ export function llmProblems(llm: {
   if (text !== undefined && !(Number(text) >= 0 && Number(text) <= 2))
     problems.push(`LLM_TEMPERATURE is ${JSON.stringify(text)}, not a number from 0 to 2`);
   return problems;
+}
+
+/** Runs and their streams. */
+export const runArea = defineConfig('run', 'How questions are answered and streamed.', {
+  RUN_SSE_HEARTBEAT_S: int('A stream that was silent this long gets a heartbeat.', {
+    default: 10,
+    min: 1,
+    max: 300,
+    unit: 's',
+  }),
+  RUN_RESUME_GRACE_S: int('How long a run goes on after its client left.', {
+    default: 30,
+    min: 0,
+    max: 3_600,
+    unit: 's',
+  }),
+  MESSAGE_RETENTION_DAYS: int('How long is kept what was asked and answered; 0: until somebody deletes it.', {
+    default: 0,
+    min: 0,
+    max: 36_500,
+    unit: 'days',
+  }),
+  RUN_MAX_CONCURRENCY: int(
+    'Runs at one time in one process, of which one tenant gets at most four fifths; more wait, then 503.',
+    { default: 10, min: 1, max: 10_000 },
+  ),
+  RUN_BULKHEAD_MAX_CONCURRENCY: int('In place of RUN_MAX_CONCURRENCY; 0: that one counts.', {
+    default: 0,
+    min: 0,
+    max: 10_000,
+  }),
+  RUN_QUEUE_MAX: int('Runs of one tenant that may wait for a place.', { default: 100, min: 0, max: 100_000 }),
+  RUN_QUEUE_WAIT_MS: int('How long a run waits for a place before it is answered with 503.', {
+    default: 1_000,
+    min: 0,
+    max: 60_000,
+    unit: 'ms',
+  }),
+  DEBUG_EVENTS: boolean('Adds debug.retrieval frames to streams.', false),
+});
+
+/** The places of a bulkhead: its own number where there is one. */
+export function bulkhead(own: number, general: number): number {
+  return own > 0 ? own : general;
 }

@@ -5,6 +5,7 @@ import { LlmFailure } from '#infra/adapters/llm/llm-failure.js';
 import { ModelAnswerer } from '#infra/adapters/llm/model-answerer.js';
 import type { CountTokens } from '#infra/adapters/llm/prompt.js';
 import type { Config } from '#infra/config/config.js';
+import { bulkhead } from '#infra/config/models.js';
 import type { Outbound } from '#infra/shared-state/outbound.js';
 
 /** The models that are configured, asked in their order. */
@@ -12,6 +13,13 @@ export function openAnswerer(config: Config, outbound: Outbound, warn: (message:
   const { llm, providers, run } = config;
   const models = new ChatModels({
     contextTokens: llm.LLM_CONTEXT_TOKENS,
+    vertex: {
+      project: providers.GOOGLE_CLOUD_PROJECT,
+      location: providers.GOOGLE_CLOUD_LOCATION ?? 'us-central1',
+      credentialsFile: providers.GOOGLE_APPLICATION_CREDENTIALS,
+      endpoint: llm.VERTEX_BASE_URL,
+      model: llm.GEMINI_MODEL,
+    },
     openai: {
       apiKey: providers.OPENAI_API_KEY?.reveal(),
       baseUrl: providers.OPENAI_BASE_URL,
@@ -28,7 +36,7 @@ export function openAnswerer(config: Config, outbound: Outbound, warn: (message:
       idleMs: llm.LLM_IDLE_TIMEOUT_MS,
       totalMs: llm.VERTEX_STREAM_TIMEOUT_S * 1_000,
     },
-    concurrency: run.RUN_MAX_CONCURRENCY,
+    concurrency: bulkhead(run.RUN_BULKHEAD_MAX_CONCURRENCY, run.RUN_MAX_CONCURRENCY),
     fallback: llm.LLM_FALLBACK === 'extractive' ? new ExtractiveAnswerer() : undefined,
     outbound,
     tokenizer: loadTokenizer,

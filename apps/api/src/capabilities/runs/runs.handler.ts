@@ -11,6 +11,7 @@ import type { Position } from '#infra/event-log/event-log.js';
 import type { ContentRef, ContentStore, Subject } from '#infra/content/content-store.js';
 import type { RecordedStreams } from '#infra/recorded-streams/recorded-streams.js';
 import { StreamLost, type StreamKey, type StreamWriter } from '#infra/recorded-streams/stream-writer.js';
+import { SlotsTaken, type FairSlots, type Slot } from '#infra/shared-state/fair-slots.js';
 import {
   failureFrames,
   finalFrames,
@@ -29,7 +30,6 @@ export interface RunSettings {
   readonly heartbeatMs: number;
   /** How long a run goes on after its last client left, in milliseconds. */
   readonly graceMs: number;
-  readonly maxConcurrency: number;
   readonly debugEvents: boolean;
 }
 
@@ -38,6 +38,8 @@ export interface RunDeps extends Omit<RunWorld, 'save'> {
   readonly content: ContentStore;
   readonly streams: RecordedStreams;
   readonly presence: RunPresence;
+  /** Of all tenants, shared fairly. */
+  readonly slots: FairSlots;
   readonly settings: RunSettings;
   readonly onError: (error: unknown, runId: string) => void;
 }
@@ -78,16 +80,14 @@ export class RunExecutor {
 
   /** Runs that this process answers now. */
   get inFlight(): number {
-    return this.active.size;
+    return this.deps.slots.taken;
   }
 
   /** Starts a run under `runId` and gives the stream to follow; false when the run exists already. */
   async start(runId: string, asked: RunAsked, facts: Facts, context: CommandContext): Promise<boolean> {
     const key = { tenantId: facts.tenantId, streamId: runId };
-    if (this.active.size >= this.deps.settings.maxConcurrency) {
-      if ((await this.deps.streams.info(key)) !== undefined) return false;
-      throw new CatalogueError(runErrors.busy);
-    }
+    const slot = await this.slot(key);
+    if (slot === undefined) return false;
     const abort = new AbortController();
     let end = (): void => undefined;
     const ended = new Promise<void>((resolve) => (end = resolve));
@@ -95,6 +95,7 @@ export class RunExecutor {
     const run: Active = { abort, ended };
     this.active.add(run);
     const done = (): void => {
+      slot.release();
       this.active.delete(run);
       end();
     };
@@ -109,6 +110,17 @@ export class RunExecutor {
     } catch (error) {
       done();
       throw error;
+    }
+  }
+
+  /** A place for the run; undefined when it exists already. */
+  private async slot(key: StreamKey): Promise<Slot | undefined> {
+    try {
+      return await this.deps.slots.acquire(key.tenantId);
+    } catch (error) {
+      if (!(error instanceof SlotsTaken)) throw error;
+      if ((await this.deps.streams.info(key)) !== undefined) return undefined;
+      throw new CatalogueError(runErrors.busy);
     }
   }
 

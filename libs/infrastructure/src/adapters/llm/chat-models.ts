@@ -1,10 +1,18 @@
 import type { ChatModel } from './chat-model.js';
 import { FakeChat } from './fake-chat.js';
+import { GeminiChat } from './gemini-chat.js';
 import { OpenAiChat } from './openai-chat.js';
 
 /** The accounts at which models are asked; what is missing of one leaves its models unconfigured. */
 export interface ChatAccounts {
   readonly contextTokens: number;
+  readonly vertex: {
+    readonly project: string | undefined;
+    readonly location: string;
+    readonly credentialsFile: string | undefined;
+    readonly endpoint: string | undefined;
+    readonly model: string;
+  };
   readonly openai: {
     readonly apiKey: string | undefined;
     readonly baseUrl: string | undefined;
@@ -25,11 +33,23 @@ export class ChatModels {
   }
 
   private open(name: string): ChatModel | undefined {
-    const { contextTokens, openai } = this.accounts;
     const [provider, model] = split(name);
     if (provider === 'fake') return new FakeChat();
-    if (provider !== 'openai' || (openai.apiKey ?? openai.baseUrl) === undefined) return undefined;
+    if (provider === 'openai') return this.openAi(model);
+    return provider === 'vertex' ? this.gemini(model) : undefined;
+  }
+
+  private openAi(model: string | undefined): ChatModel | undefined {
+    const { contextTokens, openai } = this.accounts;
+    if ((openai.apiKey ?? openai.baseUrl) === undefined) return undefined;
     return new OpenAiChat({ ...openai, contextTokens, model: model ?? openai.model });
+  }
+
+  private gemini(model: string | undefined): ChatModel | undefined {
+    const { contextTokens, vertex } = this.accounts;
+    const { project } = vertex;
+    if (project === undefined) return undefined;
+    return new GeminiChat({ ...vertex, project, contextTokens, model: model ?? vertex.model });
   }
 }
 

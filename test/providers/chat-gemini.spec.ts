@@ -1,0 +1,132 @@
+import { llmErrors } from '#infra/adapters/llm/llm-failure.js';
+import { until } from '../support/until.js';
+import { WireGemini, type GeminiSaid } from '../support/wire-gemini.js';
+import type { Manner } from '../support/wire-server.js';
+import { ask, chatRig, passages, type Rig } from './chat-rig.js';
+
+const green: GeminiSaid = { words: ['The kettle ', 'is green [', '3].'] };
+
+describe('Gemini on Vertex AI', () => {
+  let wire: WireGemini;
+  beforeAll(async () => {
+    wire = await WireGemini.open();
+  });
+  afterAll(() => wire.close());
+  beforeEach(() => {
+    Object.assign(wire, { said: green, trusted: true });
+    wire.server.requests.length = 0;
+    wire.server.manners.length = 0;
+  });
+
+  const rig = (options: Parameters<typeof chatRig>[1] = {}, model = 'gemini-test'): Rig => {
+    const { credentialsFile, server } = wire;
+    const vertex = { project: 'p1', location: 'europe-west4', credentialsFile, endpoint: server.url, model };
+    return chatRig({ vertex }, { chain: ['vertex'], ...options });
+  };
+  /** One whose next request is not the one for its token. */
+  const ready = async (options: Parameters<typeof chatRig>[1] = {}): Promise<Rig> => {
+    const made = rig(options);
+    await ask(made.answerer);
+    wire.server.requests.length = 0;
+    return made;
+  };
+
+  it('answers as it speaks, with the tokens that it counted, and keeps its thoughts to itself', async () => {
+    wire.said = { ...green, thought: 'Which passage was it? [1]' };
+    const { deltas, final } = await ask(rig().answerer);
+    expect(deltas.length).toBeGreaterThan(1);
+    expect(final).toMatchObject({
+      text: 'The kettle is green [1].',
+      citations: [{ chunk_id: 'chunk-3' }],
+      degraded: false,
+      provider: 'vertex',
+      model: 'gemini-test',
+      tokens: { input: 210, cached: 100, output: 27, reasoning: 7, estimated: false },
+    });
+  });
+
+  it('is asked with its instructions apart, and the conversation in turns', async () => {
+    const history = [
+      { role: 'user', content: 'Is there a kettle?' },
+      { role: 'assistant', content: 'Yes.' },
+    ] as const;
+    await ask(rig({ temperature: 0 }).answerer, { history });
+    const [asked] = wire.asked;
+    expect(asked?.systemInstruction?.parts[0]?.text).toContain('⟪passage 3⟫');
+    expect(asked?.contents.map(({ role, parts }) => [role, parts[0]?.text])).toEqual([
+      ['user', 'Is there a kettle?'],
+      ['model', 'Yes.'],
+      ['user', 'Is the kettle green?'],
+    ]);
+    expect(asked?.generationConfig).toMatchObject({ maxOutputTokens: 256, temperature: 0 });
+  });
+
+  it.each<[string, GeminiSaid]>([
+    ['its question', { words: [], blocked: 'SAFETY' }],
+    ['its answer', { words: [], finish: 'SAFETY' }],
+  ])('declines where %s is blocked, and nobody else is asked', async (_what, said) => {
+    wire.said = said;
+    const { final } = await ask(rig({ chain: ['vertex', 'fake'] }).answerer);
+    expect(final).toMatchObject({ finishReason: 'refused', degraded: true, reasonCode: 'llm_refused' });
+    expect(final.text).toBe('The model declined to answer this question.');
+  });
+
+  it('says that an answer was as long as allowed', async () => {
+    wire.said = { ...green, finish: 'MAX_TOKENS' };
+    expect((await ask(rig().answerer)).final).toMatchObject({ finishReason: 'length', degraded: false });
+  });
+
+  const quick = { deadlines: { firstMs: 1_500, idleMs: 300, totalMs: 10_000 } };
+  const failures: [string, Manner, string, { code: string }][] = [
+    ['a token that is not accepted', 401, 'llm_error', llmErrors.unauthenticated],
+    ['an account that may not', 403, 'llm_error', llmErrors.unauthenticated],
+    ['a model that is not there', 404, 'llm_error', llmErrors.failed],
+    ['too many requests', 429, 'llm_rate_limit', llmErrors.limited],
+    ['an error of the service', 500, 'llm_error', llmErrors.failed],
+    ['no answer', 'hang', 'llm_timeout', llmErrors.timedOut],
+    ['no headers', 'slow-headers', 'llm_timeout', llmErrors.timedOut],
+    ['a connection that is closed', 'drop', 'llm_error', llmErrors.failed],
+    ['what is not HTTP', 'garbage', 'llm_error', llmErrors.failed],
+    ['a body that is none', 'garbage-body', 'llm_error', llmErrors.failed],
+  ];
+
+  it.each(failures)('gives way to quotations, or ends with an error, after %s', async (_what, manner, reason, row) => {
+    const lenient = await ready(quick);
+    wire.server.manners.push(manner);
+    expect((await ask(lenient.answerer)).final).toMatchObject({ degraded: true, reasonCode: reason });
+    const strict = await ready({ ...quick, fallback: undefined });
+    wire.server.manners.push(manner);
+    await expect(ask(strict.answerer)).rejects.toMatchObject({ row });
+    expect(lenient.outbound.inFlight('llm.vertex p1/europe-west4')).toBe(0);
+  });
+
+  it('does not answer with credentials that their issuer refuses', async () => {
+    wire.trusted = false;
+    await expect(ask(rig({ fallback: undefined }).answerer)).rejects.toMatchObject({ row: llmErrors.unauthenticated });
+  });
+
+  it('ends with an error when it is cut off within its answer', async () => {
+    wire.said = { words: Array.from({ length: 40 }, (_, at) => `word-${at} `) };
+    const { answerer } = await ready({ ...quick, chain: ['vertex', 'fake'] });
+    wire.server.manners.push('drop-mid-stream');
+    const deltas: string[] = [];
+    const reading = async (): Promise<void> => {
+      for await (const part of answerer.answer({ tenantId: 'acme', question: 'Which?', history: [], passages }))
+        if ('delta' in part) deltas.push(part.delta);
+    };
+    await expect(reading()).rejects.toMatchObject({ row: llmErrors.failed });
+    expect(deltas[0]).toBe('word-0');
+  });
+
+  it('closes its connection when the caller leaves', async () => {
+    const { answerer } = await ready();
+    const idle = wire.server.openSockets;
+    wire.server.manners.push('slow-headers');
+    const leaving = new AbortController();
+    const asked = ask(answerer, { signal: leaving.signal });
+    await until('it is asked', () => wire.server.requests.length > 0);
+    leaving.abort(new Error('left'));
+    await expect(asked).rejects.toThrow('left');
+    await until('the socket is closed', () => wire.server.openSockets < idle || wire.server.openSockets === 0);
+  });
+});
