@@ -102,7 +102,9 @@ export async function openTestServer(env: Readonly<Record<string, string>> = {})
   const config = loadConfig({ env: settings, readFile: () => undefined });
   const answerer = new TestAnswerer();
   const logger = createLogger({ level: 'info', destination: { write: (line) => lines.push(line) } });
-  const options = { config, roles: ['api', 'projector'], logger, version: '0.0.0-test', answerer } as const;
+  // A test that configures models wants them to answer.
+  const own = env['LLM_PROVIDER'] === undefined ? { answerer } : {};
+  const options = { config, roles: ['api', 'projector'], logger, version: '0.0.0-test', ...own } as const;
   const running: RunningServer = await startServer(options);
   const { platform, operatorToken, endpoints, url = '' } = running;
   return {

@@ -3,6 +3,8 @@ import type { StreamKey } from '#infra/recorded-streams/stream-writer.js';
 
 const MARK_MS = 2_000;
 const MARK_TTL_MS = 6_000;
+/** Who asked may take a moment to be there. */
+const ARRIVAL_MS = 5_000;
 const LAST_MARK_MS = MARK_MS + 500;
 
 const markOf = (key: StreamKey): string => `run-watch:${key.tenantId}:${key.streamId}`;
@@ -36,6 +38,7 @@ export class RunPresence {
   watchOver(key: StreamKey, graceMs: number, onAbandoned: () => void): () => void {
     const name = markOf(key);
     let seenAt = Date.now();
+    let came = false;
     let asking = false;
     const look = async (): Promise<void> => {
       if (asking) return;
@@ -43,11 +46,12 @@ export class RunPresence {
       try {
         // When the shared state does not answer, the client gets the benefit of the doubt.
         const elsewhere = await this.shared.get(name).catch(() => '1');
+        if (this.watchers.has(name)) came = true;
         if (this.watchers.has(name) || (elsewhere !== undefined && graceMs > 0)) seenAt = Date.now();
       } finally {
         asking = false;
       }
-      if (Date.now() - seenAt > graceMs) onAbandoned();
+      if (Date.now() - seenAt > (came ? graceMs : Math.max(graceMs, ARRIVAL_MS))) onAbandoned();
     };
     const timer = setInterval(() => void look(), Math.min(1_000, Math.max(50, graceMs / 4)));
     return () => clearInterval(timer);
