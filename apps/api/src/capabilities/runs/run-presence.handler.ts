@@ -43,15 +43,13 @@ export class RunPresence {
     const look = async (): Promise<void> => {
       if (asking) return;
       asking = true;
-      try {
-        // When the shared state does not answer, the client gets the benefit of the doubt.
-        const elsewhere = await this.shared.get(name).catch(() => '1');
-        if (this.watchers.has(name)) came = true;
-        if (this.watchers.has(name) || (elsewhere !== undefined && graceMs > 0)) seenAt = Date.now();
-      } finally {
-        asking = false;
-      }
-      if (Date.now() - seenAt > (came ? graceMs : Math.max(graceMs, ARRIVAL_MS))) onAbandoned();
+      // When the shared state does not answer, the client gets the benefit of the doubt.
+      const elsewhere = await this.shared.get(name).catch(() => '1');
+      asking = false;
+      const here = this.watchers.has(name);
+      came ||= here;
+      if (here || (elsewhere !== undefined && graceMs > 0)) seenAt = Date.now();
+      else if (Date.now() - seenAt > (came ? graceMs : Math.max(graceMs, ARRIVAL_MS))) onAbandoned();
     };
     const timer = setInterval(() => void look(), Math.min(1_000, Math.max(50, graceMs / 4)));
     return () => clearInterval(timer);
