@@ -29,6 +29,7 @@ export class FeedbackController {
   @Endpoint('POST /runs/:runId/feedback', {
     does: 'Say whether an answer was of use, or say it anew',
     role: 'reader',
+    authorizes: 'run.write',
     audit: 'feedback.given',
     returns: FeedbackView,
     waitsFor: [feedbackRows.table],
@@ -53,6 +54,7 @@ export class FeedbackController {
   @Endpoint('GET /runs/:runId/feedback', {
     does: 'Show what the caller said of an answer',
     role: 'reader',
+    authorizes: 'run.read',
     returns: FeedbackView,
     refuses: [feedbackErrors.notFound],
   })
@@ -64,6 +66,7 @@ export class FeedbackController {
   @Endpoint('DELETE /runs/:runId/feedback', {
     does: 'Take back what the caller said of an answer',
     role: 'reader',
+    authorizes: 'run.write',
     audit: 'feedback.removed',
     waitsFor: [feedbackRows.table],
     refuses: [feedbackErrors.notFound],

@@ -13,6 +13,7 @@ export class RunRecordsController {
   @Endpoint('GET /', {
     does: 'List the own runs, or as an admin all of the tenant, the newest first',
     role: 'reader',
+    authorizes: 'run.read',
     returns: [RunView],
   })
   list(@Query() query: RunListQuery, @Caller() caller: CallerContext): Promise<Page<RunView>> {
@@ -22,6 +23,7 @@ export class RunRecordsController {
   @Endpoint('GET /:runId', {
     does: 'Get a run with its outcome and what its answer stands on',
     role: 'reader',
+    authorizes: 'run.read',
     returns: RunDetail,
     refuses: [runErrors.notFound],
   })
