@@ -22,12 +22,32 @@ function sqlOf({ condition }: Policy, context: SqlContext): RowCondition | undef
 const MOST_VALUES = 20_000;
 const LONGEST_SQL = 2_000_000;
 
-/** A condition that is known to fit a statement: one that does not shows nothing. `rules`: whether a tenant's own are in it. */
+/**
+ * A condition that is known to fit a statement: one that does not shows nothing. Only values that are in its text become
+ * parameters, since one that is not has no type.
+ */
 export function fitting(build: (alias: string, next: SqlContext['next']) => RowCondition): VisibilityPredicate {
-  let values = 0;
-  const tried = String(build('d', () => `$${(values += 1)}`));
-  if (tried === 'false' || values > MOST_VALUES || tried.length > LONGEST_SQL) return () => 'false';
-  return (alias, next) => String(build(alias, next));
+  const tried = laidOut(build, 'd');
+  if (tried.text === 'false' || tried.values.length > MOST_VALUES || tried.text.length > LONGEST_SQL)
+    return () => 'false';
+  return (alias, next) => {
+    const { text, values } = laidOut(build, alias);
+    const placed = new Map<string, string>();
+    return text.replace(PLACE, (_, at: string) => {
+      const place = placed.get(at) ?? next(values[Number(at)]);
+      placed.set(at, place);
+      return place;
+    });
+  };
+}
+
+/** Where a value will stand; no text of ours holds the like, and values are never in it. */
+const PLACE = /\{(\d+)\}/g;
+
+function laidOut(build: (alias: string, next: SqlContext['next']) => RowCondition, alias: string) {
+  const values: unknown[] = [];
+  const text = String(build(alias, (value) => `{${values.push(value) - 1}}`));
+  return { text, values };
 }
 
 /** The rows on which policies say yes; `columns` by the names of their variables. */
