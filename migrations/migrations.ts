@@ -12,6 +12,7 @@ import { AppendUnderFreeze20261127130000 } from './20261127130000-append-under-f
 import { StreamHeaders20261127131000 } from './20261127131000-stream-headers.js';
 import { VersionMetadata20261127120000 } from './20261127120000-version-metadata.js';
 import { Authorization20261127121000 } from './20261127121000-authorization.js';
+import { VersionSpaces20261127131900 } from './20261127131900-version-spaces.js';
 
 /** Every migration of the durable tables, in order; forward only. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -28,4 +29,5 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   AppendUnderFreeze20261127130000,
   Authorization20261127121000,
   StreamHeaders20261127131000,
+  VersionSpaces20261127131900,
 ];

@@ -19,7 +19,21 @@ describe('the corpora of a tenant', () => {
     expect(created.status).toBe(201);
     expect(created.headers.get('x-request-id')).toBe('mine-1');
     expect(created.body).toEqual({
-      data: { id: 'c1', tenant_id: tenantId, name: 'One', provider_config_json: local, created_at: expect.any(String) },
+      data: {
+        id: 'c1',
+        tenant_id: tenantId,
+        name: 'One',
+        provider_config_json: local,
+        embedding: {
+          provider: 'hashing',
+          model: 'hashing-v1',
+          dimension: 384,
+          status: 'ready',
+          next: null,
+          failure: null,
+        },
+        created_at: expect.any(String),
+      },
       meta: { request_id: 'mine-1', api_version: 'v1' },
     });
     const read = await reader.get('/v1/corpora/c1');

@@ -3,7 +3,7 @@ import { chunkText } from '#domain/kernel/text/chunker.js';
 import { HashingEmbedder } from '#infra/adapters/embedding/hashing-embedder.js';
 import { evaluate } from '#infra/retrieval/evaluation.js';
 import type { Passage } from '#infra/retrieval/passage.js';
-import { chunkIdOf } from '#infra/retrieval/retrieval-index.js';
+import { chunkIdOf } from '#infra/retrieval/version-rows.js';
 import type { VisibilityPredicate } from '#infra/retrieval/retrieval-sql.js';
 import { openTestDatabase, type TestDatabase } from '#test/support/database.js';
 import { Library, testCipher } from './library.js';

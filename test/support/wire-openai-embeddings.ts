@@ -28,6 +28,8 @@ export class OpenAiEmbeddings {
   /** Every text for which a vector was given, in order. */
   readonly embedded: string[] = [];
 
+  /** Answers wait for it. */
+  held: Promise<void> | undefined;
   /** Requests that were in hand at the same time, at most. */
   mostAtOnce = 0;
   private inHand = 0;
@@ -65,6 +67,7 @@ export class OpenAiEmbeddings {
     // Whoever else was sent by now comes in between.
     await new Promise((resolve) => setImmediate(resolve));
     this.inHand -= 1;
+    await this.held;
     return this.answer(request);
   }
 

@@ -28,6 +28,7 @@ import { AuditProofs } from './capabilities/audit/audit-proofs.queries.js';
 import { AuditQueries } from './capabilities/audit/audit.queries.js';
 import { AuthorizationController } from './capabilities/authorization/authorization.controller.js';
 import { CorporaController } from './capabilities/corpora/corpora.controller.js';
+import { CorpusEmbeddingChoices } from './capabilities/corpora/corpus-embedding.adapter.js';
 import { CorpusQueries } from './capabilities/corpora/corpora.queries.js';
 import { DocumentsController } from './capabilities/documents/documents.controller.js';
 import { DocumentIntake } from './capabilities/documents/documents.handler.js';
@@ -180,6 +181,7 @@ function shared({ platform, waiter, policy, gates }: AppDeps): Provider[] {
 
 function queries({ platform, ledgers, gates }: AppDeps): Provider[] {
   return [
+    { provide: CorpusEmbeddingChoices, useValue: new CorpusEmbeddingChoices(platform) },
     CorpusQueries,
     DocumentQueries,
     PlanQueries,

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { capabilities } from '#domain/capabilities/capabilities.js';
 import { documentRows } from '#domain/capabilities/documents/documents.projection.js';
+import { corporaSource } from './corpora-source.js';
 import type { Config } from '#infra/config/config.js';
 import { MalformedLogFile } from '#infra/ledger/log-file.js';
 import { ImportContradicted, importLog, type ImportReport } from '#infra/ledger/log-import.js';
@@ -28,6 +29,7 @@ export async function importHistory({ config, file, vkey, onProgress }: HistoryI
       config,
       capabilities,
       documentsView: `read.${documentRows.table}_v${documentRows.version}`,
+      corpora: corporaSource,
       log: { info: () => undefined, warn: () => undefined },
       onProblem: () => undefined,
     });

@@ -36,6 +36,7 @@ import type { Logger } from '#infra/telemetry/logger.js';
 import { jobsOf, Projector } from '#projector/projector.js';
 import { seedPolicies } from './operations/keys.js';
 import { replayForgotten } from './operations/persons.js';
+import { corporaSource } from './corpora-source.js';
 import { soleApi } from './sole-api.js';
 import { OperatorContext, OperatorController } from './operator.controller.js';
 
@@ -72,6 +73,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     config,
     capabilities,
     documentsView: `read.${documentRows.table}_v${documentRows.version}`,
+    corpora: corporaSource,
     log: { info: (message) => logger.info(message), warn: (message) => logger.warn(message) },
     onProblem,
     jobs: (opened) => [maintenanceJob(opened)],

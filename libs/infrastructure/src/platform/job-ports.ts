@@ -7,6 +7,7 @@ import type { Config } from '#infra/config/config.js';
 import { derivedId } from '#infra/commands/ids.js';
 import { personalAad } from '#infra/crypto/personal.js';
 import { openingOf, type RetrievalIndex } from '#infra/retrieval/retrieval-index.js';
+import type { Reembedding } from '#infra/retrieval/reembedding.js';
 import type { VersionRef } from '#infra/retrieval/passage.js';
 import type { BillingWebhook } from './external.js';
 import type { Platform } from './platform.js';
@@ -19,6 +20,7 @@ export interface JobPorts {
   readonly keys: SubjectKeyPort;
   readonly commands: CommandPort;
   readonly chunks: ReturnType<typeof chunkPort>;
+  readonly reembedding: Reembedding;
   /** Opens text that an event holds sealed; null when its person was forgotten. */
   readonly personal: ReturnType<typeof personalPort>;
   readonly webhook: BillingWebhook;
@@ -30,7 +32,7 @@ export interface JobPorts {
 
 /** The ports over an open platform. */
 export function jobPorts(platform: Platform): JobPorts {
-  const { content, keys, path, embedder } = platform;
+  const { content, keys, path } = platform;
   return {
     content,
     keys,
@@ -43,7 +45,8 @@ export function jobPorts(platform: Platform): JobPorts {
       projections: platform.registry.projectionsOf('access'),
       days: platform.config.audit.AUDIT_RETENTION_DAYS,
     }),
-    chunks: chunkPort(platform, `${embedder.model}/${embedder.dimension}`),
+    chunks: chunkPort(platform),
+    reembedding: platform.reembedding,
     commands: {
       load: (decider, tenantId, streamId) => path.load(decider, tenantId, streamId),
       run: async (decider, tenantId, streamId, command, commandId) => {
@@ -78,7 +81,7 @@ function personalPort({ sealer }: Platform) {
 /** How long a read model may stay behind before a replaced version is left to the sweep. */
 const RETIRE_WAIT_MS = 5_000;
 
-function chunkPort(platform: Platform, embeddingSpace: string) {
+function chunkPort(platform: Platform) {
   const { index, database, options } = platform;
   const shown = `select 1 from ${options.documentsView} where tenant_id = $1 and id = $2 and index_version = $3`;
   return {
@@ -97,7 +100,7 @@ function chunkPort(platform: Platform, embeddingSpace: string) {
       signal: AbortSignal,
     ) => {
       const written = await index.write(target, chunkText(text, settings), { context: openingOf(text), signal });
-      return { chunkCount: written.chunks, embeddingSpace };
+      return { chunkCount: written.chunks, embeddingSpace: written.space };
     },
     sweep: (isCurrent: Parameters<RetrievalIndex['sweep']>[0]): Promise<number> => index.sweep(isCurrent),
     versionsOf: (tenantId: string, documentId: string) => index.versionsOf(tenantId, documentId),

@@ -1,14 +1,13 @@
 import { hostname } from 'node:os';
 import { randomUUID } from 'node:crypto';
+import type { EmbeddingChoice } from '#domain/kernel/embedding.js';
 import type { Capability } from '#domain/kernel/capability.js';
 import type { AnyJob } from '#domain/kernel/job.js';
 import { Embedders } from '#infra/adapters/embedding/embedders.js';
-import type { Embedder } from '#infra/adapters/embedding/embedder.js';
 import { CommandPath } from '#infra/commands/command-path.js';
 import type { Config } from '#infra/config/config.js';
 import type { ContentStore, KeyStore, Sealer as TextSealer } from '#infra/content/content-store.js';
 import { PostgresContentStore } from '#infra/content/postgres-content-store.js';
-import { DocumentChunkCipher } from '#infra/crypto/chunk-cipher.js';
 import { sealPersonal } from '#infra/crypto/personal.js';
 import { KeySealer } from '#infra/crypto/sealer.js';
 import type { Database } from '#infra/database/database.js';
@@ -19,15 +18,16 @@ import { ProgressHub } from '#infra/projections/progress.js';
 import { CapabilityRegistry } from '#infra/projections/registry.js';
 import { ReadModels } from '#infra/read-models/read-models.js';
 import { RecordedStreams } from '#infra/recorded-streams/recorded-streams.js';
-import { EmbeddingSpaces } from '#infra/retrieval/embedding-space.js';
-import { RetrievalIndex } from '#infra/retrieval/retrieval-index.js';
-import { Retriever } from '#infra/retrieval/retriever.js';
-import { TermHasher } from '#infra/retrieval/term-hasher.js';
-import { VectorIndexes } from '#infra/retrieval/vector-indexes.js';
+import type { Reembedding } from '#infra/retrieval/reembedding.js';
+import type { CorpusEmbeddings } from '#infra/retrieval/corpus-embeddings.js';
+import type { RetrievalIndex } from '#infra/retrieval/retrieval-index.js';
+import type { Retriever } from '#infra/retrieval/retriever.js';
+import type { VectorIndexes } from '#infra/retrieval/vector-indexes.js';
 import type { Outbound } from '#infra/shared-state/outbound.js';
 import type { SharedState } from '#infra/shared-state/shared-state.js';
 import type { LogSignals } from '#infra/event-log/log-signals.js';
 import type { Answerer } from '#infra/adapters/llm/answerer.js';
+import { openRetrieval } from './retrieval-parts.js';
 import { openDomainLog, type DomainLog } from './domain-log.js';
 import { openBillingWebhook, openOutbound, type BillingWebhook } from './external.js';
 import { openAnswerer } from './models.js';
@@ -38,6 +38,8 @@ export interface PlatformOptions {
   readonly capabilities: readonly Capability[];
   /** The view that says which version of which document answers questions, e.g. `read.documents_v1`. */
   readonly documentsView: string;
+  /** Where it stands which model each corpus has chosen. */
+  readonly corpora: CorporaSource;
   readonly log: StartLog;
   /** Jobs that whoever composes the process adds to those of the capabilities. */
   readonly jobs?: (platform: Platform) => readonly AnyJob[];
@@ -45,6 +47,12 @@ export interface PlatformOptions {
   readonly onProblem: (error: unknown, where: string) => void;
   /** Called at named steps of a command; tests end the process there. */
   readonly onStep?: (step: string) => Promise<void> | void;
+}
+
+export interface CorporaSource {
+  /** A read model with the chosen embedding of each corpus, e.g. `read.corpora_v2`. */
+  readonly view: string;
+  readonly embedding: (path: CommandPath, tenantId: string, corpusId: string) => Promise<EmbeddingChoice | null>;
 }
 
 /** Everything that the roles of a process share: stores, log, command path, read models, retrieval. */
@@ -67,10 +75,11 @@ export class Platform {
   readonly path: CommandPath;
   readonly streams: RecordedStreams;
   readonly embedders: Embedders;
-  /** That of new corpora. */
-  readonly embedder: Embedder;
   readonly index: RetrievalIndex;
   readonly vectorIndexes: VectorIndexes;
+  /** The model of each corpus. */
+  readonly embeddings: CorpusEmbeddings;
+  readonly reembedding: Reembedding;
   readonly search: Retriever;
   readonly idempotency: IdempotencyStore;
   /** The one way to other services. */
@@ -114,21 +123,20 @@ export class Platform {
     this.outbound = openOutbound(options.config, shared);
     this.billingWebhook = openBillingWebhook(options.config, this.outbound);
     this.embedders = new Embedders(options.config, this.outbound);
-    this.embedder = this.embedders.of(this.embedders.default);
-    this.vectorIndexes = new VectorIndexes(database);
-    const shareOfRetrieval = {
+    const retrieval = openRetrieval({
       database,
-      embedder: this.embedder,
-      cipher: new DocumentChunkCipher(keys),
-      hasher: new TermHasher(masterKey.derive('retrieval terms')),
-      spaces: new EmbeddingSpaces(database),
-    };
-    this.index = new RetrievalIndex(shareOfRetrieval);
-    this.search = new Retriever({
-      ...shareOfRetrieval,
-      documents: { name: options.documentsView },
-      indexes: this.vectorIndexes,
+      keys,
+      masterKey,
+      embedders: this.embedders,
+      documentsView: options.documentsView,
+      corporaView: options.corpora.view,
+      recordedEmbedding: (tenantId, corpusId) => options.corpora.embedding(this.path, tenantId, corpusId),
     });
+    this.index = retrieval.index;
+    this.search = retrieval.search;
+    this.vectorIndexes = retrieval.vectorIndexes;
+    this.embeddings = retrieval.embeddings;
+    this.reembedding = retrieval.reembedding;
   }
 
   /** Opens the stores, waiting for those that are not there yet, and runs the pending migrations. */

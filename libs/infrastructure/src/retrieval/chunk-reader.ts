@@ -1,6 +1,6 @@
 import type { Database } from '#infra/database/database.js';
 import type { ChunkCipher } from './passage.js';
-import { chunkIdOf } from './retrieval-index.js';
+import { chunkIdOf } from './version-rows.js';
 
 /** Where a chunk lies in its document; `start` and `end` are UTF-16 offsets of the document's text. */
 export interface StoredChunk {

@@ -1,19 +1,40 @@
-import { v5 as uuidV5 } from 'uuid';
-import type { JsonObject } from '#domain/kernel/schema.js';
 import type { Chunk } from '#domain/kernel/text/chunker.js';
-import type { Embedder } from '#infra/adapters/embedding/embedder.js';
+import { newMeter, type Embedder } from '#infra/adapters/embedding/embedder.js';
 import type { Database } from '#infra/database/database.js';
-import { EmbeddingSpaces, vectorText, type EmbeddingSpace } from './embedding-space.js';
+import { ChunkVectors } from './chunk-vectors.js';
+import { oneEmbedder, type CorpusEmbeddings } from './corpus-embeddings.js';
+import { EmbeddingSpaces } from './embedding-space.js';
+import { indexedForm, packPrefixes } from './index-context.js';
 import type { ChunkCipher, VersionRef } from './passage.js';
-import { postingsOf, type Posting, type Postings } from './postings.js';
+import { postingsOf, type Postings } from './postings.js';
+import { ScopeSpaces, type Target } from './scope-spaces.js';
 import type { TermHasher } from './term-hasher.js';
+import { insertChunks, insertPostings, insertVersion } from './version-rows.js';
+import { insertVectors, turn } from './vectors.js';
 
 export interface RetrievalIndexOptions {
   readonly database: Database;
+  /** That of every corpus, unless `embeddings` tells corpora apart. */
   readonly embedder: Embedder;
+  readonly embeddings?: CorpusEmbeddings;
   readonly cipher: ChunkCipher;
   readonly hasher: TermHasher;
   readonly spaces?: EmbeddingSpaces;
+}
+
+interface SealedTexts {
+  readonly bodies: readonly Uint8Array[];
+  readonly context: Uint8Array | null;
+}
+
+/** All that one transaction writes. */
+interface VersionParts {
+  readonly chunks: readonly Chunk[];
+  readonly sealed: SealedTexts;
+  readonly hashes: readonly (string | null)[];
+  readonly postings: Postings;
+  readonly targets: readonly Target[];
+  readonly vectors: ReadonlyMap<number, readonly Float32Array[]>;
 }
 
 export interface WriteOptions {
@@ -25,6 +46,10 @@ export interface WriteOptions {
 export interface Written {
   readonly chunks: number;
   readonly terms: number;
+  /** The model and dimension of the vectors. */
+  readonly space: string;
+  /** Chunks that were longer than the model reads, and were cut for it. */
+  readonly truncated: number;
 }
 
 /** A version that is in the index, for the sweeper. */
@@ -34,16 +59,10 @@ export interface StoredVersion {
   readonly versionId: string;
 }
 
-const namespace = '6d0c2f5e-6f0b-5c5e-9c44-6a52b5a6f1d3';
 const contextLength = 200;
 /** Keeps the parameters of one insert at a few megabytes. */
 const rowsAtOnce = 250;
 const postingsAtOnce = 5_000;
-
-/** The stable id of a chunk: uuid v5 of its document, version and ordinal. */
-export function chunkIdOf(documentId: string, versionId: string, ordinal: number): string {
-  return uuidV5(`${documentId}\n${versionId}\n${ordinal}`, namespace);
-}
 
 /** The opening of a text, at most 200 characters: what a later chunk is about, as far as the text itself says. */
 export function openingOf(text: string): string {
@@ -54,44 +73,93 @@ export function openingOf(text: string): string {
 /** Writes and removes what can be found. What it writes is invisible until the documents read model names the version. */
 export class RetrievalIndex {
   readonly spaces: EmbeddingSpaces;
+  private readonly scopes: ScopeSpaces;
+  private readonly vectors: ChunkVectors;
   private readonly database: Database;
 
   constructor(private readonly options: RetrievalIndexOptions) {
     this.database = options.database;
     this.spaces = options.spaces ?? new EmbeddingSpaces(options.database);
+    const embeddings = options.embeddings ?? oneEmbedder(options.embedder);
+    this.scopes = new ScopeSpaces(options.database, this.spaces, embeddings);
+    this.vectors = new ChunkVectors(options.database, options.hasher);
   }
 
   /** Embeds, seals and stores the chunks in one short transaction; a repeated call replaces what the first one wrote. */
   async write(version: VersionRef, chunks: readonly Chunk[], options: WriteOptions = {}): Promise<Written> {
-    const { embedder, cipher } = this.options;
-    const space = await this.spaces.space(embedder.model, embedder.dimension);
-    const scopeNo = await this.spaces.scope(version.tenantId, version.corpusId);
-    const texts = chunks.map((chunk) => indexText(chunk, options.context ?? ''));
-    const { tenantId } = version;
-    const vectors = await embedder.embed(texts, { tenantId, ...(options.signal && { signal: options.signal }) });
-    checkVectors(vectors, chunks.length, space.dimension);
-    const bodies = await Promise.all(
-      chunks.map(({ text }) =>
-        cipher.encrypt(version.tenantId, version.documentId, Buffer.from(text, 'utf8'), version.subjectId),
-      ),
-    );
-    const postings = postingsOf(this.options.hasher, version.tenantId, chunks, texts);
-    options.signal?.throwIfAborted();
-    await this.database.transaction(async () => {
-      await this.remove(version.tenantId, version.documentId, version.versionId, 'only');
-      const versionNo = await this.insertVersion(version, scopeNo, space, chunks.length, postings);
-      for (let at = 0; at < chunks.length; at += rowsAtOnce) {
-        const part = <T>(list: readonly T[]): T[] => list.slice(at, at + rowsAtOnce);
-        await this.insertChunks(version, versionNo, part(chunks), part(bodies));
-        await this.insertVectors(space, scopeNo, versionNo, part(chunks), part(vectors));
-        await turn();
+    const { tenantId, corpusId } = version;
+    const scopeNo = await this.spaces.scope(tenantId, corpusId);
+    const prefixes = chunks.map((chunk) => prefixOf(chunk, options.context ?? ''));
+    const texts = chunks.map(({ text }, at) => indexedForm(prefixes[at] ?? '', text));
+    const postings = postingsOf(this.options.hasher, tenantId, chunks, texts);
+    const sealed = await this.seal(version, chunks, prefixes);
+    const meter = newMeter();
+    const context = { tenantId, meter, ...(options.signal && { signal: options.signal }) };
+    const vectors = new Map<number, Float32Array[]>();
+    for (;;) {
+      const targets = await this.scopes.targets(tenantId, corpusId, scopeNo);
+      for (const target of targets)
+        if (!vectors.has(target.space.spaceNo))
+          vectors.set(target.space.spaceNo, await this.vectors.of(texts, target, context));
+      const hashes = this.vectors.hashes(
+        tenantId,
+        texts,
+        targets.map(({ embedder }) => embedder),
+      );
+      options.signal?.throwIfAborted();
+      const written = await this.store(version, scopeNo, { chunks, sealed, hashes, postings, targets, vectors });
+      const [first] = targets;
+      // A space was added meanwhile: what this version lacks there is made, and it is written again.
+      if (written && first !== undefined) {
+        const space = `${first.embedder.model}/${first.embedder.dimension}`;
+        return { chunks: chunks.length, terms: postings.total, space, truncated: meter.truncated };
       }
-      for (let at = 0; at < postings.rows.length; at += postingsAtOnce) {
-        await this.insertPostings(scopeNo, versionNo, postings.rows.slice(at, at + postingsAtOnce));
-        await turn();
-      }
-    });
-    return { chunks: chunks.length, terms: postings.total };
+    }
+  }
+
+  /** False, with nothing written, when the scope has a target for which there are no vectors. */
+  private async store(version: VersionRef, scopeNo: number, parts: VersionParts): Promise<boolean> {
+    const { chunks, sealed, hashes, postings, targets, vectors } = parts;
+    const ordinals = chunks.map(({ ordinal }) => ordinal);
+    const lacks = new Error('the scope has another space');
+    try {
+      await this.database.transaction(async () => {
+        await this.remove(version.tenantId, version.documentId, version.versionId, 'only');
+        // From here the scope's row is held, so that its targets stay what they are.
+        const versionNo = await insertVersion(this.database, version, scopeNo, chunks.length, postings, sealed.context);
+        const wanted = await this.scopes.numbers(scopeNo);
+        const known = targets.filter(({ space }) => wanted.includes(space.spaceNo));
+        if (known.length < wanted.length || known.length === 0) throw lacks;
+        for (let at = 0; at < chunks.length; at += rowsAtOnce) {
+          const part = <T>(list: readonly T[]): T[] => list.slice(at, at + rowsAtOnce);
+          await insertChunks(this.database, version, versionNo, part(chunks), part(sealed.bodies), part(hashes));
+          await turn();
+        }
+        for (const { space } of known)
+          await insertVectors(this.database, scopeNo, versionNo, {
+            space,
+            ordinals,
+            vectors: vectors.get(space.spaceNo) ?? [],
+          });
+        for (let at = 0; at < postings.rows.length; at += postingsAtOnce) {
+          await insertPostings(this.database, scopeNo, versionNo, postings.rows.slice(at, at + postingsAtOnce));
+          await turn();
+        }
+      });
+      return true;
+    } catch (error) {
+      if (error !== lacks) throw error;
+      return false;
+    }
+  }
+
+  private async seal(version: VersionRef, chunks: readonly Chunk[], prefixes: readonly string[]): Promise<SealedTexts> {
+    const { tenantId, documentId, subjectId } = version;
+    const seal = (bytes: Uint8Array) => this.options.cipher.encrypt(tenantId, documentId, bytes, subjectId);
+    const bodies = await Promise.all(chunks.map(({ text }) => seal(Buffer.from(text, 'utf8'))));
+    // One chunk with nothing before it needs no record of that.
+    const plain = chunks.length < 2 && prefixes.every((prefix) => prefix === '');
+    return { bodies, context: plain ? null : await seal(packPrefixes(prefixes)) };
   }
 
   /** Removes the versions of a document but the one to keep, if any; how many there were. */
@@ -163,108 +231,9 @@ export class RetrievalIndex {
       );
     return doomed.length;
   }
-
-  private async insertVersion(
-    version: VersionRef,
-    scopeNo: number,
-    space: EmbeddingSpace,
-    chunkCount: number,
-    postings: Postings,
-  ): Promise<string> {
-    const [row] = await this.database.query<{ version_no: string }>(
-      `with made as (
-         insert into retrieval.version
-           (tenant_id, document_id, version_id, scope_no, space_no, chunk_count, term_count, metadata)
-         values ($1, $2, $3, $4, $5, $6, $7, $9::jsonb) returning version_no)
-       insert into retrieval.version_terms (version_no, terms) select version_no, $8::bigint[] from made
-       returning version_no`,
-      [
-        version.tenantId,
-        version.documentId,
-        version.versionId,
-        scopeNo,
-        space.spaceNo,
-        chunkCount,
-        postings.total,
-        postings.terms.map(String),
-        storable(version.metadata ?? {}),
-      ],
-    );
-    if (row === undefined) throw new Error('An inserted version did not come back.');
-    return row.version_no;
-  }
-
-  private async insertChunks(
-    version: VersionRef,
-    versionNo: string,
-    chunks: readonly Chunk[],
-    bodies: readonly Uint8Array[],
-  ): Promise<void> {
-    await this.database.execute(
-      `insert into retrieval.chunk (version_no, ordinal, chunk_id, start_at, end_at, body)
-       select $1, c.ordinal, c.chunk_id, c.start_at, c.end_at, decode(c.body, 'base64')
-         from unnest($2::int[], $3::uuid[], $4::int[], $5::int[], $6::text[]) c(ordinal, chunk_id, start_at, end_at, body)`,
-      [
-        versionNo,
-        chunks.map(({ ordinal }) => ordinal),
-        chunks.map(({ ordinal }) => chunkIdOf(version.documentId, version.versionId, ordinal)),
-        chunks.map(({ start }) => start),
-        chunks.map(({ end }) => end),
-        bodies.map((body) => Buffer.from(body).toString('base64')),
-      ],
-    );
-  }
-
-  private async insertVectors(
-    space: EmbeddingSpace,
-    scopeNo: number,
-    versionNo: string,
-    chunks: readonly Chunk[],
-    vectors: readonly Float32Array[],
-  ): Promise<void> {
-    await this.database.execute(
-      `insert into ${space.table} (scope_no, version_no, ordinal, embedding)
-       select $1, $2, v.ordinal, v.embedding::${space.type}
-         from unnest($3::int[], $4::text[]) v(ordinal, embedding)`,
-      [scopeNo, versionNo, chunks.map(({ ordinal }) => ordinal), vectors.map(vectorText)],
-    );
-  }
-
-  private async insertPostings(scopeNo: number, versionNo: string, rows: readonly Posting[]): Promise<void> {
-    await this.database.execute(
-      `insert into retrieval.posting (scope_no, term, version_no, block, hits)
-       select $1, p.term, $2, p.block, p.hits::bigint[]
-         from unnest($3::bigint[], $4::int[], $5::text[]) p(term, block, hits)`,
-      [
-        scopeNo,
-        versionNo,
-        rows.map(({ term }) => String(term)),
-        rows.map(({ block }) => block),
-        rows.map(({ hits }) => `{${hits.join(',')}}`),
-      ],
-    );
-  }
-}
-
-/** What `jsonb` cannot hold (NUL, half a surrogate pair) becomes the replacement character. */
-function storable(metadata: JsonObject): string {
-  return JSON.stringify(metadata, (_, value: unknown) =>
-    typeof value === 'string' ? value.replaceAll('\u0000', '\ufffd').toWellFormed() : value,
-  );
-}
-
-/** The embedded engine answers at once: without a turn of the event loop a long text would stop all that needs no database. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** The first chunk holds the opening already. */
-function indexText(chunk: Chunk, context: string): string {
-  return context === '' || chunk.ordinal === 0 ? chunk.text : `${context}\n${chunk.text}`;
-}
-
-function checkVectors(vectors: readonly Float32Array[], count: number, dimension: number): void {
-  const sound = (vector: Float32Array): boolean => vector.length === dimension && vector.every(Number.isFinite);
-  if (vectors.length === count && vectors.every(sound)) return;
-  throw new Error('The embedder gave vectors of another number, dimension, or that are not finite.');
+function prefixOf(chunk: Chunk, context: string): string {
+  return chunk.ordinal === 0 ? '' : context;
 }

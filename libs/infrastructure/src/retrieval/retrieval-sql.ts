@@ -106,7 +106,7 @@ function visible(request: CandidateRequest, { next }: Params): string {
         join retrieval.version v
           on v.tenant_id = d.tenant_id and v.document_id = d.id and v.version_id = d.index_version
        where d.tenant_id = ${next(request.tenantId)} and d.corpus_id = ${next(request.corpusId)}
-         and v.scope_no = ${next(request.scopeNo)} and v.space_no = ${next(request.space.spaceNo)} ${further})`;
+         and v.scope_no = ${next(request.scopeNo)} ${further})`;
 }
 
 function nearest(request: CandidateRequest, vector: string, scope: string, limit: string): string {

@@ -1,10 +1,12 @@
 import { terms } from '#domain/kernel/text/tokenizer.js';
 import type { EmbedContext, Embedder } from '#infra/adapters/embedding/embedder.js';
 import type { Database } from '#infra/database/database.js';
+import { oneEmbedder, type CorpusEmbeddings } from './corpus-embeddings.js';
 import { EmbeddingSpaces, vectorText, type EmbeddingSpace } from './embedding-space.js';
 import { filterSql } from './filter-sql.js';
 import { confidence, feedbackSize, fuse, unit, type Candidate, type Fused } from './fusion.js';
 import type { ChunkCipher, Passage, PassageSearch, RetrievalQuery } from './passage.js';
+import { QueryVectors } from './query-vectors.js';
 import {
   candidatesStatement,
   passagesStatement,
@@ -44,7 +46,9 @@ export const defaultTuning: RetrievalTuning = {
 
 export interface RetrieverOptions {
   readonly database: Database;
+  /** That of every corpus, unless `embeddings` tells corpora apart. */
   readonly embedder: Embedder;
+  readonly embeddings?: CorpusEmbeddings;
   readonly cipher: ChunkCipher;
   readonly hasher: TermHasher;
   readonly documents: DocumentsView;
@@ -81,20 +85,24 @@ export class Retriever implements PassageSearch {
   readonly tuning: RetrievalTuning;
   private readonly spaces: EmbeddingSpaces;
   private readonly indexes: VectorIndexes;
+  private readonly embeddings: CorpusEmbeddings;
+  private readonly queryVectors = new QueryVectors();
 
   constructor(private readonly options: RetrieverOptions) {
     this.tuning = { ...defaultTuning, ...options.tuning };
     this.spaces = options.spaces ?? new EmbeddingSpaces(options.database);
     this.indexes = options.indexes ?? new VectorIndexes(options.database);
+    this.embeddings = options.embeddings ?? oneEmbedder(options.embedder);
   }
 
   async retrieve(query: RetrievalQuery): Promise<Passage[]> {
-    const { database, embedder } = this.options;
+    const { database } = this.options;
     const k = Math.max(1, Math.min(200, Math.trunc(query.k) || 1));
     const scopeNo = await this.spaces.findScope(query.tenantId, query.corpusId);
     if (scopeNo === undefined) return [];
+    const embedder = await this.embeddings.serving(query.tenantId, query.corpusId);
     const space = await this.spaces.space(embedder.model, embedder.dimension);
-    const [vector] = await embedder.embed([query.query], contextOf(query));
+    const vector = await this.queryVectors.of(embedder, query.query, contextOf(query));
     if (vector?.length !== space.dimension || !vector.every(Number.isFinite)) return [];
     query.signal?.throwIfAborted();
     const approximateAbove = (await this.indexes.has(space, scopeNo)) ? this.tuning.exactUpTo : undefined;

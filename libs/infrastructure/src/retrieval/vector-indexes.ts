@@ -49,7 +49,8 @@ export class VectorIndexes {
       chunks: number;
     }>(
       `select s.space_no, s.dimension, v.scope_no, sum(v.chunk_count)::float8 as chunks
-         from retrieval.version v join retrieval.space s using (space_no) group by 1, 2, 3`,
+         from retrieval.version v join retrieval.version_space using (version_no) join retrieval.space s using (space_no)
+        group by 1, 2, 3`,
     );
     const built: string[] = [];
     for (const { space_no, dimension, scope_no, chunks } of scopes) {
@@ -62,6 +63,22 @@ export class VectorIndexes {
       } else if (chunks < this.buildFrom / 2 && exists) await this.drop(name);
     }
     return built;
+  }
+
+  /** Builds the index of a scope in one space, where its size asks for it, before anybody searches there. */
+  async ensureFor(space: EmbeddingSpace, scopeNo: number): Promise<void> {
+    const [row] = await this.database.query<{ chunks: number }>(
+      `select coalesce(sum(v.chunk_count), 0)::float8 as chunks
+         from retrieval.version v join retrieval.version_space s using (version_no)
+        where v.scope_no = $1 and s.space_no = $2`,
+      [scopeNo, space.spaceNo],
+    );
+    const name = indexName(space, scopeNo);
+    if ((row?.chunks ?? 0) >= this.buildFrom && !(await this.look(name))) await this.build(space, scopeNo, name);
+  }
+
+  async dropFor(space: EmbeddingSpace, scopeNo: number): Promise<void> {
+    await this.drop(indexName(space, scopeNo));
   }
 
   private get concurrently(): string {

@@ -14,8 +14,10 @@ import { CatalogueError } from '#domain/kernel/errors.js';
 import { Endpoint } from '#api/http/endpoint.js';
 import { httpErrors } from '#api/http/errors.js';
 import { Page, PageQuery } from '#api/http/paging.js';
+import { embeddingErrors } from '#infra/adapters/embedding/embedding-errors.js';
 import { idFor } from '#infra/commands/ids.js';
 import { CorpusView, CreateCorpusRequest, PatchCorpusRequest } from './corpora.contract.js';
+import { CorpusEmbeddingChoices } from './corpus-embedding.adapter.js';
 import { CorpusQueries } from './corpora.queries.js';
 
 @Controller('corpora')
@@ -26,6 +28,7 @@ export class CorporaController {
     private readonly features: Features,
     private readonly scope: CorpusScope,
     private readonly authorization: Authorization,
+    private readonly choices: CorpusEmbeddingChoices,
   ) {}
 
   @Endpoint('GET /', { does: 'List the corpora of the tenant', role: 'reader', returns: [CorpusView] })
@@ -44,6 +47,7 @@ export class CorporaController {
       authorizationErrors.deniedByPolicy,
       corpusErrors.exists,
       providerConfigErrors.invalid,
+      embeddingErrors.unknownModel,
       httpErrors.featureNotEnabled,
     ],
   })
@@ -51,7 +55,8 @@ export class CorporaController {
     await this.scope.require(body.id, caller);
     await this.authorization.authorize('corpus.write', caller, { id: body.id });
     await this.requireProvider(body.provider_config_json, caller);
-    const data = { corpusId: body.id, name: body.name, providerConfig: body.provider_config_json };
+    const embedding = this.choices.chosen(body.embedding_json);
+    const data = { corpusId: body.id, name: body.name, providerConfig: body.provider_config_json, embedding };
     const streamId = idFor('corpora', caller.tenantId, body.id);
     const { state } = await this.commands.run(corpora, streamId, { type: 'CreateCorpus', data }, caller);
     return this.queries.written(state, caller);
@@ -68,7 +73,7 @@ export class CorporaController {
   }
 
   @Endpoint('PATCH /:corpusId', {
-    does: 'Change the name or the retrieval provider of a corpus',
+    does: 'Change the name, the retrieval provider or the embedding model of a corpus',
     role: 'editor',
     audit: 'corpora.updated',
     returns: CorpusView,
@@ -77,6 +82,8 @@ export class CorporaController {
       authorizationErrors.deniedByPolicy,
       corpusErrors.notFound,
       providerConfigErrors.invalid,
+      corpusErrors.reembedding,
+      embeddingErrors.unknownModel,
       httpErrors.featureNotEnabled,
     ],
   })
@@ -86,8 +93,8 @@ export class CorporaController {
     @Caller() caller: CallerContext,
   ): Promise<CorpusView> {
     if (!seesCorpus(caller, corpusId)) throw new CatalogueError(corpusErrors.notFound);
-    const { name, provider_config_json: provider } = body;
-    if (name !== undefined || provider === undefined)
+    const { name, provider_config_json: provider, embedding_json: embedding } = body;
+    if (name !== undefined || (provider === undefined && embedding === undefined))
       await this.authorization.authorize('corpus.write', caller, { id: corpusId });
     if (provider !== undefined) {
       await this.authorization.authorize('corpus.manage', caller, { id: corpusId });
@@ -95,12 +102,20 @@ export class CorporaController {
       await this.requireProvider(provider, caller);
     }
     const data = {
+      ...(await this.newEmbedding(corpusId, body, caller)),
       ...(name === undefined ? {} : { name }),
       ...(provider === undefined ? {} : { providerConfig: provider }),
     };
     const streamId = idFor('corpora', caller.tenantId, corpusId);
     const { state } = await this.commands.run(corpora, streamId, { type: 'UpdateCorpus', data }, caller);
     return this.queries.written(state, caller);
+  }
+
+  private async newEmbedding(corpusId: string, body: PatchCorpusRequest, caller: CallerContext) {
+    if (body.embedding_json === undefined) return {};
+    await this.authorization.authorize('corpus.manage', caller, { id: corpusId });
+    await this.features.require('feature.corpora_patch_provider_config', caller);
+    return { embedding: await this.choices.change(caller.tenantId, corpusId, body.embedding_json) };
   }
 
   /** No plan gets by another address what it does not include. */

@@ -1,5 +1,9 @@
 import { defineEvents, type EventOf } from '../../kernel/events.js';
+import { embeddingProviders } from '../../kernel/embedding.js';
 import { t } from '../../kernel/schema.js';
+
+/** What makes the vectors of a corpus. */
+const embedding = t.object({ provider: t.oneOf(...embeddingProviders), model: t.string, dimension: t.integer });
 
 const resource = ['corpus', 'corpusId'] as const;
 
@@ -18,6 +22,45 @@ export const corpusEvents = defineEvents({
       outcome: 'success',
       resource,
       shows: ['name', 'providerConfig'],
+    },
+  },
+  CorpusEmbeddingChosen: {
+    version: 1,
+    data: { corpusId: t.string, embedding },
+    audit: { type: 'corpora.embedding.chosen', category: 'data', outcome: 'success', resource, shows: ['embedding'] },
+  },
+  CorpusReembeddingStarted: {
+    version: 1,
+    data: { corpusId: t.string, reembedId: t.uuid, embedding },
+    audit: {
+      type: 'corpora.reembedding.started',
+      category: 'data',
+      outcome: 'success',
+      resource,
+      shows: ['reembedId', 'embedding'],
+    },
+  },
+  /** From here on questions are answered from the vectors of the new model. */
+  CorpusEmbeddingChanged: {
+    version: 1,
+    data: { corpusId: t.string, reembedId: t.uuid, embedding, versions: t.integer, chunks: t.integer },
+    audit: {
+      type: 'corpora.embedding.changed',
+      category: 'data',
+      outcome: 'success',
+      resource,
+      shows: ['reembedId', 'embedding', 'versions', 'chunks'],
+    },
+  },
+  CorpusReembeddingFailed: {
+    version: 1,
+    data: { corpusId: t.string, reembedId: t.uuid, embedding, reason: t.string },
+    audit: {
+      type: 'corpora.reembedding.failed',
+      category: 'data',
+      outcome: 'failure',
+      resource,
+      shows: ['reembedId', 'embedding', 'reason'],
     },
   },
 });

@@ -1,7 +1,8 @@
 import { isRefusal } from '../../kernel/errors.js';
-import { recorded, specify } from '../../kernel/testing/given.js';
+import { fold } from '../../kernel/decider.js';
+import { fixedFacts, recorded, specify } from '../../kernel/testing/given.js';
 import { foldRow } from '../../kernel/projection.js';
-import { corpora, corpusErrors } from './corpora.decider.js';
+import { corpora, corpusErrors, type CorpusCommand } from './corpora.decider.js';
 import type { CorpusEvent } from './corpora.events.js';
 import { corpusRows } from './corpora.projection.js';
 import { normaliseProviderConfig, providerConfigErrors } from './provider-config.decider.js';
@@ -82,3 +83,81 @@ describe('a provider configuration', () => {
     expect(config).toEqual({ retrieval: { provider: 'local_pgvector', note: 'x', top_k_default: 5 }, extra: 1 });
   });
 });
+
+describe('the model of a corpus', () => {
+  const hashing = { provider: 'hashing', model: 'hashing-v1', dimension: 384 } as const;
+  const openai = { provider: 'openai', model: 'text-embedding-3-small', dimension: 1_536 } as const;
+  const reembedId = '00000000-0000-7000-8000-000000000001';
+  const chosen: CorpusEvent = { type: 'CorpusEmbeddingChosen', data: { corpusId: 'c1', embedding: hashing } };
+  const started: CorpusEvent = {
+    type: 'CorpusReembeddingStarted',
+    data: { corpusId: 'c1', reembedId, embedding: openai },
+  };
+  const changed: CorpusEvent = {
+    type: 'CorpusEmbeddingChanged',
+    data: { corpusId: 'c1', reembedId, embedding: openai, versions: 2, chunks: 5 },
+  };
+  const toOpenAi = { type: 'UpdateCorpus', data: { embedding: { choice: openai, serving: hashing } } } as const;
+  const complete = { type: 'CompleteReembedding', data: { reembedId, versions: 2, chunks: 5 } } as const;
+  const fail = { type: 'FailReembedding', data: { reembedId, reason: 'EMBEDDING_AUTH_ERROR' } } as const;
+  const row = (...events: CorpusEvent[]) => {
+    let at = foldRow(corpusRows, recorded(created), undefined);
+    for (const event of events) at = foldRow(corpusRows, recorded(event), at ?? undefined);
+    return at;
+  };
+
+  it('is chosen when it is made', () => {
+    specify(corpora)
+      .given()
+      .when({ ...create, data: { ...create.data, embedding: hashing } })
+      .then(created, chosen);
+  });
+
+  it('is changed by embedding all anew, which a patch of nothing else tells by that event alone', () => {
+    const [event] = decided(toOpenAi, created, chosen);
+    expect(event).toMatchObject({ type: 'CorpusReembeddingStarted', data: { corpusId: 'c1', embedding: openai } });
+    const both = decided({ ...toOpenAi, data: { ...toOpenAi.data, name: 'New' } }, created, chosen);
+    expect(both.map(({ type }) => type)).toEqual(['CorpusUpdated', 'CorpusReembeddingStarted']);
+  });
+
+  it('of a corpus from before is recorded with what answers when it is changed', () => {
+    expect(decided(toOpenAi, created).map(({ type }) => type)).toEqual([
+      'CorpusEmbeddingChosen',
+      'CorpusReembeddingStarted',
+    ]);
+  });
+
+  it('is not embedded anew with what it has, nor with two others at once', () => {
+    const same = { type: 'UpdateCorpus', data: { embedding: { choice: hashing, serving: hashing } } } as const;
+    expect(decided(same, created, chosen).map(({ type }) => type)).toEqual(['CorpusUpdated']);
+    expect(decided(toOpenAi, created, chosen, started).map(({ type }) => type)).toEqual(['CorpusUpdated']);
+    specify(corpora).given(created, chosen, started).when(same).refuses(corpusErrors.reembedding);
+  });
+
+  it('is swapped once, by the job that is under way', () => {
+    specify(corpora).given(created, chosen, started).when(complete).then(changed);
+    specify(corpora).given(created, chosen, started, changed).when(complete).then();
+    specify(corpora).given(created, chosen, started, changed).when(fail).then();
+  });
+
+  it('stays what it was when the other one comes to nothing, and says why', () => {
+    const failed: CorpusEvent = {
+      type: 'CorpusReembeddingFailed',
+      data: { corpusId: 'c1', reembedId, embedding: openai, reason: 'EMBEDDING_AUTH_ERROR' },
+    };
+    specify(corpora).given(created, chosen, started).when(fail).then(failed);
+    expect(row(chosen, started)).toMatchObject({ embedding: hashing, reembedding: openai });
+    expect(row(chosen, started, failed)).toMatchObject({
+      embedding: hashing,
+      reembedding: null,
+      reembedding_failure: { embedding: openai, reason: 'EMBEDDING_AUTH_ERROR' },
+    });
+    expect(row(chosen, started, changed)).toMatchObject({ embedding: openai, reembedding: null });
+  });
+});
+
+function decided(command: CorpusCommand, ...history: readonly CorpusEvent[]): readonly CorpusEvent[] {
+  const decision = corpora.decide(command, fold(corpora, history), fixedFacts);
+  if (isRefusal(decision)) throw new Error(decision.refused.code);
+  return decision;
+}

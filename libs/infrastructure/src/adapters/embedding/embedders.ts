@@ -70,8 +70,8 @@ export class Embedders {
     if (model !== this.modelOf(provider) && further.length === 0) throw unknown(asked, 'the model is not offered');
     const choice = this.filled(provider, model, asked.dimension ?? further[0]?.dimension);
     if (choice === undefined) throw unknown(asked, 'the dimension of this model must be given');
-    if (!this.mayBe(choice, further.length > 0))
-      throw unknown(asked, 'the model does not make vectors of this dimension');
+    const listed = further.map((named) => named?.dimension);
+    if (!this.mayBe(choice, listed)) throw unknown(asked, 'the model does not make vectors of this dimension');
     return choice;
   }
 
@@ -113,12 +113,13 @@ export class Embedders {
   }
 
   /** A dimension that is neither the model's own nor one that it can be asked for would fail at every call. */
-  private mayBe({ provider, model, dimension }: EmbeddingChoice, listed: boolean): boolean {
+  private mayBe({ provider, model, dimension }: EmbeddingChoice, listed: readonly (number | undefined)[]): boolean {
     if (dimension < 1 || dimension > LONGEST_DIMENSION) return false;
     if (provider === 'hashing') return dimension >= SHORTEST_HASHED;
     if (provider === 'fake') return dimension === FAKE_DIMENSION;
     const { dimension: own, resizable } = modelFacts(provider, model);
-    return own === undefined || own === dimension || (resizable && dimension < own) || listed;
+    if (listed.includes(dimension) || own === dimension) return true;
+    return own === undefined ? listed.length === 0 : resizable && dimension < own;
   }
 
   private configured(provider: EmbeddingProvider): boolean {

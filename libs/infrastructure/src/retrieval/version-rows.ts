@@ -1,0 +1,96 @@
+import { v5 as uuidV5 } from 'uuid';
+import type { JsonObject } from '#domain/kernel/schema.js';
+import type { Chunk } from '#domain/kernel/text/chunker.js';
+import type { Database } from '#infra/database/database.js';
+import type { VersionRef } from './passage.js';
+import type { Posting, Postings } from './postings.js';
+
+const namespace = '6d0c2f5e-6f0b-5c5e-9c44-6a52b5a6f1d3';
+
+/** The stable id of a chunk: uuid v5 of its document, version and ordinal. */
+export function chunkIdOf(documentId: string, versionId: string, ordinal: number): string {
+  return uuidV5(`${documentId}\n${versionId}\n${ordinal}`, namespace);
+}
+
+export async function insertVersion(
+  database: Database,
+  version: VersionRef,
+  scopeNo: number,
+  chunkCount: number,
+  postings: Postings,
+  context: Uint8Array | null,
+): Promise<string> {
+  const [row] = await database.query<{ version_no: string }>(
+    `with made as (
+       insert into retrieval.version
+         (tenant_id, document_id, version_id, scope_no, chunk_count, term_count, metadata, context)
+       values ($1, $2, $3, $4, $5, $6, $8::jsonb, decode($9::text, 'base64')) returning version_no)
+     insert into retrieval.version_terms (version_no, terms) select version_no, $7::bigint[] from made
+     returning version_no`,
+    [
+      version.tenantId,
+      version.documentId,
+      version.versionId,
+      scopeNo,
+      chunkCount,
+      postings.total,
+      postings.terms.map(String),
+      storable(version.metadata ?? {}),
+      context === null ? null : Buffer.from(context).toString('base64'),
+    ],
+  );
+  if (row === undefined) throw new Error('An inserted version did not come back.');
+  return row.version_no;
+}
+
+export async function insertChunks(
+  database: Database,
+  version: VersionRef,
+  versionNo: string,
+  chunks: readonly Chunk[],
+  bodies: readonly Uint8Array[],
+  hashes: readonly (string | null)[],
+): Promise<void> {
+  await database.execute(
+    `insert into retrieval.chunk (version_no, ordinal, chunk_id, start_at, end_at, body, text_hash)
+     select $1, c.ordinal, c.chunk_id, c.start_at, c.end_at, decode(c.body, 'base64'), c.text_hash
+       from unnest($2::int[], $3::uuid[], $4::int[], $5::int[], $6::text[], $7::uuid[])
+            c(ordinal, chunk_id, start_at, end_at, body, text_hash)`,
+    [
+      versionNo,
+      chunks.map(({ ordinal }) => ordinal),
+      chunks.map(({ ordinal }) => chunkIdOf(version.documentId, version.versionId, ordinal)),
+      chunks.map(({ start }) => start),
+      chunks.map(({ end }) => end),
+      bodies.map((body) => Buffer.from(body).toString('base64')),
+      hashes,
+    ],
+  );
+}
+
+export async function insertPostings(
+  database: Database,
+  scopeNo: number,
+  versionNo: string,
+  rows: readonly Posting[],
+): Promise<void> {
+  await database.execute(
+    `insert into retrieval.posting (scope_no, term, version_no, block, hits)
+     select $1, p.term, $2, p.block, p.hits::bigint[]
+       from unnest($3::bigint[], $4::int[], $5::text[]) p(term, block, hits)`,
+    [
+      scopeNo,
+      versionNo,
+      rows.map(({ term }) => String(term)),
+      rows.map(({ block }) => block),
+      rows.map(({ hits }) => `{${hits.join(',')}}`),
+    ],
+  );
+}
+
+/** What `jsonb` cannot hold (NUL, half a surrogate pair) becomes the replacement character. */
+export function storable(metadata: JsonObject): string {
+  return JSON.stringify(metadata, (_, value: unknown) =>
+    typeof value === 'string' ? value.replaceAll('\u0000', '\ufffd').toWellFormed() : value,
+  );
+}
