@@ -20,8 +20,7 @@ import { deliverWebhook } from './billing/billing.handler.js';
 import { billingReactions } from './billing/billing.reactions.js';
 import { corpora, corpusErrors } from './corpora/corpora.decider.js';
 import { corpusEvents } from './corpora/corpora.events.js';
-import { dropVectors, reembedCorpus } from './corpora/corpora.handler.js';
-import { corpusReactions } from './corpora/corpora.reactions.js';
+import { corpusWork } from './corpora/corpora.handler.js';
 import { corpusRows } from './corpora/corpora.projection.js';
 import { providerConfigErrors } from './corpora/provider-config.decider.js';
 import { dataSubjects } from './data-subjects/data-subjects.decider.js';
@@ -101,8 +100,7 @@ const recorded: readonly Capability[] = [
     errors: { ...corpusErrors, ...providerConfigErrors },
     deciders: [corpora],
     projections: [corpusRows],
-    reactions: [corpusReactions],
-    jobs: [reembedCorpus, dropVectors],
+    ...corpusWork,
   }),
   defineCapability({
     name: 'data-subjects',

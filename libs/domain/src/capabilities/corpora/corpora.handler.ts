@@ -1,6 +1,7 @@
 import { CatalogueError } from '../../kernel/errors.js';
 import { defineJob, type JobAttempt } from '../../kernel/job.js';
 import { corpora, type CorpusCommand } from './corpora.decider.js';
+import { corpusReactions } from './corpora.reactions.js';
 import type { CorpusPorts } from './corpora.ports.js';
 
 export type ReembedData = { readonly tenantId: string; readonly streamId: string; readonly reembedId: string };
@@ -66,3 +67,6 @@ export const dropVectors = defineJob<ReembedData, CorpusPorts>({
     await reembedding.keepOnly({ tenantId, corpusId: state.corpusId }, wanted);
   },
 });
+
+/** All that is done because of what happened to a corpus. */
+export const corpusWork = { reactions: [corpusReactions], jobs: [reembedCorpus, dropVectors] } as const;
