@@ -21,7 +21,6 @@ import { billingReactions } from './billing/billing.reactions.js';
 import { corpora, corpusErrors } from './corpora/corpora.decider.js';
 import { corpusEvents } from './corpora/corpora.events.js';
 import { corpusWork } from './corpora/corpora.handler.js';
-import { corpusRows } from './corpora/corpora.projection.js';
 import { providerConfigErrors } from './corpora/provider-config.decider.js';
 import { dataSubjects } from './data-subjects/data-subjects.decider.js';
 import { dataSubjectEvents } from './data-subjects/data-subjects.events.js';
@@ -99,7 +98,6 @@ const recorded: readonly Capability[] = [
     events: corpusEvents,
     errors: { ...corpusErrors, ...providerConfigErrors },
     deciders: [corpora],
-    projections: [corpusRows],
     ...corpusWork,
   }),
   defineCapability({

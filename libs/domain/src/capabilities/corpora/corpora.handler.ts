@@ -1,6 +1,7 @@
 import { CatalogueError } from '../../kernel/errors.js';
 import { defineJob, type JobAttempt } from '../../kernel/job.js';
 import { corpora, type CorpusCommand } from './corpora.decider.js';
+import { corpusRows } from './corpora.projection.js';
 import { corpusReactions } from './corpora.reactions.js';
 import type { CorpusPorts } from './corpora.ports.js';
 
@@ -68,5 +69,9 @@ export const dropVectors = defineJob<ReembedData, CorpusPorts>({
   },
 });
 
-/** All that is done because of what happened to a corpus. */
-export const corpusWork = { reactions: [corpusReactions], jobs: [reembedCorpus, dropVectors] } as const;
+/** All that follows from what happened to a corpus. */
+export const corpusWork = {
+  projections: [corpusRows],
+  reactions: [corpusReactions],
+  jobs: [reembedCorpus, dropVectors],
+} as const;
