@@ -1,7 +1,7 @@
 import { aDocument, type TestTenant } from '#test/support/server.js';
 import type { Operation } from './operations.js';
 import { fieldsAskedFor } from './samples.js';
-import type { Things } from './things.js';
+import { signedQueryOf, type Things } from './things.js';
 
 type Make = (of: Things) => unknown;
 
@@ -28,7 +28,10 @@ interface Whole {
 }
 
 /** What the schema of an operation can not say; a whole body stands in place of a made one. */
-const wholes: Readonly<Record<string, (of: Things) => Whole | Promise<Whole>>> = {
+const wholes: Readonly<Record<string, (of: Things, operation: Operation) => Whole | Promise<Whole>>> = {
+  'GET /v1/audio/:audioId.mp3': async (of, operation) => ({
+    query: signedQueryOf(await of.idFor(operation, 'audioId')),
+  }),
   'PATCH /v1/admin/rollouts/killswitches': () => ({ body: { kill_switches: { 'kill.tts': false } } }),
   // A frozen server would refuse all that other tests ask of it.
   'POST /v1/admin/maintenance/write-freeze': () => ({ body: { frozen: false } }),
@@ -58,5 +61,5 @@ export async function inputs(operation: Operation, of: Things): Promise<Inputs> 
   const made = Object.entries(fields).filter(([name]) => asked.has(name));
   const values = await Promise.all(made.map(async ([name, make]) => [name, await make(of)] as const));
   const whole = wholes[operation.title];
-  return { fields: Object.fromEntries(values), ...(await whole?.(of)) };
+  return { fields: Object.fromEntries(values), ...(await whole?.(of, operation)) };
 }

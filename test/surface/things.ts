@@ -40,6 +40,23 @@ async function anOverride({ tenantId }: TestTenant, server: TestServer): Promise
   return body.feature_key;
 }
 
+/** The query of the signed address of each audio that was made here. */
+const signedQueries = new Map<string, Readonly<Record<string, string>>>();
+
+async function anAudio(tenant: TestTenant): Promise<string> {
+  const asked = { session_id: 'spoken', corpus_id: 'c1', message: 'What boils water?', audio: true };
+  const { frames, text } = await tenant.reader.ask(asked);
+  const ready = frames.find(({ type }) => type === 'audio.ready')?.data;
+  if (ready === undefined) throw new Error(`nothing was spoken: ${text}`);
+  const id = String(ready['audio_id']);
+  signedQueries.set(id, Object.fromEntries(new URL(String(ready['audio_url'])).searchParams));
+  return id;
+}
+
+export function signedQueryOf(audioId: string): Readonly<Record<string, string>> {
+  return signedQueries.get(audioId) ?? {};
+}
+
 async function aKeyOfRing({ admin }: TestTenant): Promise<string> {
   const rotated = await admin.post('/v1/admin/keyring/rotate?purpose=signing');
   const { key } = (rotated.data ?? {}) as { key?: { key_id: string } };
@@ -108,6 +125,7 @@ async function aPermissionOn({ admin }: TestTenant, documentId: string): Promise
 /** How a real object is made for a parameter of a path, by its name, or by the segment before it and its name. */
 const makers: Readonly<Record<string, Make>> = {
   actionId: anAction,
+  audioId: anAudio,
   chunkId: async (tenant, _, kept) => aChunkOf(tenant, await kept('documentId')),
   sessionId: async (tenant) => (await aRunOf(tenant)).session,
   'runs/runId': async (tenant) => aRatedRun(tenant),

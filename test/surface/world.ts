@@ -115,7 +115,7 @@ export class World {
     };
     const receiver = await aReceiver();
     const hook = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`;
-    const settings = { ...unlimited, ...secrets, BILLING_WEBHOOK_URL: hook, ...env };
+    const settings = { ...unlimited, ...secrets, TTS_PROVIDER: 'fake', BILLING_WEBHOOK_URL: hook, ...env };
     const operatorTenant = `operators_${randomBytes(4).toString('hex')}`;
     const server = await openTestServer({ ...settings, OPERATOR_TENANT_ID: operatorTenant });
     const answer = await server.anonymous.get('/v1/openapi.json');

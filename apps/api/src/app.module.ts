@@ -62,6 +62,8 @@ import { EventStreamController } from './capabilities/event-stream/event-stream.
 import { EventStreams } from './capabilities/event-stream/event-stream.handler.js';
 import { openEventStreams } from './event-stream-provider.js';
 import { UiController } from './capabilities/ui/ui.controller.js';
+import { audioProviders, voiceOf } from './audio-providers.js';
+import { AudioController } from './capabilities/audio/audio.controller.js';
 import { openAiProviders } from './openai-providers.js';
 import { keyringProviders } from './keyring-providers.js';
 import { SystemHealthController } from './capabilities/system-health/system-health.controller.js';
@@ -115,6 +117,7 @@ const controllers = [
   EventStreamController,
   SystemHealthController,
   OpenAiController,
+  AudioController,
 ];
 
 /** Every capability of the API; a new one adds its controller and what that needs. */
@@ -138,6 +141,7 @@ export class AppModule {
         systemHealthProvider(deps),
         ...keyringProviders(deps),
         ...openAiProviders,
+        ...audioProviders(deps.platform),
       ],
       exports: [EventStreams, RunExecutor, RunRescue],
     };
@@ -219,7 +223,8 @@ function runs({ platform, waiter, answerer = platform.answerer }: AppDeps): Prov
   const { config, content, database, path, shared, streams } = platform;
   const presence = new RunPresence(shared);
   const onError = (error: unknown): void => platform.options.onProblem(error, 'runs');
-  const rescue = new RunRescue({ path, content, streams, onError });
+  const voice = voiceOf(platform);
+  const rescue = new RunRescue({ path, content, streams, voice, onError });
   const executor = new RunExecutor({
     path,
     content,
@@ -232,6 +237,7 @@ function runs({ platform, waiter, answerer = platform.answerer }: AppDeps): Prov
     }),
     search: platform.search,
     answerer,
+    voice,
     history: async (input) => {
       if (input.since !== null) await waiter.waitFor(runRows, input.since, HISTORY_WAIT_MS);
       return sessionHistory(database, content, input);

@@ -26,7 +26,8 @@ function attemptOf(request: FastifyRequest): AuthAttempt {
 
 /** Gate 1: who calls. A success is recorded in the background, a failure before its answer. */
 export function authenticate(policy: EndpointPolicy, deps: PipelineDeps): StepRun | undefined {
-  if (policy.role === 'public') return undefined;
+  const optional = policy.credential === 'optional';
+  if (policy.role === 'public' && !optional) return undefined;
   const proved = (request: FastifyRequest, principal: Principal): void => {
     request.edge.principal = principal;
     const { subjectId: userId, authMethod: authMode } = principal;
@@ -35,6 +36,7 @@ export function authenticate(policy: EndpointPolicy, deps: PipelineDeps): StepRu
     deps.authenticator.used?.(principal);
   };
   return (request, reply) => {
+    if (optional && request.headers.authorization === undefined) return undefined;
     try {
       const found = deps.authenticator.authenticate(attemptOf(request));
       if (!(found instanceof Promise)) return proved(request, found);

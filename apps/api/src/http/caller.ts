@@ -48,6 +48,11 @@ export class CallerContext {
     return principal;
   }
 
+  /** The proved caller of a public endpoint, where there is one. */
+  get knownPrincipal(): Principal | undefined {
+    return this.#request.edge.principal;
+  }
+
   get tenantId(): string {
     return this.principal.tenantId;
   }

@@ -48,6 +48,9 @@ export interface EdgeOptions extends PipelineDeps {
   readonly legacyRoutes: 'serve' | 'gone';
 }
 
+/** Addresses of files, which HEAD is answered for. */
+const FILE = /^(?:\/v1)?\/audio\/[^/?]+\.mp3(?:\?|$)/;
+
 const STATUS_TEXT: Readonly<Record<number, string>> = {
   400: 'Bad Request',
   408: 'Request Timeout',
@@ -108,6 +111,8 @@ function fastifyOptions(options: EdgeOptions): FastifyHttpOptions<Server> & { sk
     requestIdHeader: false,
     genReqId: (raw) => requestIdFrom(raw.headers['x-request-id']),
     rewriteUrl: (raw) => {
+      // A file is told of without its bytes: by now Node knows that this answer has no body.
+      if (raw.method === 'HEAD' && FILE.test(raw.url ?? '')) raw.method = 'GET';
       // A fragment is no part of what is asked for; the router and we would cut it off at different places.
       const [url = '/'] = (raw.url ?? '/').split('#', 1);
       return isLegacy(url) ? `/v1${url}` : url;

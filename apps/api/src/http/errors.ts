@@ -19,6 +19,7 @@ export const statusOfKind: Readonly<Record<ErrorKind, number>> = {
   too_large: 413,
   uri_too_long: 414,
   unsupported_media_type: 415,
+  range_not_satisfiable: 416,
   validation: 422,
   rate_limited: 429,
   headers_too_large: 431,

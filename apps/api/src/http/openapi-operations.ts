@@ -89,7 +89,7 @@ function responsesOf(policy: EndpointPolicy, components: Components): Json {
   const responses: Record<string, Json> = {};
   for (const status of [policy.status, ...(policy.also ?? [])]) {
     const headers = headersOf(policy, status, components);
-    const content = status === 204 ? {} : { content: contentOf(policy) };
+    const content = status === 204 || status === 304 ? {} : { content: contentOf(policy) };
     const description = policy.stream === true ? 'A stream of events' : SUCCESS[status];
     responses[status] = { description: description ?? 'Done', headers, ...content };
   }
@@ -103,6 +103,8 @@ const SUCCESS: Readonly<Record<number, string>> = {
   201: 'Made',
   202: 'Accepted; the work goes on',
   204: 'Done; there is no body',
+  206: 'A part',
+  304: 'Not changed; there is no body',
 };
 
 const words = (name: string): string => name.replace(/([A-Z])/g, ' $1').toLowerCase();

@@ -20,6 +20,8 @@ export interface EndpointOptions<R extends Returns = Returns> {
   readonly does: string;
   /** The least role; `public` needs no credential. */
   readonly role: Role | 'public';
+  /** A public endpoint that also takes a credential: one that is sent must be good. */
+  readonly credential?: 'optional';
   /** Follows the verb by default: GET is `read`, the rest `mutation`; public endpoints have none. */
   readonly rate?: RateClass;
   /** The audit type that the command's event carries. */

@@ -9,6 +9,7 @@ import { httpArea, keyringArea } from './edge.js';
 import { llmArea, llmProblems, runArea } from './models.js';
 import { rolloutArea } from './operations.js';
 import { embeddingArea, embeddingProblems, providersArea } from './providers.js';
+import { speechArea } from './speech.js';
 import { boolean, decimal, int, oneOf, secret, secretUrl, string, url } from './fields.js';
 
 const POSTGRES = ['postgres://', 'postgresql://'];
@@ -175,6 +176,7 @@ export const configAreas = {
   external: externalArea,
   providers: providersArea,
   embedding: embeddingArea,
+  speech: speechArea,
   telemetry: defineConfig('telemetry', 'What the processes tell about themselves.', {
     LOG_LEVEL: oneOf(
       'The least severe line that is written.',

@@ -1,3 +1,4 @@
+import type { Spoken } from '#api/commands/voice.js';
 import { frameText } from '#api/http/sse.js';
 import type { Answer } from '#infra/adapters/llm/answerer.js';
 
@@ -13,6 +14,7 @@ export type FrameType =
   | 'debug.retrieval'
   | 'token.delta'
   | 'message.final'
+  | 'audio.ready'
   | 'audio.error'
   | 'error'
   | 'done'
@@ -41,8 +43,6 @@ export function heartbeatFrame(context: FrameContext): MakeFrame {
     });
 }
 
-const noVoice = { code: 'TTS_CONFIG_MISSING', message: 'No speech provider is configured' };
-
 /** What the last frames tell of an answer: all of it is in the stored answer and in the event of the outcome. */
 export type ToldAnswer = Pick<
   Answer,
@@ -50,13 +50,13 @@ export type ToldAnswer = Pick<
 >;
 
 /** How a run ends that has an answer. */
-export function finalFrames(context: FrameContext, answer: ToldAnswer, spoken: boolean): readonly MakeFrame[] {
+export function finalFrames(context: FrameContext, answer: ToldAnswer, spoken?: Spoken): readonly MakeFrame[] {
   const { text, citations, degraded, reasonCode, provider, model, finishReason, droppedCitations } = answer;
   const by = { provider, model, finish_reason: finishReason, dropped_citations: droppedCitations };
   const marks = degraded ? { degraded, reason_code: reasonCode, ...by } : { degraded, ...by };
   return [
     runFrame(context, 'message.final', { text, citations, ...marks }),
-    ...(spoken ? [runFrame(context, 'audio.error', noVoice)] : []),
+    ...(spoken === undefined ? [] : [runFrame(context, spoken.type, spoken.data)]),
     runFrame(context, 'done', {}),
   ];
 }

@@ -26,11 +26,11 @@ export class RunClock {
   }
 }
 
-/** What the event of the outcome tells of the answer itself. */
-export function outcomeOf(
-  answer: Answer,
-  { timings }: RunClock,
-): Omit<CompleteRun['data'], 'answer' | 'chunkCount' | 'frames' | 'durationMs'> {
+/** What the event of the outcome tells, but for what is known when it is told. */
+export type Outcome = Omit<CompleteRun['data'], 'answer' | 'frames' | 'durationMs'>;
+
+/** What it tells of the answer itself. */
+export function outcomeOf(answer: Answer, { timings }: RunClock): Omit<Outcome, 'chunkCount'> {
   const { citations, degraded, reasonCode, provider, model, attempts, finishReason, droppedCitations } = answer;
   const { input, cached, output, reasoning, estimated } = answer.tokens;
   return {

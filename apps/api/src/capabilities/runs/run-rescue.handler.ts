@@ -1,5 +1,6 @@
 import { runErrors, runs } from '#domain/capabilities/runs/runs.decider.js';
 import type { RunEvent } from '#domain/capabilities/runs/runs.events.js';
+import type { Voice } from '#api/commands/voice.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { Facts } from '#domain/kernel/decider.js';
 import type { Answer } from '#infra/adapters/llm/answerer.js';
@@ -14,6 +15,7 @@ export interface RescueDeps {
   readonly path: CommandPath;
   readonly content: ContentStore;
   readonly streams: RecordedStreams;
+  readonly voice: Voice;
   readonly onError: (error: unknown, where: string) => void;
 }
 
@@ -61,8 +63,8 @@ export class RunRescue {
     const { frames } = completed;
     const answer = { ...completed, ...stored };
     const context = await this.contextOf(key, recorded);
-    // Which of the two it was, the count and the digest of the event say.
-    for (const spoken of [false, true]) {
+    // Whether it was spoken, the count and the digest of the event say.
+    for (const spoken of [undefined, await this.deps.voice.toldOf(key.tenantId, key.streamId)]) {
       const last = finalFrames(context, answer, spoken);
       const missing = last.slice(last.length - (frames.count - recorded.length));
       const { count, sha256 } = writer.digest(missing);

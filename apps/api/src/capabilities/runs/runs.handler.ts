@@ -1,5 +1,6 @@
 import { runErrors, runs, type RunCommand } from '#domain/capabilities/runs/runs.decider.js';
 import { sessionSubject } from '#domain/capabilities/sessions/sessions.decider.js';
+import type { Voice } from '#api/commands/voice.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { Facts } from '#domain/kernel/decider.js';
 import { effectiveTopK } from '#domain/kernel/retrieval/retrieval-settings.js';
@@ -22,9 +23,10 @@ import {
 } from './run-frames.contract.js';
 import type { RunAsked } from './run-admission.handler.js';
 import { progressOf, runGraph, type RunInput, type RunWorld, type Saved } from './run-graph.adapter.js';
-import { errorData, outcomeOf, RunClock } from './run-outcome.adapter.js';
+import { errorData, outcomeOf, RunClock, type Outcome } from './run-outcome.adapter.js';
 import type { RunPresence } from './run-presence.handler.js';
 import { writeAll } from './run-rescue.handler.js';
+import { spokenAnswer } from './run-voice.adapter.js';
 
 export interface RunSettings {
   readonly heartbeatMs: number;
@@ -40,6 +42,7 @@ export interface RunDeps extends Omit<RunWorld, 'save'> {
   readonly presence: RunPresence;
   /** Of all tenants, shared fairly. */
   readonly slots: FairSlots;
+  readonly voice: Voice;
   readonly settings: RunSettings;
   readonly onError: (error: unknown, runId: string) => void;
 }
@@ -204,12 +207,15 @@ export class RunExecutor {
       if (progress.kind === 'delta') clock.told();
       if (progress.kind === 'delta') write(runFrame(job.frames, 'token.delta', { delta: progress.delta }));
       if (progress.kind === 'saved') {
+        const outcome = { ...outcomeOf(progress.answer, clock), chunkCount };
+        // Before the outcome, whose event holds the digest of what is told of the speech; heartbeats go on meanwhile.
+        const spoken = await spokenAnswer(this.deps.voice, job, progress.answer.text);
         await Promise.allSettled(writes);
         await patiently(() => job.writer.settled());
         // The digest of the last frames goes into the event before they are written: nothing may come between.
         clearInterval(pulse);
         this.answered.add(job);
-        await this.complete(job, progress, chunkCount, clock);
+        await this.complete(job, progress, outcome, finalFrames(job.frames, progress.answer, spoken));
       }
     }
   }
@@ -227,9 +233,8 @@ export class RunExecutor {
   }
 
   /** The outcome is an event before anyone is told of it. */
-  private async complete(job: Job, { answer, ref }: Saved, chunkCount: number, clock: RunClock): Promise<void> {
-    const last = finalFrames(job.frames, answer, job.asked.audio);
-    const data = { ...outcomeOf(answer, clock), answer: ref, chunkCount, frames: job.writer.digest(last) };
+  private async complete(job: Job, { ref }: Saved, outcome: Outcome, last: readonly MakeFrame[]): Promise<void> {
+    const data = { ...outcome, answer: ref, frames: job.writer.digest(last) };
     await this.record(job, 'end', {
       type: 'CompleteRun',
       data: { ...data, durationMs: Date.now() - job.startedAt },

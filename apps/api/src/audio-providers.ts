@@ -1,0 +1,32 @@
+import type { Provider } from '@nestjs/common';
+import { openSpeaker } from '#infra/platform/speech.js';
+import type { Platform } from '#infra/platform/platform.js';
+import { AudioAddresses } from './capabilities/audio/audio-address.adapter.js';
+import { SpokenAnswers } from './capabilities/audio/audio.handler.js';
+import { AudioFiles } from './capabilities/audio/audio.queries.js';
+import type { Voice } from './commands/voice.js';
+
+function addressesOf({ stores, config }: Platform): AudioAddresses {
+  return new AudioAddresses(stores.masterKey.derive('audio addresses'), config.speech.AUDIO_BASE_URL);
+}
+
+/** What speaks the answers of runs. */
+export function voiceOf(platform: Platform): Voice {
+  const { config, content, outbound, path, options } = platform;
+  const speaker = openSpeaker(config, outbound);
+  const { AUDIO_URL_TTL_SECONDS: addressSeconds, AUDIO_RETENTION_DAYS: days } = config.speech;
+  return new SpokenAnswers({
+    speaker,
+    content,
+    path,
+    addresses: addressesOf(platform),
+    addressSeconds,
+    keptSeconds: SpokenAnswers.keptFor(days),
+    onError: (error) => options.onProblem(error, 'speech'),
+  });
+}
+
+export function audioProviders(platform: Platform): Provider[] {
+  const files = new AudioFiles(platform.path, platform.content, addressesOf(platform));
+  return [{ provide: AudioFiles, useValue: files }];
+}
