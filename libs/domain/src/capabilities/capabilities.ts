@@ -9,11 +9,7 @@ import { accessEvents } from './access/access.events.js';
 import { accessRetention } from './access-retention/access-retention.decider.js';
 import { accessRetentionEvents } from './access-retention/access-retention.events.js';
 import { auditErrors, auditProjection } from './audit/audit.projection.js';
-import { audio, audioErrors } from './audio/audio.decider.js';
-import { audioEvents } from './audio/audio.events.js';
-import { deleteAudio } from './audio/audio.handler.js';
-import { audioRows } from './audio/audio.projection.js';
-import { audioReactions } from './audio/audio.reactions.js';
+import { audioCapability } from './audio/audio.adapter.js';
 import { authorizationErrors, authzPolicies } from './authorization/authorization.decider.js';
 import { authorizationEvents } from './authorization/authorization.events.js';
 import { documentAclRows, policyRows } from './authorization/authorization.projection.js';
@@ -111,16 +107,7 @@ const recorded: readonly Capability[] = [
     deciders: [dataSubjects],
     projections: [forgottenSubjectRows],
   }),
-  defineCapability({
-    name: 'audio',
-    events: audioEvents,
-    errors: audioErrors,
-    deciders: [audio],
-    projections: [audioRows],
-    reactions: [audioReactions],
-    jobs: [deleteAudio],
-    namesContent: [{ projection: audioRows, column: 'content_id' }],
-  }),
+  audioCapability,
   defineCapability({
     name: 'documents',
     events: documentEvents,
