@@ -134,11 +134,7 @@ const recorded: readonly Capability[] = [
     projections: [platformKeyRows],
     namesContent: [{ projection: platformKeyRows, column: 'secret_content_id' }],
   }),
-  defineCapability({
-    name: 'access-retention',
-    events: accessRetentionEvents,
-    deciders: [accessRetention],
-  }),
+  defineCapability({ name: 'access-retention', events: accessRetentionEvents, deciders: [accessRetention] }),
   defineCapability({ name: 'ledger-breaks', events: ledgerBreakEvents, deciders: [ledgerBreaks] }),
   defineCapability({
     name: 'maintenance',

@@ -3,8 +3,7 @@ import { readFileSync } from 'node:fs';
 
 import { billingArea, billingProblems, externalArea, usageArea } from './external-areas.js';
 import { operationsArea, uiArea } from './console.js';
-import { ConfigError, defineConfig, readConfig } from './define-config.js';
-import type { ConfigOfAreas, ConfigSource } from './define-config.js';
+import { ConfigError, defineConfig, readConfig, type ConfigOfAreas, type ConfigSource } from './define-config.js';
 import { httpArea, keyringArea } from './edge.js';
 import { llmArea, llmProblems, runArea } from './models.js';
 import { rolloutArea } from './operations.js';
