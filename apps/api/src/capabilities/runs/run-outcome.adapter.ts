@@ -1,5 +1,6 @@
 import type { CompleteRun } from '#domain/capabilities/runs/runs.decider.js';
 import type { Answer } from '#infra/adapters/llm/answerer.js';
+import { StreamLost } from '#infra/recorded-streams/stream-writer.js';
 
 /** Times one run, from when it is made. */
 export class RunClock {
@@ -53,4 +54,10 @@ export function outcomeOf(answer: Answer, { timings }: RunClock): Omit<Outcome, 
 
 export function errorData(row: { readonly code: string; readonly title: string }): { code: string; message: string } {
   return { code: row.code, message: row.title };
+}
+
+/** Ends a run whose frames another process writes now. */
+export function lost(error: unknown, abort: AbortController): void {
+  // After any other error the frame keeps its place, and the next write takes it along.
+  if (error instanceof StreamLost) abort.abort('lost');
 }

@@ -11,7 +11,7 @@ import { patiently } from '#infra/commands/patiently.js';
 import type { Position } from '#infra/event-log/event-log.js';
 import type { ContentRef, ContentStore, Subject } from '#infra/content/content-store.js';
 import type { RecordedStreams } from '#infra/recorded-streams/recorded-streams.js';
-import { StreamLost, type StreamKey, type StreamWriter } from '#infra/recorded-streams/stream-writer.js';
+import type { StreamKey, StreamWriter } from '#infra/recorded-streams/stream-writer.js';
 import { SlotsTaken, type FairSlots, type Slot } from '#infra/shared-state/fair-slots.js';
 import {
   failureFrames,
@@ -23,7 +23,7 @@ import {
 } from './run-frames.contract.js';
 import type { RunAsked } from './run-admission.handler.js';
 import { progressOf, runGraph, type RunInput, type RunWorld, type Saved } from './run-graph.adapter.js';
-import { errorData, outcomeOf, RunClock, type Outcome } from './run-outcome.adapter.js';
+import { errorData, lost, outcomeOf, RunClock, type Outcome } from './run-outcome.adapter.js';
 import type { RunPresence } from './run-presence.handler.js';
 import { writeAll } from './run-rescue.handler.js';
 import { spokenAnswer } from './run-voice.adapter.js';
@@ -284,9 +284,4 @@ export class RunExecutor {
   private keep(subject: Subject, kind: string, value: object): Promise<ContentRef> {
     return this.deps.content.put(subject, kind, new TextEncoder().encode(JSON.stringify(value)));
   }
-}
-
-function lost(error: unknown, abort: AbortController): void {
-  // After any other error the frame keeps its place, and the next write takes it along.
-  if (error instanceof StreamLost) abort.abort('lost');
 }
