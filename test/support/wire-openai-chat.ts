@@ -18,16 +18,17 @@ export interface Said {
   readonly everyMs?: number;
 }
 
-export type SayTo = (request: ChatRequest) => Said;
+/** May never say anything. */
+export type SayTo = (request: ChatRequest) => Said | Promise<Said>;
 
 /** A server that speaks the streamed chat completions of OpenAI. */
 export async function openWireOpenAi(say: SayTo): Promise<WireServer> {
   return WireServer.open({ 'POST /v1/chat/completions': (request) => answered(request, say) });
 }
 
-function answered(request: WireRequest, say: SayTo): WireAnswer {
+async function answered(request: WireRequest, say: SayTo): Promise<WireAnswer> {
   const asked = request.json as ChatRequest;
-  const { words, finish = 'stop', refusal, usage = true, everyMs } = say(asked);
+  const { words, finish = 'stop', refusal, usage = true, everyMs } = await say(asked);
   const chunk = (choices: readonly object[], rest: object = {}): string => {
     const base = { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1, model: asked.model };
     return `data: ${JSON.stringify({ ...base, choices, ...rest })}\n\n`;
