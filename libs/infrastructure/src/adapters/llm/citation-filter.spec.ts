@@ -30,6 +30,10 @@ describe('citations of a model', () => {
     expect(filtered([text]).told.join('')).toBe(text);
   });
 
+  it('are never made of the neighbours of one that was left out', () => {
+    expect(filtered(['[[9]1] and [1,', '[8]2]'], 2).told.join('')).toBe('[()1] and [1,()2]');
+  });
+
   it('are the same however the text is cut, and never name a passage that is not there', () => {
     const piece = fc.constantFrom('[', ']', '1', '2', '12', '999', ',', ' ', 'word', '[1]', '[2][9]', '\n', '[ 3]');
     fc.assert(

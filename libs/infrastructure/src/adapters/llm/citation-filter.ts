@@ -1,5 +1,7 @@
 /** `[2]` or `[1, 3]`; years and indexes are none. */
-const MARKER = /\s?\[([1-9]\d{0,2}(?:\s*,\s*[1-9]\d{0,2})*)\]/gu;
+const MARKER = /\s?\[(?=[\d,\s]{1,32}\])([1-9]\d{0,2}(?:\s*,\s*[1-9]\d{0,2})*)\]/gu;
+/** Where a bracket is open, a marker that is left out must not let its neighbours become one. */
+const OPEN = /\[[\d,\s]{0,32}$/u;
 /** What may become a marker, with the space before it. */
 const BEGUN = /\s?(?:\[[\d,\s]{0,32})?$/u;
 
@@ -11,6 +13,8 @@ export class CitationFilter {
   private held = '';
   private readonly numbers = new Map<number, number>();
   private lost = 0;
+  /** The last of what was checked. */
+  private before = '';
 
   /** Markers from 1 to `passages` are true. */
   constructor(private readonly passages: number) {}
@@ -41,11 +45,13 @@ export class CitationFilter {
   }
 
   private checked(text: string): string {
-    return text.replaceAll(MARKER, (whole: string, list: string) => {
+    const { before } = this;
+    this.before = (before + text).slice(-64);
+    return text.replaceAll(MARKER, (whole: string, list: string, at: number) => {
       const markers = list.split(',').map(Number);
       const known = markers.filter((marker) => marker <= this.passages);
       this.lost += markers.length - known.length;
-      if (known.length === 0) return '';
+      if (known.length === 0) return OPEN.test(before + text.slice(0, at)) ? '()' : '';
       return (/^\s/u.exec(whole)?.[0] ?? '') + known.map((marker) => `[${this.numberOf(marker)}]`).join('');
     });
   }
