@@ -47,8 +47,9 @@ describe('retrieval', () => {
     const known = await find(demoTenantId, demoQuestion, { corpusId: demoCorpusId });
     const unknown = await find(demoTenantId, 'football championship winners', { corpusId: demoCorpusId });
     const sound = (passage: Passage, at: number, all: Passage[]): boolean =>
-      [passage.score, passage.vectorScore, passage.lexicalScore].every((score) => score >= 0 && score <= 1) &&
-      passage.score <= (all[at - 1]?.score ?? 1);
+      [passage.score, passage.vectorScore, passage.lexicalScore].every(
+        (score) => score !== null && score >= 0 && score <= 1,
+      ) && passage.score <= (all[at - 1]?.score ?? 1);
     expect([...known].every(sound) && [...unknown].every(sound)).toBe(true);
     expect(unknown[0]?.score ?? 0).toBeLessThan((known[0]?.score ?? 0) / 2);
   });

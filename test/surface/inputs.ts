@@ -11,6 +11,7 @@ const fields: Readonly<Record<string, Make>> = {
   document_id: ({ tenant }) => aDocument(tenant, 'A kettle boils water for tea.'),
   feature_key: () => 'feature.tts',
   message: () => 'What boils water?',
+  query: () => 'What boils water?',
   plan_id: () => 'enterprise',
   purpose: () => 'signing',
   tenant_id: ({ tenant }) => tenant.tenantId,

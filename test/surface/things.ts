@@ -122,6 +122,12 @@ async function aPermissionOn({ admin }: TestTenant, documentId: string): Promise
   return id;
 }
 
+async function aRun(tenant: TestTenant): Promise<string> {
+  await aDocument(tenant, 'A kettle boils water for tea.');
+  const { frames } = await tenant.reader.ask({ session_id: unique(), corpus_id: 'c1', message: 'What boils water?' });
+  return frames[0]?.id.split(':')[0] ?? '';
+}
+
 /** How a real object is made for a parameter of a path, by its name, or by the segment before it and its name. */
 const makers: Readonly<Record<string, Make>> = {
   actionId: anAction,
@@ -139,6 +145,7 @@ const makers: Readonly<Record<string, Make>> = {
   'api-keys/keyId': aKeyOf,
   'keyring/keyId': aKeyOfRing,
   'keys/keyId': aKeyOfRing,
+  runId: aRun,
   tenantId: ({ tenantId }) => Promise.resolve(tenantId),
   tenant_id: ({ tenantId }) => Promise.resolve(tenantId),
   'assets/name': () => Promise.resolve('start.js'),

@@ -55,6 +55,7 @@ import { KeyringController } from './capabilities/keyring/keyring.controller.js'
 import { OpenAiController } from './capabilities/openai/openai.controller.js';
 import { RunPresence } from './capabilities/runs/run-presence.handler.js';
 import { RunRescue } from './capabilities/runs/run-rescue.handler.js';
+import { retrievalControllers, retrievalProviders } from './retrieval-providers.js';
 import { RunsController } from './capabilities/runs/runs.controller.js';
 import { RunExecutor } from './capabilities/runs/runs.handler.js';
 import { RunPlayback, sessionHistory } from './capabilities/runs/runs.queries.js';
@@ -109,6 +110,7 @@ const controllers = [
   RateLimitsController,
   RunsController,
   RunRecordsController,
+  ...retrievalControllers,
   SessionsController,
   FeedbackController,
   SelfServePlanController,
@@ -135,6 +137,7 @@ export class AppModule {
         ...apiKeyProviders(deps),
         ...authorizationProviders(deps),
         ...runs(deps),
+        ...retrievalProviders(deps),
         ...uiProviders(deps),
         ...sessionProviders(deps),
         { provide: EventStreams, useValue: openEventStreams(deps) },
@@ -235,7 +238,7 @@ function runs({ platform, waiter, answerer = platform.answerer }: AppDeps): Prov
       queue: config.run.RUN_QUEUE_MAX,
       waitMs: config.run.RUN_QUEUE_WAIT_MS,
     }),
-    search: platform.search,
+    search: platform.retrieval,
     answerer,
     voice,
     history: async (input) => {

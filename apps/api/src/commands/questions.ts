@@ -1,3 +1,4 @@
+import type { MetadataFilter } from '#domain/kernel/filter/metadata-filter.js';
 import type { CallerContext } from '#api/http/caller.js';
 import type { AnswerOptions, Citation, Turn } from '#infra/adapters/llm/answerer.js';
 
@@ -8,6 +9,8 @@ export interface Question {
   readonly message: string;
   readonly topK: number | null;
   readonly audio: boolean;
+  /** Only passages of documents that it holds for. */
+  readonly filter?: MetadataFilter | undefined;
   /** What was said before, oldest first, where the caller says so itself; else what its session holds. */
   readonly history?: readonly Turn[];
   /** How the answer shall be made. */

@@ -8,6 +8,7 @@ import { httpArea, keyringArea } from './edge.js';
 import { llmArea, llmProblems, runArea } from './models.js';
 import { rolloutArea } from './operations.js';
 import { embeddingArea, embeddingProblems, providersArea } from './providers.js';
+import { retrievalArea, retrievalProblems } from './retrieval.js';
 import { speechArea } from './speech.js';
 import { boolean, decimal, int, oneOf, secret, secretUrl, string, url } from './fields.js';
 
@@ -176,6 +177,7 @@ export const configAreas = {
   providers: providersArea,
   embedding: embeddingArea,
   speech: speechArea,
+  retrieval: retrievalArea,
   telemetry: defineConfig('telemetry', 'What the processes tell about themselves.', {
     LOG_LEVEL: oneOf(
       'The least severe line that is written.',
@@ -221,6 +223,7 @@ function contradictions(config: Config): string[] {
   if (!/^[A-Za-z0-9-]{1,64}$/.test(config.auth.AUTH_API_KEY_HEADER))
     problems.push('AUTH_API_KEY_HEADER is not the name of a header');
   problems.push(...billingProblems(config.billing), ...embeddingProblems(config.embedding), ...llmProblems(config.llm));
+  problems.push(...retrievalProblems(config.retrieval));
   return problems;
 }
 

@@ -23,12 +23,14 @@ import type { CorpusEmbeddings } from '#infra/retrieval/corpus-embeddings.js';
 import type { RetrievalIndex } from '#infra/retrieval/retrieval-index.js';
 import type { Retriever } from '#infra/retrieval/retriever.js';
 import type { VectorIndexes } from '#infra/retrieval/vector-indexes.js';
+import type { RetrievalRouter } from '#infra/retrieval/retrieval-router.js';
 import type { Outbound } from '#infra/shared-state/outbound.js';
 import type { SharedState } from '#infra/shared-state/shared-state.js';
 import type { LogSignals } from '#infra/event-log/log-signals.js';
 import type { Answerer } from '#infra/adapters/llm/answerer.js';
 import { openRetrieval } from './retrieval-parts.js';
 import { openDomainLog, type DomainLog } from './domain-log.js';
+import { openRouter } from './retrieval.js';
 import { openBillingWebhook, openOutbound, type BillingWebhook } from './external.js';
 import { openAnswerer } from './models.js';
 import { openStores, type StartLog, type Stores } from './stores.js';
@@ -80,7 +82,9 @@ export class Platform {
   /** The model of each corpus. */
   readonly embeddings: CorpusEmbeddings;
   readonly reembedding: Reembedding;
+  /** Our own index; what a corpus names is asked through `retrieval`. */
   readonly search: Retriever;
+  readonly retrieval: RetrievalRouter;
   readonly idempotency: IdempotencyStore;
   /** The one way to other services. */
   readonly outbound: Outbound;
@@ -137,6 +141,7 @@ export class Platform {
     this.vectorIndexes = retrieval.vectorIndexes;
     this.embeddings = retrieval.embeddings;
     this.reembedding = retrieval.reembedding;
+    this.retrieval = openRouter(options, this.outbound, this.search);
   }
 
   /** Opens the stores, waiting for those that are not there yet, and runs the pending migrations. */
@@ -158,6 +163,7 @@ export class Platform {
   }
 
   async close(): Promise<void> {
+    await this.retrieval.close();
     await this.idempotency.close();
     await this.streams.stop();
     await this.log.close();

@@ -49,15 +49,30 @@ describe('fusion', () => {
     bm25,
   });
 
+  const weighted = { vectorWeight: 0.3, fusion: 'weighted', rrfK: 60 } as const;
+  const byRanks = { vectorWeight: 0.5, fusion: 'rrf', rrfK: 60 } as const;
+
+  it('goes by ranks alone where that is asked for', () => {
+    const fused = fuse([candidate('a', 0.9, 0), candidate('b', 0.1, 1), candidate('c', 0.2, 900)], byRanks, 1_000);
+    expect(fused.map(({ chunkId }) => chunkId)).toEqual(['c', 'b', 'a']);
+    const near = (rank: number): number => 61 / (60 + rank) / 2;
+    expect(fused.map(({ rank }) => rank)).toEqual([near(2) + near(1), near(3) + near(2), near(1)]);
+  });
+
+  it('gives equal values one rank', () => {
+    const fused = fuse([candidate('a', 0.5, 2), candidate('b', 0.5, 2), candidate('c', 0.4, 1)], byRanks, 4);
+    expect(fused.map(({ rank }) => rank)).toEqual([1, 1, 61 / 63]);
+  });
+
   it('never lets a value that is not a number become a score', () => {
-    const fused = fuse([candidate('a', Number.NaN, Number.NaN), candidate('b', null, Infinity)], 0.3, Number.NaN);
+    const fused = fuse([candidate('a', Number.NaN, Number.NaN), candidate('b', null, Infinity)], weighted, Number.NaN);
     for (const { rank, vectorScore, lexicalScore } of fused)
       expect([rank, vectorScore, lexicalScore]).toEqual([0, 0, 0]);
     expect(confidence(fused, 0.3)).toBe(0);
   });
 
   it('breaks ties by chunk id', () => {
-    const fused = fuse([candidate('b', 0.5, 1), candidate('a', 0.5, 1)], 0.3, 2);
+    const fused = fuse([candidate('b', 0.5, 1), candidate('a', 0.5, 1)], weighted, 2);
     expect(fused.map(({ chunkId }) => chunkId)).toEqual(['a', 'b']);
   });
 

@@ -1,3 +1,5 @@
+import type { Fusion } from '#domain/kernel/retrieval/retrieval-settings.js';
+
 /** A candidate's raw values of both legs. */
 export interface Candidate {
   readonly versionNo: string;
@@ -18,27 +20,46 @@ export interface Fused extends Candidate {
   readonly lexicalScore: number;
 }
 
+/** How the legs are joined. `rrfK` is the constant of reciprocal rank fusion. */
+export interface FusionRule {
+  readonly vectorWeight: number;
+  readonly fusion: Fusion;
+  readonly rrfK: number;
+}
+
 /**
- * Joins the legs: each is scaled by its best value in this query, then weighted. Ties are broken by chunk id.
- * `ideal` is the sum of the query's idf weights. Values that are not numbers count as 0.
+ * Joins the legs: by scores, each scaled by its best value in this query, or by the reciprocals of their ranks; weighted
+ * either way. Ties are broken by chunk id. `ideal` is the sum of the query's idf weights. Values that are not numbers are 0.
  */
-export function fuse(candidates: readonly Candidate[], vectorWeight: number, ideal: number): Fused[] {
+export function fuse(candidates: readonly Candidate[], rule: FusionRule, ideal: number): Fused[] {
   const cosines = candidates.map(({ cosine }) => unit(cosine ?? 0));
   const sums = candidates.map(({ bm25 }) => (Number.isFinite(bm25) ? Math.max(0, bm25) : 0));
-  const bestCosine = Math.max(0, ...cosines);
-  const bestSum = Math.max(0, ...sums);
-  const share = (value: number, best: number): number => (best > 0 ? value / best : 0);
+  const scale = rule.fusion === 'rrf' ? (values: readonly number[]) => reciprocals(values, rule.rrfK) : shares;
+  const near = scale(cosines);
+  const said = scale(sums);
   const fused = candidates.map((candidate, at): Fused => {
-    const cosine = cosines[at] ?? 0;
-    const sum = sums[at] ?? 0;
-    return {
-      ...candidate,
-      rank: vectorWeight * share(cosine, bestCosine) + (1 - vectorWeight) * share(sum, bestSum),
-      vectorScore: cosine,
-      lexicalScore: unit(share(sum, ideal)),
-    };
+    const rank = rule.vectorWeight * (near[at] ?? 0) + (1 - rule.vectorWeight) * (said[at] ?? 0);
+    const lexicalScore = ideal > 0 ? unit((sums[at] ?? 0) / ideal) : 0;
+    return { ...candidate, rank, vectorScore: cosines[at] ?? 0, lexicalScore };
   });
   return fused.sort(byRank);
+}
+
+function shares(values: readonly number[]): number[] {
+  const best = Math.max(0, ...values);
+  return values.map((value) => (best > 0 ? value / best : 0));
+}
+
+/** 1 for the best; equal values have one rank, and what a leg did not find has none. */
+function reciprocals(values: readonly number[], k: number): number[] {
+  const order = [...new Set(values)].sort((a, b) => b - a);
+  const ranks = new Map<number, number>();
+  let before = 0;
+  for (const value of order) {
+    ranks.set(value, before + 1);
+    before += values.filter((each) => each === value).length;
+  }
+  return values.map((value) => (value > 0 ? (k + 1) / (k + (ranks.get(value) ?? 1)) : 0));
 }
 
 /** How sure the best candidates are, 0 to 1, comparable between queries: ranks alone would call every best match perfect. */

@@ -50,8 +50,11 @@ export interface Passage {
   readonly start: number;
   readonly end: number;
   readonly score: number;
-  readonly vectorScore: number;
-  readonly lexicalScore: number;
+  /** Null where the provider has no such score. */
+  readonly vectorScore: number | null;
+  readonly lexicalScore: number | null;
+  /** What is known of the document, as its owner said it. */
+  readonly metadata: JsonObject;
 }
 
 /** Finds passages for a query; what the caller may not see is never read. */

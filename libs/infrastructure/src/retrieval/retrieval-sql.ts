@@ -135,6 +135,12 @@ function nearest(request: CandidateRequest, vector: string, scope: string, limit
     nearest as (select * from near_exact union all select * from near_approximate)`;
 }
 
+/** How much of the final order comes back, and how many of the best with their texts. */
+export interface Shown {
+  readonly rows: number;
+  readonly texts: number;
+}
+
 /** The final order and the texts of the best: one statement. `seeds` of the first candidates speak for the query. */
 export function passagesStatement(
   view: DocumentsView,
@@ -142,7 +148,7 @@ export function passagesStatement(
   tenantId: string,
   candidates: readonly Pick<Fused, 'versionNo' | 'ordinal' | 'rank' | 'chunkId'>[],
   feedback: { readonly seeds: number; readonly weight: number },
-  k: number,
+  shown: Shown,
 ): { text: string; values: unknown[] } {
   const params = new Params();
   const p = params.next;
@@ -162,8 +168,11 @@ export function passagesStatement(
     final as (
       select n.*, case when max(near) over () > 0
                        then (1 - ${weight}) * rank + ${weight} * near / max(near) over () else rank end as final from near n),
-    best as materialized (select * from final order by final desc, chunk_id limit ${p(k)}::int)
-    select f.version_no, f.ordinal, f.final, f.chunk_id, k.start_at, k.end_at, k.body,
+    best as materialized (
+      select *, row_number() over (order by final desc, chunk_id) as standing
+        from final order by final desc, chunk_id limit ${p(shown.rows)}::int)
+    select f.version_no, f.ordinal, f.final, f.chunk_id, k.start_at, k.end_at,
+           case when f.standing <= ${p(shown.texts)}::int then k.body end as body, v.metadata,
            v.document_id as document_uid, d.document_id, ${view.source ?? `'document://' || d.document_id`} as source
       from best f
       join retrieval.chunk k using (version_no, ordinal)

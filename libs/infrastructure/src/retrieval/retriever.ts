@@ -1,12 +1,23 @@
+import type { Fusion, RetrievalSettings } from '#domain/kernel/retrieval/retrieval-settings.js';
 import { terms } from '#domain/kernel/text/tokenizer.js';
 import type { EmbedContext, Embedder } from '#infra/adapters/embedding/embedder.js';
 import type { Database } from '#infra/database/database.js';
 import { oneEmbedder, type CorpusEmbeddings } from './corpus-embeddings.js';
 import { EmbeddingSpaces, vectorText, type EmbeddingSpace } from './embedding-space.js';
 import { filterSql } from './filter-sql.js';
-import { confidence, feedbackSize, fuse, unit, type Candidate, type Fused } from './fusion.js';
+import type { Found, ProviderSearch } from './found.js';
+import { confidence, feedbackSize, fuse, type FusionRule } from './fusion.js';
 import type { ChunkCipher, Passage, PassageSearch, RetrievalQuery } from './passage.js';
 import { QueryVectors } from './query-vectors.js';
+import {
+  candidacyOf,
+  candidatesOf,
+  nothing,
+  scoredRows,
+  type CandidateRow,
+  type PassageRow,
+  type ScoredRow,
+} from './retrieval-rows.js';
 import {
   candidatesStatement,
   passagesStatement,
@@ -17,8 +28,11 @@ import type { TermHasher } from './term-hasher.js';
 import { VectorIndexes } from './vector-indexes.js';
 
 export interface RetrievalTuning {
-  /** Part of the vectors in the rank, 0 to 1; the rest is BM25's. */
+  /** Part of the vectors in the rank, 0 to 1; the rest is BM25's. A corpus may say otherwise. */
   readonly vectorWeight: number;
+  readonly fusion: Fusion;
+  /** The constant of reciprocal rank fusion. */
+  readonly rrfK: number;
   readonly k1: number;
   readonly b: number;
   /** Candidates of each leg; never fewer than four times k. */
@@ -35,6 +49,8 @@ export interface RetrievalTuning {
 /** Measured on Cranfield (1,400 abstracts, 225 queries) and on 100,000 chunks; see `test/bench/retrieval.bench.ts`. */
 export const defaultTuning: RetrievalTuning = {
   vectorWeight: 0.3,
+  fusion: 'weighted',
+  rrfK: 60,
   k1: 1.6,
   b: 0.75,
   candidates: 100,
@@ -58,30 +74,11 @@ export interface RetrieverOptions {
 }
 
 const mostTerms = 64;
-
-interface CandidateRow {
-  readonly version_no: string;
-  readonly ordinal: number;
-  readonly chunk_id: string | null;
-  readonly cosine: number | null;
-  readonly bm25: number;
-}
-
-interface PassageRow {
-  readonly version_no: string;
-  readonly ordinal: number;
-  readonly final: number;
-  readonly chunk_id: string;
-  readonly start_at: number;
-  readonly end_at: number;
-  readonly body: Uint8Array;
-  readonly document_uid: string;
-  readonly document_id: string;
-  readonly source: string;
-}
+/** Candidates that a trace tells of, also where few passages are asked for. */
+const leastTraced = 20;
 
 /** Hybrid search in two statements: candidates of both legs with exact values, then the texts of the best. */
-export class Retriever implements PassageSearch {
+export class Retriever implements PassageSearch, ProviderSearch {
   readonly tuning: RetrievalTuning;
   private readonly spaces: EmbeddingSpaces;
   private readonly indexes: VectorIndexes;
@@ -96,14 +93,19 @@ export class Retriever implements PassageSearch {
   }
 
   async retrieve(query: RetrievalQuery): Promise<Passage[]> {
+    return [...(await this.search(query)).passages];
+  }
+
+  async search(query: RetrievalQuery, settings: Partial<RetrievalSettings> = {}): Promise<Found> {
     const { database } = this.options;
+    const rule = this.ruleOf(settings);
     const k = Math.max(1, Math.min(200, Math.trunc(query.k) || 1));
     const scopeNo = await this.spaces.findScope(query.tenantId, query.corpusId);
-    if (scopeNo === undefined) return [];
+    if (scopeNo === undefined) return nothing(rule);
     const embedder = await this.embeddings.serving(query.tenantId, query.corpusId);
     const space = await this.spaces.space(embedder.model, embedder.dimension);
     const vector = await this.queryVectors.of(embedder, query.query, contextOf(query));
-    if (vector?.length !== space.dimension || !vector.every(Number.isFinite)) return [];
+    if (vector?.length !== space.dimension || !vector.every(Number.isFinite)) return nothing(rule);
     query.signal?.throwIfAborted();
     const approximateAbove = (await this.indexes.has(space, scopeNo)) ? this.tuning.exactUpTo : undefined;
     const statement = candidatesStatement({
@@ -120,64 +122,60 @@ export class Retriever implements PassageSearch {
       bm25: { k1: this.tuning.k1, b: this.tuning.b },
       approximateAbove,
     });
-    const look = approximateAbove === undefined && !variesIn(query) ? 'queryPrepared' : 'query';
-    const attempt = async (again: boolean): Promise<Passage[]> => {
+    const look = lookOf(query, approximateAbove);
+    const attempt = async (again: boolean): Promise<Found> => {
       const rows = await database[look]<CandidateRow>(statement.text, statement.values);
       query.signal?.throwIfAborted();
-      const found = await this.passages(query.tenantId, space, rows, k);
+      const found = await this.best({ tenantId: query.tenantId, space, k, rule }, rows);
       // A reindex between the two statements takes candidates away: the second look sees its new version.
-      return found.complete || again ? found.passages : attempt(true);
+      return found.complete || again ? found : attempt(true);
     };
     return attempt(false);
   }
 
-  private async passages(
-    tenantId: string,
-    space: EmbeddingSpace,
-    rows: readonly CandidateRow[],
-    k: number,
-  ): Promise<{ passages: Passage[]; complete: boolean }> {
-    const totals = rows.find(({ ordinal }) => ordinal === -1);
-    const fused = fuse(candidatesOf(rows), this.tuning.vectorWeight, totals?.bm25 ?? 0);
-    if (fused.length === 0) return { passages: [], complete: true };
-    const { feedbackWeight, feedbackSeeds, vectorWeight } = this.tuning;
-    const seeds = feedbackSize(totals?.cosine ?? 0, feedbackSeeds);
-    const statement = passagesStatement(
-      this.options.documents,
-      space,
-      tenantId,
-      fused,
-      { seeds, weight: seeds === 0 ? 0 : feedbackWeight },
-      k,
-    );
-    const found = await this.options.database.queryPrepared<PassageRow>(statement.text, statement.values);
-    const passages = await this.open(tenantId, found, fused, confidence(fused, vectorWeight));
-    return { passages, complete: found.length === Math.min(k, fused.length) };
+  private ruleOf({ vectorWeight, fusion = this.tuning.fusion, rrfK }: Partial<RetrievalSettings>): FusionRule {
+    // Ranks say nothing of how much better one leg is, so that both count the same unless told otherwise.
+    const byDefault = fusion === 'rrf' ? 0.5 : this.tuning.vectorWeight;
+    return { vectorWeight: vectorWeight ?? byDefault, fusion, rrfK: rrfK ?? this.tuning.rrfK };
   }
 
-  private async open(
-    tenantId: string,
-    rows: readonly PassageRow[],
-    fused: readonly Fused[],
-    sureness: number,
-  ): Promise<Passage[]> {
-    const scores = new Map(fused.map((candidate) => [candidate.chunkId, candidate]));
+  private async best(
+    { tenantId, space, k, rule }: { tenantId: string; space: EmbeddingSpace; k: number; rule: FusionRule },
+    rows: readonly CandidateRow[],
+  ): Promise<Found & { readonly complete: boolean }> {
+    const totals = rows.find(({ ordinal }) => ordinal === -1);
+    const fused = fuse(candidatesOf(rows), rule, totals?.bm25 ?? 0);
+    if (fused.length === 0) return { ...nothing(rule), complete: true };
+    const { feedbackWeight, feedbackSeeds } = this.tuning;
+    const seeds = feedbackSize(totals?.cosine ?? 0, feedbackSeeds);
+    const feedback = { seeds, weight: seeds === 0 ? 0 : feedbackWeight };
+    const shown = { rows: Math.max(k, leastTraced), texts: k };
+    const statement = passagesStatement(this.options.documents, space, tenantId, fused, feedback, shown);
+    const found = await this.options.database.queryPrepared<PassageRow>(statement.text, statement.values);
+    const scored = scoredRows(found, fused, confidence(fused, rule.vectorWeight));
+    return {
+      ...nothing(rule),
+      passages: await this.open(tenantId, scored),
+      candidates: scored.map(candidacyOf),
+      complete: found.length === Math.min(shown.rows, fused.length),
+    };
+  }
+
+  private async open(tenantId: string, rows: readonly ScoredRow[]): Promise<Passage[]> {
     const opened = await Promise.all(
       rows.map(async (row): Promise<Passage | undefined> => {
+        if (row.body === null) return undefined;
         const bytes = await this.options.cipher.decrypt(tenantId, row.document_uid, row.body);
         if (bytes === undefined) return undefined;
         return {
-          chunkId: row.chunk_id,
-          documentId: row.document_id,
+          ...candidacyOf(row),
           documentUid: row.document_uid,
           source: row.source,
           ordinal: row.ordinal,
           text: Buffer.from(bytes).toString('utf8'),
           start: row.start_at,
           end: row.end_at,
-          score: unit(row.final * sureness),
-          vectorScore: scores.get(row.chunk_id)?.vectorScore ?? 0,
-          lexicalScore: scores.get(row.chunk_id)?.lexicalScore ?? 0,
+          metadata: row.metadata,
         };
       }),
     );
@@ -198,11 +196,12 @@ function contextOf({ tenantId, signal }: RetrievalQuery): EmbedContext {
 }
 
 /**
- * Whether the text of the statement is one of many. As with an index, whose scope the text names, plans for each would fill
+ * Whether the text of the statement is one of many, as with an index, whose scope the text names: plans for each would fill
  * the server's memory.
  */
-function variesIn({ filter, mayRead }: RetrievalQuery): boolean {
-  return filter !== undefined || mayRead?.varies === true;
+function lookOf({ filter, mayRead }: RetrievalQuery, approximateAbove: number | undefined): 'query' | 'queryPrepared' {
+  const varies = filter !== undefined || mayRead?.varies === true;
+  return approximateAbove === undefined && !varies ? 'queryPrepared' : 'query';
 }
 
 function predicatesOf({ documentFilter, mayRead, filter }: RetrievalQuery): VisibilityPredicate[] {
@@ -213,16 +212,4 @@ function predicatesOf({ documentFilter, mayRead, filter }: RetrievalQuery): Visi
   if (filter !== undefined)
     predicates.push((document, next) => filterSql(filter, { document, metadata: 'v.metadata' }, next));
   return predicates;
-}
-
-function candidatesOf(rows: readonly CandidateRow[]): Candidate[] {
-  return rows
-    .filter(({ ordinal }) => ordinal >= 0)
-    .map((row) => ({
-      versionNo: row.version_no,
-      ordinal: row.ordinal,
-      chunkId: row.chunk_id ?? '',
-      cosine: row.cosine,
-      bm25: row.bm25,
-    }));
 }

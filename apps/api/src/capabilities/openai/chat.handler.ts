@@ -1,3 +1,5 @@
+import { filterErrors } from '#domain/kernel/filter/filter-limits.js';
+import { retrievalErrors } from '#infra/adapters/retrieval/retrieval-errors.js';
 import { runErrors } from '#domain/capabilities/runs/runs.decider.js';
 import { CatalogueError, type ErrorRow } from '#domain/kernel/errors.js';
 import { Questions } from '#api/commands/questions.js';
@@ -21,7 +23,8 @@ import { openAiErrors } from './openai.contract.js';
 /** What a run may end with instead of an answer; what is not here is told as `RUN_FAILED`, with its own sentence. */
 export const chatFailures: readonly ErrorRow[] = [
   runErrors.retrievalFailed,
-  runErrors.providerUnavailable,
+  ...Object.values(retrievalErrors),
+  filterErrors.unsupported,
   runErrors.interrupted,
   ...Object.values(outboundErrors),
   openAiErrors.runFailed,

@@ -1,12 +1,14 @@
 import { Annotation, END, START, StateGraph, type LangGraphRunnableConfig } from '@langchain/langgraph';
 import type { Conversation } from '#api/commands/conversations.js';
+import type { MetadataFilter } from '#domain/kernel/filter/metadata-filter.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
 import type { Answer, Answerer, AnswerOptions, Turn } from '#infra/adapters/llm/answerer.js';
 import { bounded } from '#infra/adapters/llm/bounded-answer.js';
 import type { Position } from '#infra/event-log/event-log.js';
 import type { ContentRef } from '#infra/content/content-store.js';
 import type { VisibilityPredicate } from '#infra/retrieval/retrieval-sql.js';
-import type { Passage, PassageSearch } from '#infra/retrieval/passage.js';
+import type { CorpusSearch, RetrievalTrace } from '#infra/retrieval/found.js';
+import type { Passage } from '#infra/retrieval/passage.js';
 
 /** What one run is about. */
 export interface RunInput {
@@ -18,6 +20,9 @@ export interface RunInput {
   readonly topK: number;
   /** What the corpus wants of the model. */
   readonly generation: JsonObject | undefined;
+  readonly filter?: MetadataFilter | undefined;
+  /** Where the passages of the corpus come from. */
+  readonly providerConfig: JsonObject;
   /** The only corpora that the caller may use, also in what the conversation said before; null: all. */
   readonly corpora: readonly string[] | null;
   /** In place of what the session holds. */
@@ -32,14 +37,14 @@ export interface RunInput {
 /** What the graph reaches outside, for every run alike. `save` keeps the answer before anyone is told of it. */
 export interface RunWorld {
   readonly history: (input: RunInput) => Promise<readonly Turn[]>;
-  readonly search: PassageSearch;
+  readonly search: CorpusSearch;
   readonly answerer: Answerer;
-  readonly save: (input: RunInput, answer: Answer) => Promise<ContentRef>;
+  readonly save: (input: RunInput, answer: Answer, trace: RetrievalTrace) => Promise<ContentRef>;
 }
 
 /** What happens on the way, in order. */
 export type RunProgress =
-  | { readonly kind: 'retrieved'; readonly passages: readonly Passage[] }
+  | { readonly kind: 'retrieved'; readonly passages: readonly Passage[]; readonly provider: string }
   | { readonly kind: 'delta'; readonly delta: string }
   | { readonly kind: 'saved'; readonly answer: Answer; readonly ref: ContentRef };
 
@@ -49,6 +54,7 @@ const RunState = Annotation.Root({
   input: Annotation<RunInput>(),
   history: Annotation<readonly Turn[]>(),
   passages: Annotation<readonly Passage[]>(),
+  trace: Annotation<RetrievalTrace>(),
   answer: Annotation<Answer | undefined>(),
 });
 type State = typeof RunState.State;
@@ -65,10 +71,11 @@ export function runGraph(world: RunWorld) {
   });
 
   const retrieve: Node = async ({ input }, config) => {
-    const { tenantId, corpusId, message: query, topK: k, mayRead } = input;
-    const passages = await world.search.retrieve({ tenantId, corpusId, query, k, mayRead, ...signalOf(config) });
-    tell(config, { kind: 'retrieved', passages });
-    return { passages };
+    const { tenantId, corpusId, message: query, topK: k, mayRead, providerConfig, filter } = input;
+    const where = { tenantId, corpusId, mayRead, providerConfig, ...(filter && { filter }) };
+    const { passages, trace } = await world.search.search({ ...where, query, k, ...signalOf(config) });
+    tell(config, { kind: 'retrieved', passages, provider: trace.provider });
+    return { passages, trace };
   };
 
   const generate: Node = async ({ input, history, passages }, config) => {
@@ -83,9 +90,9 @@ export function runGraph(world: RunWorld) {
     throw new Error('the answerer ended without an answer');
   };
 
-  const saveCheckpoint: Node = async ({ input, answer }, config) => {
+  const saveCheckpoint: Node = async ({ input, answer, trace }, config) => {
     if (answer === undefined) throw new Error('there is no answer to save');
-    const ref = await world.save(input, answer);
+    const ref = await world.save(input, answer, trace);
     tell(config, { kind: 'saved', answer, ref });
     return {};
   };

@@ -19,6 +19,13 @@ export class RunRequest {
   })
   top_k?: number;
 
+  @Field.json({
+    does: 'Only passages of documents that this filter holds for',
+    optional: true,
+    example: { eq: ['metadata.team', 'docs'] },
+  })
+  filter?: Record<string, never>;
+
   @Field.boolean({ does: 'Whether the answer is spoken too', default: false })
   audio!: boolean;
 }

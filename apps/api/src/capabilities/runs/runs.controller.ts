@@ -2,6 +2,7 @@ import { Body, Controller } from '@nestjs/common';
 import { authorizationErrors } from '#domain/capabilities/authorization/authorization.decider.js';
 import { rolloutErrors } from '#domain/capabilities/rollouts/rollouts.decider.js';
 import { runErrors } from '#domain/capabilities/runs/runs.decider.js';
+import { filterErrors } from '#domain/kernel/filter/filter-limits.js';
 import { isOfCaller } from '#api/commands/conversations.js';
 import { Questions } from '#api/commands/questions.js';
 import { Caller, CallerContext } from '#api/http/caller.js';
@@ -9,6 +10,7 @@ import { seesCorpus } from '#api/http/corpus-scope.js';
 import { Endpoint } from '#api/http/endpoint.js';
 import { httpErrors } from '#api/http/errors.js';
 import { Stream } from '#api/http/events-param.js';
+import { filterOf } from '#api/http/filters.js';
 import { StreamOpener } from '#api/http/sse.js';
 import { newId } from '#infra/commands/ids.js';
 import type { StreamKey } from '#infra/recorded-streams/stream-writer.js';
@@ -33,6 +35,8 @@ export class RunsController {
     settlesUnits: true,
     refuses: [
       authorizationErrors.deniedByPolicy,
+      filterErrors.invalid,
+      filterErrors.tooComplex,
       runErrors.busy,
       rolloutErrors.disabled,
       httpErrors.idempotencyConflict,
@@ -48,6 +52,7 @@ export class RunsController {
       corpusId: body.corpus_id,
       message: body.message,
       topK: body.top_k ?? null,
+      filter: filterOf(body.filter),
       audio: body.audio,
     };
     const runId = await this.questions.begin(question, caller);

@@ -3,8 +3,9 @@ import { sessionSubject } from '#domain/capabilities/sessions/sessions.decider.j
 import type { Voice } from '#api/commands/voice.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { Facts } from '#domain/kernel/decider.js';
-import { effectiveTopK } from '#domain/kernel/retrieval/retrieval-settings.js';
+import { filterJson } from '#domain/kernel/filter/metadata-filter.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
+import { effectiveTopK } from '#domain/kernel/retrieval/retrieval-settings.js';
 import type { CommandContext, CommandPath } from '#infra/commands/command-path.js';
 import { derivedId } from '#infra/commands/ids.js';
 import { patiently } from '#infra/commands/patiently.js';
@@ -76,8 +77,8 @@ export class RunExecutor {
   constructor(private readonly deps: RunDeps) {
     this.graph = runGraph({
       ...deps,
-      save: ({ tenantId, conversation: { id, life } }, { text, citations, finishReason }) =>
-        this.keep(sessionSubject(tenantId, id, life), 'run-answer', { text, citations, finishReason }),
+      save: ({ tenantId, conversation: { id, life } }, { text, citations, finishReason }, trace) =>
+        this.keep(sessionSubject(tenantId, id, life), 'run-answer', { text, citations, finishReason, trace }),
     });
   }
 
@@ -148,7 +149,7 @@ export class RunExecutor {
     // At one time: where the run is there already, nothing names the message, and the sweeper takes it.
     const [writer, message] = await Promise.all([
       this.deps.streams.open(key, subject, asked.headers),
-      this.keep(subject, 'run-message', { text: asked.message, history: asked.history }),
+      this.keep(subject, 'run-message', messageOf(asked)),
     ]);
     if (writer === undefined) return undefined;
     const data = { runId: key.streamId, sessionId, session, life, userId, corpusId, topK, message };
@@ -201,7 +202,7 @@ export class RunExecutor {
       if (progress.kind === 'retrieved') {
         chunkCount = progress.passages.length;
         clock.retrieved();
-        const data = { provider: 'local_pgvector', num_chunks: chunkCount };
+        const data = { provider: progress.provider, num_chunks: chunkCount };
         if (this.deps.settings.debugEvents) write(runFrame(job.frames, 'debug.retrieval', data));
       }
       if (progress.kind === 'delta') clock.told();
@@ -224,12 +225,11 @@ export class RunExecutor {
     const { tenantId, streamId: runId } = job.key;
     const { conversation, corpusId, message, topK, corpora, mayRead, corpus, history, options } = job.asked;
     if (corpus.status === 'absent') throw new CatalogueError(runErrors.corpusNotFound);
-    const retrieval = corpus.providerConfig['retrieval'] as JsonObject | undefined;
-    if (retrieval?.['provider'] !== 'local_pgvector') throw new CatalogueError(runErrors.providerUnavailable);
-    const generation = corpus.providerConfig['generation'] as JsonObject | undefined;
+    const { providerConfig } = corpus;
+    const generation = providerConfig['generation'] as JsonObject | undefined;
     const of = { tenantId, runId, conversation, corpusId, corpora, mayRead, message, since: job.position };
-    const input = { ...of, history, options, generation };
-    return { ...input, topK: effectiveTopK(topK, corpus.providerConfig) };
+    const input = { ...of, history, options, generation, providerConfig, filter: job.asked.filter };
+    return { ...input, topK: effectiveTopK(topK, providerConfig) };
   }
 
   /** The outcome is an event before anyone is told of it. */
@@ -285,3 +285,7 @@ export class RunExecutor {
     return this.deps.content.put(subject, kind, new TextEncoder().encode(JSON.stringify(value)));
   }
 }
+
+/** What is kept of a question; a filter is part of it. */
+const messageOf = ({ message: text, history, filter }: RunAsked): object =>
+  filter === undefined ? { text, history } : { text, history, filter: filterJson(filter) };

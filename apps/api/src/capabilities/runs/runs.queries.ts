@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { runs, type RunState } from '#domain/capabilities/runs/runs.decider.js';
 import { runRows } from '#domain/capabilities/runs/runs.projection.js';
+import { filterJson, type MetadataFilter } from '#domain/kernel/filter/metadata-filter.js';
 import type { Principal } from '#api/http/principal.js';
 import type { SseStream } from '#api/http/sse.js';
 import type { Turn } from '#infra/adapters/llm/answerer.js';
@@ -59,10 +60,9 @@ export class RunPlayback {
     const state = await this.begun({ tenantId, streamId: runId });
     if (state.status === 'absent') return true;
     const { sessionId, corpusId, topK, message } = state.asked;
-    const stored = await textOf(this.content, tenantId, message.id);
-    return (
-      sessionId === asked.sessionId && corpusId === asked.corpusId && topK === asked.topK && stored === asked.message
-    );
+    const stored = await this.content.get(tenantId, message.id);
+    const same = sessionId === asked.sessionId && corpusId === asked.corpusId && topK === asked.topK;
+    return same && textIn(stored) === asked.message && filterIn(stored) === filterText(asked.filter);
   }
 
   /** The run's state, once its process has said what was asked. */
@@ -141,10 +141,17 @@ export async function sessionHistory(
   return turns;
 }
 
-async function textOf(content: ContentStore, tenantId: string, id: string): Promise<string | undefined> {
-  return textIn(await content.get(tenantId, id));
-}
-
 function textIn(bytes: Uint8Array | undefined): string | undefined {
   return bytes === undefined ? undefined : (JSON.parse(new TextDecoder().decode(bytes)) as { text: string }).text;
+}
+
+/** The filter that was kept with a question, in the one form that it has. */
+function filterIn(bytes: Uint8Array | undefined): string | undefined {
+  if (bytes === undefined) return undefined;
+  const { filter } = JSON.parse(new TextDecoder().decode(bytes)) as { readonly filter?: object };
+  return filter === undefined ? undefined : JSON.stringify(filter);
+}
+
+function filterText(filter: MetadataFilter | undefined): string | undefined {
+  return filter === undefined ? undefined : JSON.stringify(filterJson(filter));
 }

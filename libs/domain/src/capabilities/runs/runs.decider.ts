@@ -6,11 +6,6 @@ export const runErrors = defineErrors('runs', {
   notFound: ['not_found', 'NOT_FOUND', 'Run not found'],
   alreadyStarted: ['conflict', 'RUN_ALREADY_STARTED', 'The run has been started'],
   corpusNotFound: ['not_found', 'RETRIEVAL_CONFIG_INVALID', 'corpus not found'],
-  providerUnavailable: [
-    'unavailable',
-    'RETRIEVAL_CONFIG_INVALID',
-    'The retrieval provider of this corpus is not available',
-  ],
   retrievalFailed: ['unavailable', 'RETRIEVAL_ERROR', 'Retrieval failed'],
   busy: ['unavailable', 'SERVICE_BUSY', 'All run slots are taken'],
   interrupted: ['unavailable', 'RUN_INTERRUPTED', 'The run was interrupted before it ended'],

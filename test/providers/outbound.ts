@@ -1,0 +1,20 @@
+import { CircuitBreaker, type BreakerState } from '#infra/shared-state/circuit-breaker.js';
+import { MemorySharedState } from '#infra/shared-state/memory-shared-state.js';
+import { Outbound } from '#infra/shared-state/outbound.js';
+import { until } from '#test/support/until.js';
+
+export interface TestOutbound {
+  readonly outbound: Outbound;
+  state(tenantId: string, integration: string): Promise<BreakerState>;
+  until(holds: () => boolean): Promise<unknown>;
+}
+
+/** The way out as the product has it, with short deadlines: two attempts, and a breaker of five failures. */
+export function openTestOutbound(timeoutMs = 400): TestOutbound {
+  const breaker = new CircuitBreaker(new MemorySharedState(), { failures: 5, openMs: 60_000 });
+  return {
+    outbound: new Outbound(breaker, { timeoutMs, attempts: 2, pauseMs: 1 }),
+    state: (tenantId, integration) => breaker.state({ tenantId, integration }),
+    until: (holds) => until('it happened', () => Promise.resolve(holds())),
+  };
+}
