@@ -1,3 +1,5 @@
+import { filterJson } from '#domain/kernel/filter/metadata-filter.js';
+import type { RunAsked } from './run-admission.handler.js';
 import type { CompleteRun } from '#domain/capabilities/runs/runs.decider.js';
 import type { Answer } from '#infra/adapters/llm/answerer.js';
 import { StreamLost } from '#infra/recorded-streams/stream-writer.js';
@@ -61,3 +63,7 @@ export function lost(error: unknown, abort: AbortController): void {
   // After any other error the frame keeps its place, and the next write takes it along.
   if (error instanceof StreamLost) abort.abort('lost');
 }
+
+/** What is kept of a question; a filter is part of it. */
+export const messageOf = ({ message: text, history, filter }: RunAsked): object =>
+  filter === undefined ? { text, history } : { text, history, filter: filterJson(filter) };

@@ -3,7 +3,6 @@ import { sessionSubject } from '#domain/capabilities/sessions/sessions.decider.j
 import type { Voice } from '#api/commands/voice.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { Facts } from '#domain/kernel/decider.js';
-import { filterJson } from '#domain/kernel/filter/metadata-filter.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
 import { effectiveTopK } from '#domain/kernel/retrieval/retrieval-settings.js';
 import type { CommandContext, CommandPath } from '#infra/commands/command-path.js';
@@ -24,7 +23,7 @@ import {
 } from './run-frames.contract.js';
 import type { RunAsked } from './run-admission.handler.js';
 import { progressOf, runGraph, type RunInput, type RunWorld, type Saved } from './run-graph.adapter.js';
-import { errorData, lost, outcomeOf, RunClock, type Outcome } from './run-outcome.adapter.js';
+import { errorData, lost, outcomeOf, RunClock, type Outcome, messageOf } from './run-outcome.adapter.js';
 import type { RunPresence } from './run-presence.handler.js';
 import { writeAll } from './run-rescue.handler.js';
 import { spokenAnswer } from './run-voice.adapter.js';
@@ -285,7 +284,3 @@ export class RunExecutor {
     return this.deps.content.put(subject, kind, new TextEncoder().encode(JSON.stringify(value)));
   }
 }
-
-/** What is kept of a question; a filter is part of it. */
-const messageOf = ({ message: text, history, filter }: RunAsked): object =>
-  filter === undefined ? { text, history } : { text, history, filter: filterJson(filter) };
