@@ -4,7 +4,7 @@ describe('an uploaded file', () => {
   let server: TestServer;
   let tenant: TestTenant;
   beforeAll(async () => {
-    server = await openTestServer();
+    server = await openTestServer({ MAX_UPLOAD_BYTES: '2097152' });
   });
   afterAll(() => server.stop());
   beforeEach(async () => {
@@ -15,13 +15,14 @@ describe('an uploaded file', () => {
   it.each([
     ['text/plain', 'The kettle is green.'],
     ['text/plain; charset=utf-8', 'The kettle is green.'],
+    ['text/plain; charset=utf-16le', Buffer.from('The kettle is green.', 'utf16le')],
     ['text/markdown', '# Kettle\n\nThe kettle is green.'],
     ['application/json', '{"text": "The kettle is green."}'],
   ])('becomes a document as %s', async (type, text) => {
     const accepted = await tenant.editor.upload(
       '/v1/documents',
       { corpus_id: 'c1', document_id: 'doc-1' },
-      { type, text, name: 'kettle.any' },
+      { type, bytes: Buffer.from(text), name: 'kettle.any' },
     );
     expect(accepted).toMatchObject({ status: 202, data: { document_id: 'doc-1', status: 'queued' } });
     expect(await ingested(tenant.reader, 'doc-1')).toMatchObject({
@@ -36,7 +37,9 @@ describe('an uploaded file', () => {
   });
 
   it.each([
-    ['another media type', 'application/pdf', '%PDF hunter2', 415, 'UNSUPPORTED_MEDIA_TYPE'],
+    ['another media type', 'application/x-hunter', 'hunter2', 415, 'UNSUPPORTED_MEDIA_TYPE'],
+    ['not what it says', 'application/pdf', 'hunter2', 422, 'FILE_TYPE_MISMATCH'],
+    ['in an unknown charset', 'text/plain; charset=hunter2', 'abc', 422, 'CHARSET_UNKNOWN'],
     ['malformed JSON', 'application/json', '{"text": hunter2', 422, 'INGEST_VALIDATION_ERROR'],
     ['JSON without a text', 'application/json', '{"txt": "hunter2"}', 422, 'INGEST_VALIDATION_ERROR'],
     ['JSON whose text is a number', 'application/json', '{"text": 7}', 422, 'INGEST_VALIDATION_ERROR'],
@@ -86,7 +89,7 @@ describe('an uploaded file', () => {
   });
 
   it('is refused with 413 above the limit', async () => {
-    const file = { type: 'text/plain', text: 'x'.repeat(33 * 1024 * 1024) };
+    const file = { type: 'text/plain', text: 'x'.repeat(3 * 1024 * 1024) };
     const refused = await tenant.editor.upload('/v1/documents', { corpus_id: 'c1' }, file);
     expect(refused).toMatchObject({ status: 413, code: 'PAYLOAD_TOO_LARGE' });
   });

@@ -127,7 +127,7 @@ export class BoxesController {
 
   @Endpoint('POST /files', { does: 'Upload a file', role: 'editor', returns: BoxView, upload: { maxBytes: 2_000 } })
   upload(@Upload() file: UploadedFile, @Body() body: BoxPatch): BoxView {
-    return { id: file.filename, seen: { note: body.note, bytes: file.bytes.length, sha256: file.sha256 } };
+    return { id: file.filename, seen: { note: body.note, bytes: file.size, sha256: file.sha256 } };
   }
 
   @Endpoint('GET /hidden/thing', { does: 'Be v1 only', role: 'public', legacy: false, returns: BoxView })

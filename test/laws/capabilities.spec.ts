@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { apiKeys, type ApiKeyCommand } from '#domain/capabilities/api-keys/api-keys.decider.js';
 import { apiKeyEvents, roles, type ApiKeyEvent } from '#domain/capabilities/api-keys/api-keys.events.js';
 import { capabilities, eventDefinitions } from '#domain/capabilities/capabilities.js';
-import { documents, type DocumentCommand } from '#domain/capabilities/documents/documents.decider.js';
+import type { DocumentCommand } from '#domain/capabilities/documents/document-commands.decider.js';
+import { documents } from '#domain/capabilities/documents/documents.decider.js';
 import { documentEvents, type DocumentEvent } from '#domain/capabilities/documents/documents.events.js';
 import { plans, type PlanCommand } from '#domain/capabilities/plans/plans.decider.js';
 import { planEvents, type PlanEvent } from '#domain/capabilities/plans/plans.events.js';
@@ -119,7 +120,20 @@ describe('decisions', () => {
       }),
       fc.record({
         type: fc.constant('FailIngestion' as const),
-        data: fc.record({ jobId: id, reason: fc.constant('x') }),
+        data: fc.record({ jobId: id, reason: fc.constant('x'), code: fc.constant('FILE_BROKEN') }),
+      }),
+      fc.record({
+        type: fc.constant('ReportProgress' as const),
+        data: fc.record({
+          jobId: id,
+          stage: fc.constantFrom('parsed' as const, 'embedded' as const),
+          done: fc.nat(),
+          total: fc.nat(),
+        }),
+      }),
+      fc.record({
+        type: fc.constant('ChangeDetails' as const),
+        data: fc.record({ labels: fc.constantFrom({}, { team: 'a' }) }, { requiredKeys: [] }),
       }),
       fc.constant({ type: 'DeleteDocument' as const, data: {} }),
     );

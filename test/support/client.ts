@@ -61,7 +61,7 @@ export class TestClient {
   upload(
     path: string,
     fields: Readonly<Record<string, string>>,
-    file: { readonly text: string; readonly type: string; readonly name?: string },
+    file: { readonly text?: string; readonly bytes?: Buffer; readonly type: string; readonly name?: string },
     headers: HeaderMap = {},
   ): Promise<Answer> {
     const boundary = 'a-boundary-of-the-tests';
@@ -70,7 +70,9 @@ export class TestClient {
       part(`Content-Disposition: form-data; name="${name}"`, value),
     );
     const disposition = `Content-Disposition: form-data; name="file"; filename="${file.name ?? 'notes.txt'}"`;
-    const body = `${texts.join('')}${part(`${disposition}\r\nContent-Type: ${file.type}`, file.text)}--${boundary}--\r\n`;
+    const head = `${texts.join('')}--${boundary}\r\n${disposition}\r\nContent-Type: ${file.type}\r\n\r\n`;
+    const bytes = file.bytes ?? Buffer.from(file.text ?? '');
+    const body = Buffer.concat([Buffer.from(head), bytes, Buffer.from(`\r\n--${boundary}--\r\n`)]);
     return this.call('POST', path, body, { 'content-type': `multipart/form-data; boundary=${boundary}`, ...headers });
   }
 
@@ -119,7 +121,7 @@ export class TestClient {
   private init(method: string, body: unknown, headers: HeaderMap): RequestInit {
     const credential: HeaderMap = this.key === undefined ? {} : { authorization: `Bearer ${this.key}` };
     if (body === undefined) return { method, headers: { ...credential, ...headers }, redirect: 'manual' };
-    const text = typeof body === 'string' ? body : JSON.stringify(body);
+    const text = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
     return {
       method,
       body: text,

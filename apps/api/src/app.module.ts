@@ -189,7 +189,12 @@ function queries({ platform, ledgers, gates }: AppDeps): Provider[] {
   return [
     { provide: CorpusEmbeddingChoices, useValue: new CorpusEmbeddingChoices(platform) },
     CorpusQueries,
-    DocumentQueries,
+    {
+      provide: DocumentQueries,
+      inject: [ReadModels, ReadYourWrites, DocumentAccess],
+      useFactory: (models: ReadModels, reads: ReadYourWrites, access: DocumentAccess) =>
+        new DocumentQueries(models, reads, access, platform.content),
+    },
     PlanQueries,
     RateLimitQueries,
     { provide: TenantAdmission, useValue: gates.admission },

@@ -43,7 +43,7 @@ export function uiProviders({ platform, waiter, policy, gates }: AppDeps): Provi
       provide: UiActions,
       inject: [DocumentIntake],
       useFactory: (intake: DocumentIntake) =>
-        new UiActions((documentId, caller) => intake.reindex(documentId, undefined, undefined, caller, 'ui')),
+        new UiActions((documentId, caller) => intake.reindex(documentId, undefined, caller, 'ui')),
     },
   ];
 }

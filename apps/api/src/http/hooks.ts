@@ -144,6 +144,7 @@ function onResponse(options: HookOptions): (request: FastifyRequest, reply: Fast
   return (request, reply, done) => {
     const { metrics } = options;
     stopDeadline(request);
+    discardUpload(request);
     const { principal, startedAt, span } = edgeOf(request);
     const millis = performance.now() - startedAt;
     const endpoint = endpointOf(request);
@@ -172,6 +173,13 @@ function onResponse(options: HookOptions): (request: FastifyRequest, reply: Fast
   };
 }
 
+/** What was uploaded is needed until the answer, and no longer. */
+function discardUpload(request: FastifyRequest): void {
+  edgeOf(request)
+    .upload?.discard()
+    .catch((error: unknown) => request.log.warn({ err: error }, 'an upload was not let go'));
+}
+
 /** Body parsing and the hooks that run the pipeline. JSON stays bytes until the caller is known. */
 export function installHooks(fastify: FastifyInstance, options: HookOptions): void {
   fastify.removeAllContentTypeParsers();
@@ -188,6 +196,7 @@ export function installHooks(fastify: FastifyInstance, options: HookOptions): vo
   fastify.addHook('onRequestAbort', (request, done) => {
     stopDeadline(request);
     edgeOf(request).admitted?.giveBack();
+    discardUpload(request);
     done();
   });
   fastify.addHook('onResponse', onResponse(options));

@@ -28,7 +28,7 @@ import { dataSubjectEvents } from './data-subjects/data-subjects.events.js';
 import { forgottenSubjectRows } from './data-subjects/data-subjects.projection.js';
 import { documentErrors, documents } from './documents/documents.decider.js';
 import { documentEvents } from './documents/documents.events.js';
-import { ingestDocument, purgeDocument, sweepChunks } from './documents/documents.handler.js';
+import { describeDocument, ingestDocument, purgeDocument, sweepChunks } from './documents/documents.handler.js';
 import { documentRows } from './documents/documents.projection.js';
 import { documentReactions } from './documents/documents.reactions.js';
 import { keyring, keyringErrors } from './keyring/keyring.decider.js';
@@ -115,8 +115,11 @@ const recorded: readonly Capability[] = [
     deciders: [documents],
     projections: [documentRows],
     reactions: [documentReactions],
-    jobs: [ingestDocument, purgeDocument, sweepChunks],
-    namesContent: [{ projection: documentRows, column: 'content_id' }],
+    jobs: [ingestDocument, describeDocument, purgeDocument, sweepChunks],
+    namesContent: [
+      { projection: documentRows, column: 'content_id' },
+      { projection: documentRows, column: 'metadata_content_id' },
+    ],
   }),
   defineCapability({
     name: 'authorization',

@@ -2,6 +2,7 @@ import { authorizationArea } from './authorization.js';
 import { readFileSync } from 'node:fs';
 
 import { billingArea, billingProblems, externalArea, usageArea } from './external-areas.js';
+import { ingestArea } from './ingest-area.js';
 import { operationsArea, uiArea } from './console.js';
 import { ConfigError, defineConfig, readConfig, type ConfigOfAreas, type ConfigSource } from './define-config.js';
 import { httpArea, keyringArea } from './edge.js';
@@ -135,14 +136,7 @@ export const configAreas = {
   run: runArea,
   llm: llmArea,
   rollouts: rolloutArea,
-  ingest: defineConfig('ingest', 'How documents become chunks.', {
-    INGEST_MAX_CONCURRENCY: int('Ingestions at one time in one process.', { default: 4, min: 1, max: 1_000 }),
-    INGEST_MAX_RETRIES: int('Attempts after the first before a document is marked failed.', {
-      default: 3,
-      min: 0,
-      max: 100,
-    }),
-  }),
+  ingest: ingestArea,
   idempotency: defineConfig('idempotency', 'How repeated requests are recognised.', {
     IDEMPOTENCY_ENABLED: boolean('Whether Idempotency-Key is honoured.', true),
     IDEMPOTENCY_TTL_HOURS: int('How long an answer is kept for replay.', {

@@ -12,7 +12,7 @@ export const httpArea = defineConfig('http', 'Where the server listens and what 
     unit: 'bytes',
   }),
   MAX_UPLOAD_BYTES: int('The longest file, and the most that an endpoint for documents takes as JSON.', {
-    default: 33_554_432,
+    default: 209_715_200,
     min: 1_024,
     max: 1_073_741_824,
     unit: 'bytes',

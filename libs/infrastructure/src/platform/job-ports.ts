@@ -1,14 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { JsonObject } from '#domain/kernel/schema.js';
 import type { CommandPort, ContentPort, SubjectKeyPort } from '#domain/kernel/ports.js';
 import type { Actor } from '#domain/kernel/events.js';
-import { chunkText } from '#domain/kernel/text/chunker.js';
 import { AccessRetention } from '#infra/access-log/access-retention.js';
 import type { Config } from '#infra/config/config.js';
 import { derivedId } from '#infra/commands/ids.js';
 import { personalAad } from '#infra/crypto/personal.js';
-import { openingOf, type RetrievalIndex } from '#infra/retrieval/retrieval-index.js';
+import { DocumentChunks } from '#infra/ingestion/document-chunks.js';
+import { DocumentParser } from '#infra/parsing/document-parser.js';
+import type { RetrievalIndex } from '#infra/retrieval/retrieval-index.js';
 import type { Reembedding } from '#infra/retrieval/reembedding.js';
-import type { VersionRef } from '#infra/retrieval/passage.js';
 import type { BillingWebhook } from './external.js';
 import type { Platform } from './platform.js';
 
@@ -83,6 +84,11 @@ const RETIRE_WAIT_MS = 5_000;
 
 function chunkPort(platform: Platform) {
   const { index, database, options } = platform;
+  const chunks = new DocumentChunks({
+    content: platform.content,
+    index,
+    parser: parserOf(platform.config),
+  });
   const shown = `select 1 from ${options.documentsView} where tenant_id = $1 and id = $2 and index_version = $3`;
   return {
     retired: async (tenantId: string, documentId: string, versionId: string): Promise<boolean> => {
@@ -93,18 +99,22 @@ function chunkPort(platform: Platform) {
         await delay(20);
       }
     },
-    index: async (
-      target: VersionRef,
-      text: string,
-      settings: { readonly size: number; readonly overlap: number },
-      signal: AbortSignal,
-    ) => {
-      const written = await index.write(target, chunkText(text, settings), { context: openingOf(text), signal });
-      return { chunkCount: written.chunks, embeddingSpace: written.space };
-    },
+    index: (...given: Parameters<DocumentChunks['index']>) => chunks.index(...given),
+    describe: (tenantId: string, documentId: string, metadata: JsonObject) =>
+      index.describe(tenantId, documentId, metadata),
     sweep: (isCurrent: Parameters<RetrievalIndex['sweep']>[0]): Promise<number> => index.sweep(isCurrent),
     versionsOf: (tenantId: string, documentId: string) => index.versionsOf(tenantId, documentId),
     dropVersion: (tenantId: string, documentId: string, versionId: string) =>
       index.dropVersion(tenantId, documentId, versionId),
   };
+}
+
+function parserOf({ ingest }: Config): DocumentParser {
+  return new DocumentParser({
+    timeoutMs: ingest.INGEST_PARSE_TIMEOUT_SECONDS * 1_000,
+    memoryMb: ingest.INGEST_PARSE_MEMORY_MB,
+    maxPages: ingest.INGEST_MAX_PAGES,
+    maxCharacters: ingest.INGEST_MAX_TEXT_CHARACTERS,
+    maxUnpacked: ingest.INGEST_MAX_UNPACKED_BYTES,
+  });
 }

@@ -175,6 +175,14 @@ export class RetrievalIndex {
     );
   }
 
+  /** Puts another metadata beside every written version of a document. */
+  async describe(tenantId: string, documentId: string, metadata: JsonObject): Promise<void> {
+    await this.database.execute(
+      'update retrieval.version set metadata = $3::jsonb where tenant_id = $1 and document_id = $2',
+      [tenantId, documentId, storable(metadata)],
+    );
+  }
+
   async dropVersion(tenantId: string, documentId: string, versionId: string): Promise<void> {
     await this.database.transaction(() => this.remove(tenantId, documentId, versionId, 'only'));
   }
@@ -235,5 +243,5 @@ export class RetrievalIndex {
 
 /** The first chunk holds the opening already. */
 function prefixOf(chunk: Chunk, context: string): string {
-  return chunk.ordinal === 0 ? '' : context;
+  return [chunk.ordinal === 0 ? '' : context, chunk.context ?? ''].filter((words) => words !== '').join('\n');
 }

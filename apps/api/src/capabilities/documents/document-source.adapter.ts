@@ -1,14 +1,16 @@
 import { documentErrors } from '#domain/capabilities/documents/documents.decider.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { UploadedFile } from '#api/http/upload.js';
+import { checkHead, decoderFor, formatOf, HEAD_BYTES, mediaTypeOf, type Format } from '#infra/parsing/formats.js';
 
-const mediaTypes = ['text/plain', 'text/markdown', 'application/json'];
+/** What was handed in: a text, or a file that a job will read. */
+export type DocumentSource = { readonly contentType: string } & (
+  { readonly form: 'text'; readonly text: string } | { readonly form: 'file'; readonly file: UploadedFile }
+);
 
-/** What was handed in, decoded. */
-export interface DocumentSource {
-  readonly text: string;
-  readonly contentType: string;
-}
+/** Texts up to this size are decoded at once; longer ones are read by a job, piece by piece. */
+const SMALL_TEXT = 1024 * 1024;
+const readAtOnce: readonly Format[] = ['text', 'markdown', 'json'];
 
 function refused(reason: string): CatalogueError {
   return new CatalogueError(documentErrors.invalid, { reason });
@@ -21,14 +23,20 @@ export function checkText(text: string, allowEmpty = false): string {
   return text.toWellFormed();
 }
 
-/** The text of an uploaded file: UTF-8 text or markdown, or a JSON object with a `text`. Parameters of the media type are allowed. */
+/** What an uploaded file is, as far as that can be told at once. Refuses types that nobody reads and files that are not what they say. */
 export function sourceOf(file: UploadedFile): DocumentSource {
-  const contentType = file.contentType.split(';', 1)[0]?.trim().toLowerCase() ?? '';
-  if (!mediaTypes.includes(contentType))
-    throw new CatalogueError(documentErrors.unsupportedType, { content_type: contentType });
-  const decoded = new TextDecoder('utf-8').decode(file.bytes);
-  const text = contentType === 'application/json' ? textOfJson(decoded) : decoded;
-  return { text: checkText(text), contentType };
+  const { type, charset } = mediaTypeOf(file.contentType);
+  const format = formatOf(type);
+  if (format === undefined) throw new CatalogueError(documentErrors.unsupportedType, { content_type: type });
+  if (file.size === 0) throw refused('the file is empty');
+  const head = file.read(0, HEAD_BYTES);
+  // An unknown charset is refused here.
+  const decoder = decoderFor(head, charset);
+  checkHead(head, format, charset);
+  const contentType = charset === undefined ? type : `${type}; charset=${charset}`;
+  if (file.size > SMALL_TEXT || !readAtOnce.includes(format)) return { form: 'file', file, contentType };
+  const decoded = decoder.decode(file.read(0, file.size));
+  return { form: 'text', text: checkText(format === 'json' ? textOfJson(decoded) : decoded), contentType: type };
 }
 
 function textOfJson(decoded: string): string {

@@ -24,14 +24,23 @@ export class DocumentTextRequest {
   @Field.string({ does: 'A file name to show', min: 1, max: 512, default: 'raw_text.txt' })
   filename!: string;
 
-  @Field.json({ does: 'Anything to keep with the document; its `labels` are for policies', default: {} })
+  @Field.json({ does: 'Anything to keep with the document, for filters; its `labels` are for policies', default: {} })
   metadata_json!: Record<string, never>;
+
+  @Field.json({ does: 'Labels for policies, in place of those of the metadata', optional: true })
+  labels?: Record<string, never>;
 
   @Field.integer({ does: 'Characters of a chunk', min: 1, max: 100_000, optional: true })
   chunk_size_chars?: number;
 
   @Field.integer({ does: 'Characters that neighbouring chunks share', min: 0, max: 99_999, optional: true })
   chunk_overlap_chars?: number;
+
+  @Field.integer({ does: 'Tokens of a chunk, in place of characters', min: 1, max: 25_000, optional: true })
+  chunk_size_tokens?: number;
+
+  @Field.integer({ does: 'Tokens that neighbouring chunks share', min: 0, max: 24_999, optional: true })
+  chunk_overlap_tokens?: number;
 
   @Field.boolean({
     does: 'Whether a document without any word is kept too, e.g. of a collection; it answers nothing',
@@ -56,8 +65,53 @@ export class DocumentUploadRequest {
   })
   document_id?: string;
 
+  @Field.string({
+    does: 'A JSON object to keep with the document, for filters; its `labels` are for policies',
+    max: 65_536,
+    optional: true,
+    example: '{"year": 2026}',
+  })
+  metadata_json?: string;
+
+  @Field.string({
+    does: 'A JSON object of labels for policies, in place of those of the metadata',
+    max: 65_536,
+    optional: true,
+    example: '{"team": "support"}',
+  })
+  labels?: string;
+
+  @Field.integer({ does: 'Characters of a chunk', min: 1, max: 100_000, optional: true })
+  chunk_size_chars?: number;
+
+  @Field.integer({ does: 'Characters that neighbouring chunks share', min: 0, max: 99_999, optional: true })
+  chunk_overlap_chars?: number;
+
+  @Field.integer({ does: 'Tokens of a chunk, in place of characters', min: 1, max: 25_000, optional: true })
+  chunk_size_tokens?: number;
+
+  @Field.integer({ does: 'Tokens that neighbouring chunks share', min: 0, max: 24_999, optional: true })
+  chunk_overlap_tokens?: number;
+
   @Field.boolean({ does: 'Whether a known document is ingested anew', default: false })
   overwrite!: boolean;
+}
+
+export class PatchDocumentRequest {
+  @Field.json({
+    does: 'Labels for policies, in place of all before; null removes them',
+    optional: true,
+    nullable: true,
+    example: { team: 'support' },
+  })
+  labels?: Record<string, never> | null;
+
+  @Field.json({
+    does: 'What is kept with the document, in place of all before; null removes it',
+    optional: true,
+    nullable: true,
+  })
+  metadata_json?: Record<string, never> | null;
 }
 
 export class ReindexRequest {
@@ -66,6 +120,12 @@ export class ReindexRequest {
 
   @Field.integer({ does: 'Characters that neighbouring chunks share', min: 0, max: 99_999, optional: true })
   chunk_overlap_chars?: number;
+
+  @Field.integer({ does: 'Tokens of a chunk, in place of characters', min: 1, max: 25_000, optional: true })
+  chunk_size_tokens?: number;
+
+  @Field.integer({ does: 'Tokens that neighbouring chunks share', min: 0, max: 24_999, optional: true })
+  chunk_overlap_tokens?: number;
 }
 
 export class DocumentListQuery extends PageQuery {
@@ -95,6 +155,17 @@ export class DocumentAccepted {
   status_url!: string;
 }
 
+export class DocumentProgress {
+  @Field.enum(['parsed', 'chunked', 'embedded', 'indexed'])
+  stage!: string;
+
+  @Field.integer({ does: 'Characters of `parsed`, else chunks' })
+  done!: number;
+
+  @Field.integer()
+  total!: number;
+}
+
 export class DocumentView {
   @Field.string({ example: 'doc-123' })
   id!: string;
@@ -122,6 +193,18 @@ export class DocumentView {
 
   @Field.string({ nullable: true })
   failure_reason!: string | null;
+
+  @Field.string({ does: 'A stable code of the reason', nullable: true, example: 'FILE_BROKEN' })
+  failure_code!: string | null;
+
+  @Field.object(() => DocumentProgress, { does: 'How far a large document’s ingestion is', nullable: true })
+  progress!: DocumentProgress | null;
+
+  @Field.json({ does: 'Labels for policies' })
+  labels!: object;
+
+  @Field.json({ does: 'What was said of the document' })
+  metadata_json!: object;
 
   @Field.instant()
   created_at!: string;

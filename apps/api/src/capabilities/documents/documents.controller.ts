@@ -12,6 +12,8 @@ import { CorpusScope } from '#api/http/corpus-scope.js';
 import { Endpoint } from '#api/http/endpoint.js';
 import { Page } from '#api/http/paging.js';
 import { Upload, type UploadedFile } from '#api/http/upload.js';
+import { parsingErrors } from '#infra/parsing/parsing-errors.js';
+import { chunkingOf, labelsOf, objectIn } from './document-details.adapter.js';
 import { checkText, sourceOf } from './document-source.adapter.js';
 import {
   DocumentAccepted,
@@ -19,12 +21,13 @@ import {
   DocumentTextRequest,
   DocumentUploadRequest,
   DocumentView,
+  PatchDocumentRequest,
   ReindexRequest,
 } from './documents.contract.js';
 import { DocumentIntake, type Accepted } from './documents.handler.js';
 import { DocumentQueries } from './documents.queries.js';
 
-const MAX_UPLOAD_BYTES = 32 * 1024 * 1024;
+const MAX_UPLOAD_BYTES = 1024 * 1024 * 1024;
 const MAX_TEXT_BYTES = 10 * 1024 * 1024;
 const MAX_FILENAME = 512;
 const waitsFor = [documentRows.table, documentAclRows.table];
@@ -56,7 +59,7 @@ export class DocumentsController {
     waitsFor,
     refusesTenantId: true,
     upload: { maxBytes: MAX_UPLOAD_BYTES },
-    refuses: [...intakeRefuses, documentErrors.unsupportedType],
+    refuses: [...intakeRefuses, documentErrors.unsupportedType, parsingErrors.mistyped, parsingErrors.charset],
   })
   async upload(
     @Body() body: DocumentUploadRequest,
@@ -65,13 +68,22 @@ export class DocumentsController {
   ): Promise<DocumentAccepted> {
     await this.scope.require(body.corpus_id, caller);
     const source = sourceOf(file);
-    const { corpus_id: corpusId, document_id: documentId, overwrite } = body;
-    const filename = file.filename === '' ? 'upload' : file.filename.slice(0, MAX_FILENAME).toWellFormed();
-    const rest = { ingestSource: 'upload_file', metadata: {}, chunkSize: undefined, chunkOverlap: undefined } as const;
-    return answer(
-      await this.intake.submit({ ...source, ...rest, corpusId, documentId, filename, overwrite }, caller),
+    const metadata = objectIn('metadata_json', body.metadata_json) ?? {};
+    const accepted = await this.intake.submit(
+      {
+        source,
+        corpusId: body.corpus_id,
+        documentId: body.document_id,
+        filename: file.filename === '' ? 'upload' : file.filename.slice(0, MAX_FILENAME).toWellFormed(),
+        ingestSource: 'upload_file',
+        metadata,
+        labels: labelsOf(objectIn('labels', body.labels), metadata) ?? {},
+        chunking: chunkingOf(body),
+        overwrite: body.overwrite,
+      },
       caller,
     );
+    return answer(accepted, caller);
   }
 
   @Endpoint('POST /text', {
@@ -89,15 +101,14 @@ export class DocumentsController {
     await this.scope.require(body.corpus_id, caller);
     const accepted = await this.intake.submit(
       {
+        source: { form: 'text', text: checkText(body.text, body.allow_empty), contentType: 'text/plain' },
         corpusId: body.corpus_id,
         documentId: body.document_id,
-        text: checkText(body.text, body.allow_empty),
         filename: body.filename,
-        contentType: 'text/plain',
         ingestSource: 'raw_text',
         metadata: body.metadata_json,
-        chunkSize: body.chunk_size_chars,
-        chunkOverlap: body.chunk_overlap_chars,
+        labels: labelsOf(body.labels, body.metadata_json) ?? {},
+        chunking: chunkingOf(body),
         overwrite: body.overwrite,
       },
       caller,
@@ -125,6 +136,23 @@ export class DocumentsController {
     return this.queries.get(documentId, caller);
   }
 
+  @Endpoint('PATCH /:documentId', {
+    does: 'Change the labels or the metadata of a document; nothing is embedded anew',
+    role: 'editor',
+    audit: 'documents.details.changed',
+    returns: DocumentView,
+    waitsFor,
+    refuses: [documentErrors.notFound, documentErrors.invalid],
+  })
+  async patch(
+    @Param('documentId') documentId: string,
+    @Body() body: PatchDocumentRequest,
+    @Caller() caller: CallerContext,
+  ): Promise<DocumentView> {
+    await this.intake.change(documentId, body, caller);
+    return this.queries.get(documentId, caller);
+  }
+
   @Endpoint('POST /:documentId/reindex', {
     does: 'Cut, embed and index a document anew; its old chunks answer until then',
     role: 'editor',
@@ -147,7 +175,7 @@ export class DocumentsController {
     @Body() body: ReindexRequest,
     @Caller() caller: CallerContext,
   ): Promise<DocumentAccepted> {
-    return this.intake.reindex(documentId, body.chunk_size_chars, body.chunk_overlap_chars, caller);
+    return this.intake.reindex(documentId, chunkingOf(body), caller);
   }
 
   @Endpoint('DELETE /:documentId', {

@@ -1,17 +1,22 @@
 import { Injectable } from '@nestjs/common';
 import { corpora, corpusErrors } from '#domain/capabilities/corpora/corpora.decider.js';
+import type {
+  ChangeDetails,
+  ContentRef,
+  SubmitDocument,
+} from '#domain/capabilities/documents/document-commands.decider.js';
 import {
   documentErrors,
   documents,
   documentSubject,
   isInProgress,
   type DocumentState,
-  type SubmitDocument,
+  type PresentDocument,
 } from '#domain/capabilities/documents/documents.decider.js';
 import type { DocumentEvent } from '#domain/capabilities/documents/documents.events.js';
-import { CatalogueError, isRefusal } from '#domain/kernel/errors.js';
+import { CatalogueError } from '#domain/kernel/errors.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
-import { areTooMany, chunkErrors, chunkSettings, type ChunkSettings } from '#domain/kernel/text/chunker.js';
+import { areTooMany, chunkErrors, type ChunkSettings } from '#domain/kernel/text/chunker.js';
 import type { DocumentAccess } from '#api/commands/document-access.js';
 import { Commands } from '#api/commands/commands.js';
 import type { Rollouts } from '#api/commands/rollouts.js';
@@ -19,21 +24,23 @@ import type { CallerContext } from '#api/http/caller.js';
 import { seesCorpus } from '#api/http/corpus-scope.js';
 import type { CommandOutcome } from '#infra/commands/command-path.js';
 import { derivedId, idFor, newId } from '#infra/commands/ids.js';
-import type { ContentStore } from '#infra/content/content-store.js';
-import type { DocumentAccepted } from './documents.contract.js';
+import type { ContentStore, NewContent } from '#infra/content/content-store.js';
+import { defaultChunking, labelsOf } from './document-details.adapter.js';
+import type { DocumentSource } from './document-source.adapter.js';
+import type { DocumentAccepted, PatchDocumentRequest } from './documents.contract.js';
 import { documentUid } from './documents.queries.js';
 
 /** A document as it was handed in, by whichever way. */
 export interface Submission {
   readonly corpusId: string;
   readonly documentId: string | undefined;
-  readonly text: string;
+  readonly source: DocumentSource;
   readonly filename: string;
-  readonly contentType: string;
   readonly ingestSource: 'upload_file' | 'raw_text';
   readonly metadata: JsonObject;
-  readonly chunkSize: number | undefined;
-  readonly chunkOverlap: number | undefined;
+  readonly labels: JsonObject;
+  /** The default when absent. */
+  readonly chunking: ChunkSettings | undefined;
   readonly overwrite: boolean;
 }
 
@@ -41,6 +48,11 @@ export interface Accepted {
   readonly answer: DocumentAccepted;
   /** False when the submission changed nothing. */
   readonly queued: boolean;
+}
+
+interface StoredRefs {
+  readonly content: ContentRef;
+  readonly metadata: ContentRef | null;
 }
 
 /** Takes documents in: the text goes to the content store before the event that names it. */
@@ -56,74 +68,105 @@ export class DocumentIntake {
   async submit(submission: Submission, caller: CallerContext): Promise<Accepted> {
     const { tenantId } = caller;
     await this.rollouts.refuseKilled('kill.ingest', tenantId);
-    const labels = labelsOf(submission.metadata);
-    const chunking = settingsOf(submission.chunkSize, submission.chunkOverlap);
-    refuseTooMany(submission.text.length, chunking);
-    const corpus = await this.commands.load(corpora, idFor('corpora', tenantId, submission.corpusId), caller);
+    const { source, corpusId, chunking = defaultChunking() } = submission;
+    if (source.form === 'text') refuseTooMany(source.text.length, chunking);
+    const corpus = await this.commands.load(corpora, idFor('corpora', tenantId, corpusId), caller);
     if (corpus.status === 'absent') throw new CatalogueError(corpusErrors.notFound);
     const documentId = submission.documentId ?? newId();
     const uid = documentUid(tenantId, documentId);
     const known = await this.commands.load(documents, uid, caller);
-    await this.authorize(submission, uid, known, labels, caller);
+    await this.authorize(submission, uid, known, caller);
     // A submission that will change nothing stores nothing either; the decider has the last word on all others.
-    const idle = !caller.mayRepeat && known.status !== 'absent' && (isInProgress(known) || !submission.overwrite);
-    if (idle && known.corpusId === submission.corpusId) return { answer: acceptedOf(known, caller), queued: false };
-    const { text, filename, contentType, ingestSource, metadata, overwrite, corpusId } = submission;
-    const bytes = new TextEncoder().encode(JSON.stringify({ text, metadata }));
-    const subject = documentSubject(tenantId, uid, known.deletions);
-    const id = derivedId(caller.facts.commandId, 'content');
-    const [content] = await this.content.putMany([{ subject, kind: 'document', bytes, id }]);
-    if (content === undefined) throw new Error('the content store gave no reference');
-    const data: SubmitDocument['data'] = {
-      documentId,
-      ...this.access.ownership(caller),
-      corpusId,
-      filename,
-      contentType,
-      ingestSource,
-      content,
-      charCount: text.length,
-      metadataKeys: Object.keys(metadata).sort(),
-      labels,
-      chunking,
-      overwrite,
-    };
+    if (!caller.mayRepeat && isIdle(known, submission)) return { answer: acceptedOf(known, caller), queued: false };
+    const stored = await this.store(submission, documentSubject(tenantId, uid, known.deletions), caller);
+    const data = dataOf(submission, { ...stored, ...this.access.ownership(caller), documentId, chunking });
     const outcome = await this.commands.run(documents, uid, { type: 'SubmitDocument', data }, caller);
-    if (outcome.events.length === 0) await this.content.delete(tenantId, content.id);
+    if (outcome.events.length === 0) await this.forget(tenantId, stored);
     return { answer: acceptedOf(asDecided(outcome), caller), queued: outcome.events.length > 0 };
   }
 
   /** What is there may be written by who has a permission to; what comes in must be allowed as it will be. */
   private async authorize(
-    { corpusId, contentType, metadata }: Submission,
+    submission: Submission,
     uid: string,
     known: DocumentState,
-    labels: JsonObject,
     caller: CallerContext,
   ): Promise<void> {
     if (known.status !== 'absent') await this.access.change('write', uid, known, caller);
+    const { corpusId, labels, metadata, source } = submission;
+    const { contentType } = source;
     await this.access.create({ id: null, corpusId, status: null, contentType, labels, metadata }, caller);
+  }
+
+  /** Changes what is said of a document; what is absent stays, null removes. */
+  async change(documentId: string, body: PatchDocumentRequest, caller: CallerContext): Promise<void> {
+    const { tenantId } = caller;
+    const { state, uid } = await this.visible(documentId, caller);
+    await this.access.change('write', uid, state, caller);
+    const { metadata_json: metadata } = body;
+    const labels = labelsOf(body.labels, metadata);
+    const subject = documentSubject(tenantId, uid, state.deletions);
+    const content = metadata == null ? null : await this.putMetadata(metadata, subject, caller);
+    const change = metadata === undefined ? undefined : { content, keys: Object.keys(metadata ?? {}).sort() };
+    const data: ChangeDetails['data'] = {
+      ...(labels === undefined ? {} : { labels }),
+      ...(change === undefined ? {} : { metadata: change }),
+    };
+    const { events } = await this.commands.run(documents, uid, { type: 'ChangeDetails', data }, caller);
+    if (events.length === 0 && content !== null) await this.content.delete(tenantId, content.id);
+  }
+
+  /** The bytes, and the metadata where there are any, under ids of the command, so that a repeat stores nothing twice. */
+  private async store(
+    { source, metadata }: Submission,
+    subject: NewContent['subject'],
+    caller: CallerContext,
+  ): Promise<StoredRefs> {
+    const id = derivedId(caller.facts.commandId, 'content');
+    const bytes = source.form === 'text' ? encoded({ text: source.text }) : source.file.read(0, source.file.size);
+    const described = Object.keys(metadata).length > 0;
+    const contents = [
+      { subject, kind: 'document', bytes, id },
+      ...(described ? [metadataContent(metadata, subject, caller)] : []),
+    ];
+    const [content, kept = null] = await this.content.putMany(contents);
+    if (content === undefined) throw new Error('the content store gave no reference');
+    return { content, metadata: kept };
+  }
+
+  private async forget(tenantId: string, stored: StoredRefs): Promise<void> {
+    await this.content.delete(tenantId, stored.content.id);
+    if (stored.metadata !== null) await this.content.delete(tenantId, stored.metadata.id);
+  }
+
+  private async putMetadata(metadata: JsonObject, subject: NewContent['subject'], caller: CallerContext) {
+    const [ref = null] = await this.content.putMany([metadataContent(metadata, subject, caller)]);
+    return ref;
+  }
+
+  private async visible(documentId: string, caller: CallerContext): Promise<{ state: PresentDocument; uid: string }> {
+    const uid = documentUid(caller.tenantId, documentId);
+    const state = await this.commands.load(documents, uid, caller);
+    if (state.status === 'absent' || !seesCorpus(caller, state.corpusId))
+      throw new CatalogueError(documentErrors.notFound);
+    return { state, uid };
   }
 
   async reindex(
     documentId: string,
-    size: number | undefined,
-    overlap: number | undefined,
+    asked: ChunkSettings | undefined,
     caller: CallerContext,
     via: 'api' | 'ui' = 'api',
   ): Promise<DocumentAccepted> {
     const { tenantId } = caller;
     await this.rollouts.refuseKilled('kill.ingest', tenantId);
-    const uid = documentUid(tenantId, documentId);
-    const state = await this.commands.load(documents, uid, caller);
-    if (state.status === 'absent' || !seesCorpus(caller, state.corpusId))
-      throw new CatalogueError(documentErrors.notFound);
+    const { state, uid } = await this.visible(documentId, caller);
     await this.access.change('reindex', uid, state, caller);
-    const chunking = size === undefined && overlap === undefined ? state.chunking : settingsOf(size, overlap);
+    const chunking = asked ?? state.chunking;
     if (!isInProgress(state)) {
       const stored = await this.content.get(tenantId, state.content.id);
       if (stored === undefined) throw new CatalogueError(documentErrors.sourceMissing);
-      if (areTooMany(stored.length, chunking)) refuseTooMany(lengthOf(stored), chunking);
+      if (state.form === 'text' && areTooMany(stored.length, chunking)) refuseTooMany(lengthOf(stored), chunking);
     }
     const outcome = await this.commands.run(
       documents,
@@ -144,6 +187,30 @@ export class DocumentIntake {
   }
 }
 
+function isIdle(known: DocumentState, { overwrite, corpusId }: Submission): boolean {
+  if (known.status === 'absent' || known.corpusId !== corpusId) return false;
+  return isInProgress(known) || !overwrite;
+}
+
+function dataOf(
+  submission: Submission,
+  rest: StoredRefs & Pick<SubmitDocument['data'], 'documentId' | 'chunking' | 'owner' | 'shared'>,
+): SubmitDocument['data'] {
+  const { source, corpusId, filename, ingestSource, metadata, labels, overwrite } = submission;
+  return {
+    ...rest,
+    corpusId,
+    filename,
+    contentType: source.contentType,
+    ingestSource,
+    form: source.form,
+    charCount: source.form === 'text' ? source.text.length : source.file.size,
+    metadataKeys: Object.keys(metadata).sort(),
+    labels,
+    overwrite,
+  };
+}
+
 function refuseTooMany(length: number, chunking: ChunkSettings): void {
   if (areTooMany(length, chunking)) throw new CatalogueError(chunkErrors.tooMany);
 }
@@ -153,21 +220,13 @@ function lengthOf(stored: Uint8Array): number {
   return (JSON.parse(new TextDecoder().decode(stored)) as { text: string }).text.length;
 }
 
-function settingsOf(size: number | undefined, overlap: number | undefined): ChunkSettings {
-  const settings = chunkSettings(size, overlap);
-  if (isRefusal(settings)) throw CatalogueError.of(settings);
-  return settings;
+function encoded(value: JsonObject): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value));
 }
 
-function labelsOf(metadata: JsonObject): JsonObject {
-  const labels = metadata['labels'];
-  if (labels === undefined) return {};
-  if (typeof labels !== 'object' || labels === null || Array.isArray(labels)) {
-    throw new CatalogueError(documentErrors.invalid, { reason: 'metadata_json.labels must be an object' });
-  }
-  return Object.fromEntries(
-    Object.entries(labels).map(([key, value]) => [key, typeof value === 'string' ? value : JSON.stringify(value)]),
-  );
+function metadataContent(metadata: JsonObject, subject: NewContent['subject'], caller: CallerContext): NewContent {
+  const id = derivedId(caller.facts.commandId, 'metadata');
+  return { subject, kind: 'document-metadata', bytes: encoded(metadata), id };
 }
 
 /** What the command itself left: a repeat is answered like its first try, however far the document has come since. */

@@ -3,6 +3,7 @@ import { documentErrors } from '#domain/capabilities/documents/documents.decider
 import { documentRows } from '#domain/capabilities/documents/documents.projection.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import { filterJson, type MetadataFilter } from '#domain/kernel/filter/metadata-filter.js';
+import type { JsonObject } from '#domain/kernel/schema.js';
 import type { RowOf } from '#domain/kernel/projection.js';
 import { DocumentAccess } from '#api/commands/document-access.js';
 import { ReadYourWrites } from '#api/commands/read-your-writes.js';
@@ -11,6 +12,7 @@ import { seesCorpus, visibleCorpora } from '#api/http/corpus-scope.js';
 import { Page } from '#api/http/paging.js';
 import { filterInText } from '#api/http/filters.js';
 import { idFor } from '#infra/commands/ids.js';
+import type { ContentStore } from '#infra/content/content-store.js';
 import { ReadModels } from '#infra/read-models/read-models.js';
 import { filterSql } from '#infra/retrieval/filter-sql.js';
 import type { Matching } from '#infra/read-models/conditions.js';
@@ -30,6 +32,7 @@ export class DocumentQueries {
     private readonly models: ReadModels,
     private readonly reads: ReadYourWrites,
     private readonly access: DocumentAccess,
+    private readonly content: ContentStore,
   ) {}
 
   async list(query: DocumentListQuery, caller: CallerContext): Promise<Page<DocumentView>> {
@@ -43,8 +46,9 @@ export class DocumentQueries {
       limit: query.limit,
       cursor: query.cursor,
     });
+    const metadata = await this.metadataOf(rows, caller);
     return new Page(
-      rows.map((row) => viewOf(row, null)),
+      rows.map((row) => viewOf(row, null, metadata(row))),
       next,
     );
   }
@@ -54,7 +58,21 @@ export class DocumentQueries {
     const row = await this.models.for(documentRows).find(caller.tenantId, documentUid(caller.tenantId, documentId));
     if (row === undefined || !seesCorpus(caller, row.corpus_id)) throw new CatalogueError(documentErrors.notFound);
     await this.access.read(row, caller);
-    return viewOf(row, row.status === 'succeeded' ? row.num_chunks : null);
+    const metadata = await this.metadataOf([row], caller);
+    return viewOf(row, row.status === 'succeeded' ? row.num_chunks : null, metadata(row));
+  }
+
+  /** What was said of these documents; nothing where the key was destroyed. */
+  private async metadataOf(rows: readonly Row[], { tenantId }: CallerContext): Promise<(row: Row) => JsonObject> {
+    const ids = rows.map((row) => row.metadata_content_id).filter((id) => id !== null);
+    const contents = await this.content.getMany(tenantId, ids);
+    return ({ metadata_content_id: id, content_id: source }) => {
+      const bytes = id === null ? undefined : contents.get(id);
+      if (bytes === undefined) return {};
+      const said = JSON.parse(new TextDecoder().decode(bytes)) as JsonObject;
+      // Documents of the first versions of their event keep it beside their text.
+      return id === source ? (said['metadata'] as JsonObject) : said;
+    };
   }
 }
 
@@ -66,7 +84,7 @@ function matchingOf(filter: MetadataFilter | undefined): Matching | undefined {
   return { name: filterJson(filter), sql: (document, next) => filterSql(filter, { document, metadata }, next) };
 }
 
-function viewOf(row: Row, numChunks: number | null): DocumentView {
+function viewOf(row: Row, numChunks: number | null, metadata: JsonObject): DocumentView {
   return {
     id: row.document_id,
     tenant_id: row.tenant_id,
@@ -77,6 +95,10 @@ function viewOf(row: Row, numChunks: number | null): DocumentView {
     ingest_source: row.ingest_source,
     status: row.status,
     failure_reason: row.failure_reason,
+    failure_code: row.failure_code,
+    progress: row.progress as DocumentView['progress'],
+    labels: row.labels as JsonObject,
+    metadata_json: metadata,
     created_at: row.created_at,
     updated_at: row.updated_at,
     queued_at: row.queued_at,

@@ -2,6 +2,18 @@ import { defineDecider, type Decision, type Facts } from '../../kernel/decider.j
 import { defineErrors, isRefusal, refuse, type Refusal } from '../../kernel/errors.js';
 import type { JsonObject } from '../../kernel/schema.js';
 import { chunkSettings } from '../../kernel/text/chunker.js';
+import type {
+  ChangeDetails,
+  Chunking,
+  CompleteIndexing,
+  ContentRef,
+  DocumentCommand,
+  FailIngestion,
+  ReindexDocument,
+  ReportProgress,
+  StartProcessing,
+  SubmitDocument,
+} from './document-commands.decider.js';
 import { documentEvents, type DocumentEvent } from './documents.events.js';
 
 export const documentErrors = defineErrors('documents', {
@@ -10,70 +22,10 @@ export const documentErrors = defineErrors('documents', {
   inProgress: ['conflict', 'INGEST_IN_PROGRESS', 'The document is being ingested'],
   sourceMissing: ['conflict', 'INGEST_SOURCE_MISSING', 'The text of the document is not stored any more'],
   invalid: ['validation', 'INGEST_VALIDATION_ERROR', 'The document cannot be ingested'],
+  textMissing: ['conflict', 'INGEST_TEXT_MISSING', 'The stored text is missing'],
+  failedRepeatedly: ['unavailable', 'INGEST_FAILED', 'Ingestion failed repeatedly'],
   unsupportedType: ['unsupported_media_type', 'UNSUPPORTED_MEDIA_TYPE', 'This media type cannot be ingested'],
 });
-
-export interface ContentRef {
-  readonly id: string;
-  readonly sha256: string;
-  readonly size: number;
-  readonly keyId: string;
-}
-
-export interface Chunking {
-  readonly size: number;
-  readonly overlap: number;
-}
-
-export interface SubmitDocument {
-  readonly type: 'SubmitDocument';
-  readonly data: {
-    readonly documentId: string;
-    /** Whose it is when it is new. */ readonly owner: string | null;
-    readonly shared: boolean;
-    readonly corpusId: string;
-    readonly filename: string;
-    readonly contentType: string;
-    readonly ingestSource: 'upload_file' | 'raw_text';
-    readonly content: ContentRef;
-    readonly charCount: number;
-    readonly metadataKeys: readonly string[];
-    readonly labels: JsonObject;
-    readonly chunking: Chunking;
-    readonly overwrite: boolean;
-  };
-}
-
-export interface ReindexDocument {
-  readonly type: 'ReindexDocument';
-  readonly data: {
-    readonly chunking: Chunking;
-    /** Through which door; `api` when absent. */ readonly via?: 'api' | 'ui';
-  };
-}
-
-export interface StartProcessing {
-  readonly type: 'StartProcessing';
-  readonly data: { readonly jobId: string };
-}
-
-export interface CompleteIndexing {
-  readonly type: 'CompleteIndexing';
-  readonly data: { readonly jobId: string; readonly chunkCount: number; readonly embeddingSpace: string };
-}
-
-export interface FailIngestion {
-  readonly type: 'FailIngestion';
-  readonly data: { readonly jobId: string; readonly reason: string };
-}
-
-export interface DeleteDocument {
-  readonly type: 'DeleteDocument';
-  readonly data: Readonly<Record<string, never>>;
-}
-
-export type DocumentCommand =
-  SubmitDocument | ReindexDocument | StartProcessing | CompleteIndexing | FailIngestion | DeleteDocument;
 
 export type IngestStatus = 'queued' | 'processing' | 'succeeded' | 'failed';
 
@@ -86,9 +38,15 @@ export interface PresentDocument {
   /** The job whose chunks answer questions; null before the first. */
   readonly indexVersion: string | null;
   readonly content: ContentRef;
+  readonly form: 'text' | 'file';
+  readonly contentType: string;
+  readonly metadata: ContentRef | null;
+  readonly metadataKeys: readonly string[];
   readonly chunking: Chunking;
   readonly reindex: boolean;
   readonly labels: JsonObject;
+  /** How far the job under way has told to be. */
+  readonly told: readonly [stage: string, done: number] | null;
 }
 
 export type DocumentState =
@@ -106,10 +64,14 @@ export const documents = defineDecider<DocumentCommand, DocumentEvent, DocumentS
         return reindex(command, state, facts);
       case 'StartProcessing':
         return start(command, state);
+      case 'ReportProgress':
+        return advanced(command, state);
       case 'CompleteIndexing':
         return complete(command, state);
       case 'FailIngestion':
         return failed(command, state);
+      case 'ChangeDetails':
+        return changeDetails(command, state);
       case 'DeleteDocument':
         return remove(state);
     }
@@ -118,11 +80,13 @@ export const documents = defineDecider<DocumentCommand, DocumentEvent, DocumentS
     // The stream also holds who may do what with the document.
     if (!Object.hasOwn(documentEvents, event.type)) return state;
     if (event.type === 'DocumentSubmitted') {
-      const { documentId, corpusId, jobId, content, chunking, labels } = event.data;
+      const { documentId, corpusId, jobId, content, form, contentType, metadata, metadataKeys } = event.data;
+      const { chunking, labels } = event.data;
       const { deletions } = state;
       const indexVersion = state.status === 'absent' ? null : state.indexVersion;
-      const known = { documentId, deletions, corpusId, jobId, indexVersion, content, chunking, labels };
-      return { status: 'queued', ...known, reindex: false };
+      const source = { content, form, contentType, metadata, metadataKeys, labels };
+      const known = { documentId, deletions, corpusId, jobId, indexVersion, chunking };
+      return { status: 'queued', ...known, ...source, reindex: false, told: null };
     }
     return state.status === 'absent' ? state : evolvePresent(state, event);
   },
@@ -134,13 +98,26 @@ function evolvePresent(
 ): DocumentState {
   switch (event.type) {
     case 'DocumentReindexRequested':
-      return { ...state, status: 'queued', jobId: event.data.jobId, chunking: event.data.chunking, reindex: true };
+      return {
+        ...state,
+        status: 'queued',
+        jobId: event.data.jobId,
+        chunking: event.data.chunking,
+        reindex: true,
+        told: null,
+      };
     case 'DocumentProcessingStarted':
       return { ...state, status: 'processing' };
     case 'DocumentIndexed':
       return { ...state, status: 'succeeded', indexVersion: event.data.jobId };
+    case 'DocumentIngestAdvanced':
+      return { ...state, told: [event.data.stage, event.data.done] };
     case 'DocumentFailed':
       return { ...state, status: 'failed' };
+    case 'DocumentDetailsChanged': {
+      const { labels, metadata, metadataKeys } = event.data;
+      return { ...state, labels, metadata, metadataKeys };
+    }
     case 'DocumentDeleted':
       return { status: 'absent', deletions: state.deletions + 1 };
   }
@@ -161,8 +138,8 @@ export function isInProgress(state: DocumentState): state is DocumentInProgress 
   return state.status === 'queued' || state.status === 'processing';
 }
 
-function checkChunking({ size, overlap }: Chunking): Refusal | undefined {
-  const settings = chunkSettings(size, overlap);
+function checkChunking({ size, overlap, unit }: Chunking): Refusal | undefined {
+  const settings = chunkSettings(size, overlap, unit);
   return isRefusal(settings) ? settings : undefined;
 }
 
@@ -174,7 +151,7 @@ function submit(command: SubmitDocument, state: DocumentState, facts: Facts): De
     if (state.corpusId !== command.data.corpusId) return refuse(documentErrors.otherCorpus);
     if (isInProgress(state) || !command.data.overwrite) return [];
   }
-  const replacedContentIds = state.status === 'absent' ? [] : [state.content.id];
+  const replacedContentIds = state.status === 'absent' ? [] : contentIdsOf(state);
   return [{ type: 'DocumentSubmitted', data: { ...command.data, jobId: facts.newId, replacedContentIds } }];
 }
 
@@ -203,8 +180,37 @@ function failed({ data }: FailIngestion, state: PresentDocument): Decision<Docum
   return [{ type: 'DocumentFailed', data: { documentId: state.documentId, ...data } }];
 }
 
+function advanced({ data }: ReportProgress, state: PresentDocument): Decision<DocumentEvent> {
+  if (state.jobId !== data.jobId || state.status !== 'processing') return [];
+  if (state.told?.[0] === data.stage && state.told[1] >= data.done) return [];
+  return [{ type: 'DocumentIngestAdvanced', data: { documentId: state.documentId, ...data } }];
+}
+
+function changeDetails({ data }: ChangeDetails, state: PresentDocument): Decision<DocumentEvent> {
+  const { documentId } = state;
+  const { labels = state.labels, metadata: given = { content: state.metadata, keys: state.metadataKeys } } = data;
+  const otherMetadata = given.content?.id !== state.metadata?.id;
+  const changed: ('labels' | 'metadata')[] = isSame(labels, state.labels) ? [] : ['labels'];
+  if (otherMetadata) changed.push('metadata');
+  if (changed.length === 0) return [];
+  const replacedContentIds = otherMetadata && state.metadata !== null ? [state.metadata.id] : [];
+  const { content: metadata, keys: metadataKeys } = given;
+  const details = { documentId, changed, labels, metadata, metadataKeys, replacedContentIds };
+  return [{ type: 'DocumentDetailsChanged', data: details }];
+}
+
 function remove(state: PresentDocument): Decision<DocumentEvent> {
   if (isInProgress(state)) return refuse(documentErrors.inProgress);
-  const { documentId, corpusId, content } = state;
-  return [{ type: 'DocumentDeleted', data: { documentId, corpusId, contentIds: [content.id] } }];
+  const { documentId, corpusId } = state;
+  return [{ type: 'DocumentDeleted', data: { documentId, corpusId, contentIds: contentIdsOf(state) } }];
+}
+
+/** Labels are texts by name; their order says nothing. */
+function isSame(one: JsonObject, other: JsonObject): boolean {
+  const names = Object.keys(one);
+  return names.length === Object.keys(other).length && names.every((name) => one[name] === other[name]);
+}
+
+function contentIdsOf({ content, metadata }: PresentDocument): string[] {
+  return metadata === null ? [content.id] : [content.id, metadata.id];
 }

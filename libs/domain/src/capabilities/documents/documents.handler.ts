@@ -1,15 +1,16 @@
-import { CatalogueError } from '../../kernel/errors.js';
+import { CatalogueError, type ErrorRow } from '../../kernel/errors.js';
 import { defineJob, type JobAttempt } from '../../kernel/job.js';
 import type { JsonObject } from '../../kernel/schema.js';
+import type { DocumentCommand } from './document-commands.decider.js';
 import {
+  documentErrors,
   documents,
   documentSubject,
   isInProgress,
-  type DocumentCommand,
   type DocumentState,
   type PresentDocument,
 } from './documents.decider.js';
-import type { ChunkVersion, DocumentPorts } from './documents.ports.js';
+import type { ChunkVersion, DocumentPorts, IndexedChunks, IngestProgress } from './documents.ports.js';
 
 export type IngestData = { readonly tenantId: string; readonly documentId: string; readonly jobId: string };
 export type PurgeData = {
@@ -17,13 +18,14 @@ export type PurgeData = {
   readonly documentId: string;
   readonly contentIds: readonly string[];
 };
+export type DescribeData = PurgeData;
 
 /** Chunks are written before the event that names their version, and older versions are dropped after it. */
 export const ingestDocument = defineJob<IngestData, DocumentPorts>({
   name: 'documents.ingest',
   retryLimit: 3,
   retryDelaySeconds: 1,
-  timeoutSeconds: 600,
+  timeoutSeconds: 7_200,
   concurrency: 4,
   budget: 'ingest',
   handle: async (attempt, ports) => {
@@ -59,41 +61,68 @@ async function ingest(attempt: JobAttempt<IngestData>, ports: DocumentPorts, sta
   const { tenantId, documentId, jobId } = attempt.data;
   const run = (command: DocumentCommand, step: string): Promise<void> =>
     ports.commands.run(documents, tenantId, documentId, command, `${attempt.id}:${step}`);
+  const fail = ({ title, code }: ErrorRow): Promise<void> =>
+    run({ type: 'FailIngestion', data: { jobId, reason: title, code } }, 'fail');
   await run({ type: 'StartProcessing', data: { jobId } }, 'start');
   try {
-    const bytes = await ports.content.get(tenantId, state.content.id);
-    if (bytes === undefined) {
-      await run(failure(jobId, 'the stored text is missing'), 'fail');
-      return;
-    }
-    const { id: subjectId } = documentSubject(tenantId, documentId, state.deletions);
-    const { text, metadata } = storedDocument(bytes);
-    const target = { tenantId, corpusId: state.corpusId, documentId, versionId: jobId, subjectId, metadata };
-    const indexed = await ports.chunks.index(target, text, state.chunking, attempt.signal);
+    const indexed = await index(attempt, ports, state, (progress) =>
+      run({ type: 'ReportProgress', data: { jobId, ...progress } }, `${progress.stage}:${progress.done}`),
+    );
+    if (indexed === undefined) return await fail(documentErrors.textMissing);
     await run({ type: 'CompleteIndexing', data: { jobId, ...indexed } }, 'complete');
   } catch (error) {
     // A refusal is the same at every attempt.
-    if (error instanceof CatalogueError && error.row.kind !== 'unavailable')
-      return run(failure(jobId, error.row.title), 'fail');
+    if (error instanceof CatalogueError && error.row.kind !== 'unavailable') return fail(error.row);
     if (!attempt.lastAttempt) throw error;
-    await run(failure(jobId, 'ingestion failed repeatedly'), 'fail');
+    await fail(documentErrors.failedRepeatedly);
   }
 }
 
-const failure = (jobId: string, reason: string): DocumentCommand => ({
-  type: 'FailIngestion',
-  data: { jobId, reason },
+async function index(
+  { data, signal }: JobAttempt<IngestData>,
+  ports: DocumentPorts,
+  state: PresentDocument,
+  tell: (progress: IngestProgress) => Promise<void>,
+): Promise<IndexedChunks | undefined> {
+  const { tenantId, documentId, jobId } = data;
+  const { content, form, contentType, corpusId, chunking } = state;
+  const { id: subjectId } = documentSubject(tenantId, documentId, state.deletions);
+  const metadata = await metadataOf(tenantId, state, ports);
+  const target = { tenantId, corpusId, documentId, versionId: jobId, subjectId, metadata };
+  const source = { contentId: content.id, form, contentType };
+  const indexed = await ports.chunks.index(target, source, chunking, { signal, tell });
+  // What was changed while it was being indexed would otherwise be overwritten by what it began with.
+  const now = await ports.commands.load(documents, tenantId, documentId);
+  if (now.status !== 'absent' && now.metadata?.id !== state.metadata?.id) await describe(data, now, ports);
+  return indexed;
+}
+
+async function describe(
+  { tenantId, documentId }: Omit<IngestData, 'jobId'>,
+  state: PresentDocument,
+  ports: DocumentPorts,
+): Promise<void> {
+  await ports.chunks.describe(tenantId, documentId, await metadataOf(tenantId, state, ports));
+}
+
+async function metadataOf(tenantId: string, { metadata }: PresentDocument, ports: DocumentPorts): Promise<JsonObject> {
+  const bytes = metadata === null ? undefined : await ports.content.get(tenantId, metadata.id);
+  return bytes === undefined ? {} : (JSON.parse(new TextDecoder().decode(bytes)) as JsonObject);
+}
+
+/** Brings a changed metadata to the versions that answer questions, without embedding anything anew. */
+export const describeDocument = defineJob<DescribeData, DocumentPorts>({
+  name: 'documents.describe',
+  retryLimit: 10,
+  retryDelaySeconds: 1,
+  timeoutSeconds: 60,
+  concurrency: 4,
+  handle: async ({ data }, ports) => {
+    const state = await ports.commands.load(documents, data.tenantId, data.documentId);
+    if (state.status !== 'absent') await describe(data, state, ports);
+    for (const contentId of data.contentIds) await ports.content.delete(data.tenantId, contentId);
+  },
 });
-
-/** The stored form of a document. */
-interface StoredDocument {
-  readonly text: string;
-  readonly metadata: JsonObject;
-}
-
-function storedDocument(bytes: Uint8Array): StoredDocument {
-  return JSON.parse(new TextDecoder().decode(bytes)) as StoredDocument;
-}
 
 /** Removes texts that were replaced or deleted, and the chunks and keys of every deleted life of the document. */
 export const purgeDocument = defineJob<PurgeData, DocumentPorts>({

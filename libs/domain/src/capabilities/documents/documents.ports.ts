@@ -1,6 +1,6 @@
 import type { CommandPort, ContentPort, SubjectKeyPort } from '../../kernel/ports.js';
 import type { JsonObject } from '../../kernel/schema.js';
-import type { Chunking } from './documents.decider.js';
+import type { Chunking, ReportProgress } from './document-commands.decider.js';
 
 /** The version of a document's chunks that a job makes. `documentId` is the uuid of the document's stream. */
 export interface ChunkTarget {
@@ -19,13 +19,39 @@ export interface IndexedChunks {
   readonly embeddingSpace: string;
 }
 
+/** Where a document's text comes from. */
+export interface IngestSource {
+  readonly contentId: string;
+  readonly form: 'text' | 'file';
+  readonly contentType: string;
+}
+
+/** How far an ingestion is. */
+export type IngestProgress = Omit<ReportProgress['data'], 'jobId'>;
+
+/** A job under way: when it is to end, and who hears of large documents how far they are. */
+export interface IngestWatch {
+  readonly signal: AbortSignal;
+  readonly tell: (progress: IngestProgress) => Promise<void>;
+}
+
 /** A stored version of a document's chunks. */
 export type ChunkVersion = Omit<ChunkTarget, 'corpusId' | 'subjectId' | 'metadata'>;
 
 /** Where passages are found. What it writes answers no question before an event names its version. */
 export interface ChunkPort {
-  /** Cuts, embeds and stores; chunks of an unfinished version are replaced, so a repeat is harmless. */
-  index(target: ChunkTarget, text: string, chunking: Chunking, signal: AbortSignal): Promise<IndexedChunks>;
+  /**
+   * Reads, cuts, embeds and stores; chunks of an unfinished version are replaced, so a repeat is harmless. Undefined when
+   * the source is not stored any more; throws CatalogueError for one that can never be ingested.
+   */
+  index(
+    target: ChunkTarget,
+    source: IngestSource,
+    chunking: Chunking,
+    watch: IngestWatch,
+  ): Promise<IndexedChunks | undefined>;
+  /** Puts another metadata beside every written version of a document. */
+  describe(tenantId: string, documentId: string, metadata: JsonObject): Promise<void>;
   /** The versions of a document that are written now. */
   versionsOf(tenantId: string, documentId: string): Promise<readonly string[]>;
   /** Whether no question is answered from the version any more; waits some seconds for the read model to say so. */

@@ -4,7 +4,7 @@ import type { DocumentEvent } from './documents.events.js';
 
 export const documentRows = defineProjection<DocumentEvent>()({
   table: 'documents',
-  version: 2,
+  version: 3,
   columns: {
     /** The uuid of the document's stream; the caller's own id is `document_id`. */
     id: 'text',
@@ -16,7 +16,10 @@ export const documentRows = defineProjection<DocumentEvent>()({
     ingest_source: 'text',
     status: 'text',
     failure_reason: 'text?',
+    failure_code: 'text?',
+    progress: 'jsonb?',
     content_id: 'text',
+    metadata_content_id: 'text?',
     labels: 'jsonb',
     /** The chunks that answer questions: those of the job that succeeded last. */
     index_version: 'text?',
@@ -47,7 +50,10 @@ export const documentRows = defineProjection<DocumentEvent>()({
       ingest_source: event.data.ingestSource,
       status: 'queued',
       failure_reason: null,
+      failure_code: null,
+      progress: null,
       content_id: event.data.content.id,
+      metadata_content_id: metadataIdOf(event.data),
       labels: event.data.labels,
       index_version: row?.index_version ?? null,
       num_chunks: row?.num_chunks ?? null,
@@ -64,6 +70,8 @@ export const documentRows = defineProjection<DocumentEvent>()({
         ...row,
         status: 'queued',
         failure_reason: null,
+        failure_code: null,
+        progress: null,
         last_job_id: event.data.jobId,
         queued_at: event.occurredAt,
         processing_started_at: null,
@@ -72,10 +80,19 @@ export const documentRows = defineProjection<DocumentEvent>()({
       },
     DocumentProcessingStarted: (event, row) =>
       row && { ...row, status: 'processing', processing_started_at: event.occurredAt, updated_at: event.occurredAt },
+    DocumentIngestAdvanced: (event, row) => {
+      const { stage, done, total } = event.data;
+      return row && { ...row, progress: { stage, done, total }, updated_at: event.occurredAt };
+    },
+    DocumentDetailsChanged: (event, row) => {
+      const { labels, metadata } = event.data;
+      return row && { ...row, labels, metadata_content_id: metadata?.id ?? null, updated_at: event.occurredAt };
+    },
     DocumentIndexed: (event, row) =>
       row && {
         ...row,
         status: 'succeeded',
+        progress: { stage: 'indexed', done: event.data.chunkCount, total: event.data.chunkCount },
         index_version: event.data.jobId,
         num_chunks: event.data.chunkCount,
         completed_at: event.occurredAt,
@@ -87,9 +104,18 @@ export const documentRows = defineProjection<DocumentEvent>()({
         ...row,
         status: 'failed',
         failure_reason: event.data.reason,
+        failure_code: event.data.code,
         completed_at: event.occurredAt,
         updated_at: event.occurredAt,
       },
     DocumentDeleted: () => null,
   },
 });
+
+type Submitted = Extract<DocumentEvent, { readonly type: 'DocumentSubmitted' }>['data'];
+
+/** Before version 2 the metadata stood beside the text. */
+function metadataIdOf({ metadata, metadataKeys, content, form }: Submitted): string | null {
+  if (metadata !== null) return metadata.id;
+  return form === 'text' && metadataKeys.length > 0 ? content.id : null;
+}

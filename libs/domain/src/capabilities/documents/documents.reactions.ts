@@ -21,6 +21,12 @@ export const documentReactions = defineReaction<DocumentEvent>({
       ...purge(event.tenantId, event.stream, event.data.replacedContentIds),
     ],
     DocumentReindexRequested: (event) => ingest(event.tenantId, event.stream, event.data.jobId),
+    DocumentDetailsChanged: (event) => {
+      const { changed, replacedContentIds: contentIds } = event.data;
+      if (!changed.includes('metadata')) return [];
+      const data = { tenantId: event.tenantId, documentId: streamIdOf(event.stream), contentIds };
+      return [{ kind: 'job', job: 'documents.describe', data }];
+    },
     DocumentDeleted: (event) => purge(event.tenantId, event.stream, event.data.contentIds),
   },
 });

@@ -1,6 +1,7 @@
 import { recorded, specify } from '../../kernel/testing/given.js';
 import { foldRow, type RowOf } from '../../kernel/projection.js';
-import { documentErrors, documents, documentSubject, type SubmitDocument } from './documents.decider.js';
+import type { SubmitDocument } from './document-commands.decider.js';
+import { documentErrors, documents, documentSubject } from './documents.decider.js';
 import { chunkErrors } from '../../kernel/text/chunker.js';
 import type { DocumentEvent } from './documents.events.js';
 import { documentRows } from './documents.projection.js';
@@ -22,7 +23,9 @@ const submit = (over: Partial<SubmitDocument['data']> = {}): SubmitDocument => (
     contentType: 'text/plain',
     ingestSource: 'raw_text',
     content,
+    form: 'text',
     charCount: 5,
+    metadata: null,
     metadataKeys: [],
     labels: {},
     chunking,

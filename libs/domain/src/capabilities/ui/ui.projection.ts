@@ -22,7 +22,7 @@ export const uiActionRows = defineProjection<DocumentEvent | UiEvent>()({
   indexes: [['tenant_id', 'accepted_at', 'id'], ['accepted_at']],
   key: (event) => {
     if (event.type === 'UiActionForgotten') return event.data.actionId;
-    return event.type === 'DocumentDeleted' ? event.id : event.data.jobId;
+    return 'jobId' in event.data ? event.data.jobId : event.id;
   },
   on: {
     DocumentReindexRequested: ({ tenantId, occurredAt, data, metadata }, row) =>

@@ -13,7 +13,10 @@ const indexed = recorded({
   type: 'DocumentIndexed',
   data: { documentId: 'd1', jobId, chunkCount: 1, embeddingSpace: 'hash/512', reindex: true },
 } as const);
-const failed = recorded({ type: 'DocumentFailed', data: { documentId: 'd1', jobId, reason: 'no text' } } as const);
+const failed = recorded({
+  type: 'DocumentFailed',
+  data: { documentId: 'd1', jobId, reason: 'no text', code: 'FILE_WITHOUT_TEXT' },
+} as const);
 const forget = { type: 'ForgetUiAction', data: { actionId: jobId } } as const;
 const forgotten = { type: 'UiActionForgotten', data: { actionId: jobId } } as const;
 
@@ -26,7 +29,10 @@ describe('an action of the user interface', () => {
 
   it('ends as the reindexing ends', () => {
     expect(foldRow(uiActionRows, indexed, accepted)).toMatchObject({ status: 'completed', failure_reason: null });
-    expect(foldRow(uiActionRows, failed, accepted)).toMatchObject({ status: 'failed', failure_reason: 'no text' });
+    expect(foldRow(uiActionRows, failed, accepted)).toMatchObject({
+      status: 'failed',
+      failure_reason: 'no text',
+    });
   });
 
   it('is not made of a reindexing that another door asked for', () => {

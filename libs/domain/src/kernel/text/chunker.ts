@@ -1,140 +1,198 @@
 import { CatalogueError, defineErrors, refuse, type Refusal } from '../errors.js';
-import { isSpace, trimSpan, type Span } from './sentences.js';
+import { measureByCharacters, measureByTokens, type ChunkMeasure, type TokenEnds } from './chunk-measure.js';
+import type { Span } from './sentences.js';
+import { blocksOf, paragraphsOf, type TextBlock } from './text-blocks.js';
+import { windowsOf } from './text-windows.js';
 
-/** Sizes in UTF-16 characters of the text. */
+/** Sizes in UTF-16 characters of the text, or in tokens. */
 export interface ChunkSettings {
   readonly size: number;
   readonly overlap: number;
+  /** Characters when absent. */
+  readonly unit?: 'characters' | 'tokens';
 }
 
 /** A piece of a text: `text === source.slice(start, end)`, always, in UTF-16 offsets of the original. */
 export interface Chunk extends Span {
   readonly ordinal: number;
   readonly text: string;
+  /** The headings that it stands under, and the head of the table that it goes on with; absent when there are none. */
+  readonly context?: string;
+  /** From 1; absent where the text has no pages. */
+  readonly pages?: { readonly first: number; readonly last: number };
 }
 
 export const chunkErrors = defineErrors('chunking', {
   settingsInvalid: [
     'validation',
     'CHUNK_SETTINGS_INVALID',
-    'chunk_size_chars must be a whole number of at least 1, and chunk_overlap_chars at least 0 and below it.',
+    'The size of chunks must be a whole number of at least 1, and their overlap at least 0 and below it.',
   ],
   tooMany: ['validation', 'CHUNKS_TOO_MANY', 'These chunk settings cut this text into too many chunks.'],
 });
 
-/** Most chunks of one text, and most characters in all of them: more is a slip, or meant to bring the server down. */
+/** Most chunks of one text, and most characters in all of them, unless the text itself is that long. */
 const MOST_CHUNKS = 50_000;
 const MOST_CHARACTERS = 100_000_000;
+const CHARACTERS_PER_CHUNK = 400;
+const MOST_REPETITION = 1.5;
+/** A rule of thumb, for estimates before anything is counted. */
+const CHARACTERS_PER_TOKEN = 4;
 
 export const defaultChunkSettings: ChunkSettings = { size: 1200, overlap: 150 };
 
+const DEFAULT_TOKENS = 300;
+
 /** The settings a caller asked for. A missing overlap is an eighth of the size, at most 150; 0 means none. */
-export function chunkSettings(size?: number | null, overlap?: number | null): ChunkSettings | Refusal {
-  const wanted = size ?? defaultChunkSettings.size;
+export function chunkSettings(
+  size?: number | null,
+  overlap?: number | null,
+  unit: 'characters' | 'tokens' = 'characters',
+): ChunkSettings | Refusal {
+  const wanted = size ?? (unit === 'tokens' ? DEFAULT_TOKENS : defaultChunkSettings.size);
   const lap = overlap ?? Math.min(defaultChunkSettings.overlap, Math.floor(wanted / 8));
-  const valid = Number.isSafeInteger(wanted) && Number.isSafeInteger(lap) && wanted >= 1 && lap >= 0 && lap < wanted;
-  if (valid) return { size: wanted, overlap: lap };
-  return refuse(chunkErrors.settingsInvalid, { chunk_size_chars: wanted, chunk_overlap_chars: lap });
+  if (isWithin(wanted, 1, Number.MAX_SAFE_INTEGER) && isWithin(lap, 0, wanted - 1))
+    return unit === 'tokens' ? { size: wanted, overlap: lap, unit } : { size: wanted, overlap: lap };
+  return refuse(chunkErrors.settingsInvalid, { size: wanted, overlap: lap, unit });
+}
+
+function isWithin(value: number, least: number, most: number): boolean {
+  return Number.isSafeInteger(value) && value >= least && value <= most;
 }
 
 /** Whether a text of this length would be cut into too many chunks, by what each window leaves behind. */
-export function areTooMany(length: number, { size, overlap }: ChunkSettings): boolean {
+export function areTooMany(length: number, settings: ChunkSettings): boolean {
+  const scale = settings.unit === 'tokens' ? CHARACTERS_PER_TOKEN : 1;
+  const size = settings.size * scale;
+  const overlap = settings.overlap * scale;
   const chunks = length <= size ? 1 : Math.ceil(length / (size - overlap));
-  return chunks > MOST_CHUNKS || chunks * Math.min(size, length) > MOST_CHARACTERS;
+  return (
+    chunks > mostChunks(length) || chunks * Math.min(size, length) > Math.max(MOST_CHARACTERS, MOST_REPETITION * length)
+  );
+}
+
+/** How many chunks a text of this length may have. */
+export function mostChunks(length: number): number {
+  return Math.max(MOST_CHUNKS, Math.ceil(length / CHARACTERS_PER_CHUNK));
+}
+
+export interface ChunkOptions {
+  /** Whether `#` begins a heading, and lines may be items and rows. */
+  readonly structured?: boolean;
+  /** Counts tokens; needed where sizes are tokens. */
+  readonly tokenEnds?: TokenEnds;
+  /** The headings that the text begins under. */
+  readonly headings?: Headings;
+}
+
+/** Open headings by their level; a new one closes those of its level and below. */
+export type Headings = readonly (string | undefined)[];
+
+/** A chunk with the headings that were open where it begins. */
+export interface CutChunk extends Chunk {
+  readonly headings: Headings;
 }
 
 /**
- * Cuts a text into chunks of at most `size` characters (one more where a character would break in two). Paragraphs are
- * joined as long as they fit; one that does not fit is cut by a window that prefers sentence, then word borders. Throws
- * `tooMany` beyond what a document may have.
+ * Cuts a text into chunks of at most `size` (a character more where one would break in two). Blocks are joined as long as
+ * they fit; a heading begins a new chunk where the last one is not tiny; a block that does not fit is cut by a window that
+ * prefers lines of lists and tables, then sentences, then words. Throws `tooMany` beyond what a document may have.
  */
-export function chunkText(text: string, settings: ChunkSettings = defaultChunkSettings): Chunk[] {
-  const spans: Span[] = [];
-  let open: Span | undefined;
-  for (const paragraph of paragraphs(text)) {
-    if (open !== undefined && paragraph.end - open.start <= settings.size) {
-      open = { start: open.start, end: paragraph.end };
-      continue;
+export function chunkText(
+  text: string,
+  settings: ChunkSettings = defaultChunkSettings,
+  options: ChunkOptions = {},
+): CutChunk[] {
+  const measure = measureOf(text, settings, options.tokenEnds);
+  const most = mostChunks(text.length);
+  const cutter = new Cutter(text, measure, most, options.headings ?? []);
+  for (const block of options.structured === true ? blocksOf(text) : paragraphsOf(text)) cutter.take(block);
+  return cutter.end();
+}
+
+function measureOf(
+  text: string,
+  { size, overlap, unit }: ChunkSettings,
+  tokenEnds: TokenEnds | undefined,
+): ChunkMeasure {
+  if (unit !== 'tokens') return measureByCharacters(size, overlap);
+  if (tokenEnds === undefined) throw new TypeError('Sizes in tokens need something that counts them.');
+  return measureByTokens(tokenEnds(text), size, overlap);
+}
+
+interface OpenChunk extends Span {
+  readonly headings: Headings;
+  readonly tableHead: string | undefined;
+  /** Whether it holds anything but headings. */
+  readonly filled: boolean;
+}
+
+const LONGEST_HEADING = 200;
+
+class Cutter {
+  private readonly cut: OpenChunk[] = [];
+  private open: OpenChunk | undefined;
+
+  constructor(
+    private readonly text: string,
+    private readonly measure: ChunkMeasure,
+    private readonly most: number,
+    private headings: Headings,
+  ) {}
+
+  take(block: TextBlock): void {
+    const before = this.headings;
+    if (block.level > 0) this.headings = [...before.slice(0, block.level - 1), this.titleOf(block)];
+    const { open } = this;
+    if (open !== undefined && !this.begins(block, open) && block.end <= this.measure.reach(open.start)) {
+      this.open = { ...open, end: block.end, filled: open.filled || block.level === 0 };
+      return;
     }
-    if (open !== undefined) spans.push(open);
-    if (spans.length > MOST_CHUNKS) throw new CatalogueError(chunkErrors.tooMany);
-    const windows = paragraph.end - paragraph.start <= settings.size ? [paragraph] : slide(text, paragraph, settings);
-    open = windows.pop();
-    for (const window of windows) spans.push(window);
+    this.close();
+    const fits = block.end <= this.measure.reach(block.start);
+    const windows: readonly Span[] = fits ? [block] : windowsOf(this.text, block, this.measure, this.most);
+    const tableHead = block.lined ? this.rowOf(block) : undefined;
+    windows.forEach(({ start, end }, at) => {
+      this.close();
+      const headings = at === 0 ? before : this.headings;
+      this.open = { start, end, headings, tableHead: at === 0 ? undefined : tableHead, filled: block.level === 0 };
+    });
   }
-  if (open !== undefined) spans.push(open);
-  return spans.map((span, ordinal) => ({ ordinal, ...span, text: text.slice(span.start, span.end) }));
-}
 
-const blankLine = /(?:\r\n|\n|\r)[^\S\r\n]*(?:\r\n|\n|\r)\s*/gu;
-
-function paragraphs(text: string): Span[] {
-  const found: Span[] = [];
-  let start = 0;
-  const push = (end: number): void => {
-    const span = trimSpan(text, start, end);
-    if (span !== undefined) found.push(span);
-  };
-  for (const match of text.matchAll(blankLine)) {
-    push(match.index);
-    start = match.index + match[0].length;
+  end(): CutChunk[] {
+    this.close();
+    return this.cut.map(({ start, end, headings, tableHead }, ordinal) => {
+      const text = this.text.slice(start, end);
+      const context = [
+        ...headings.filter((title) => title !== undefined),
+        ...(tableHead === undefined ? [] : [tableHead]),
+      ];
+      return { ordinal, start, end, text, headings, ...(context.length === 0 ? {} : { context: context.join('\n') }) };
+    });
   }
-  push(text.length);
-  return found;
-}
 
-function slide(text: string, paragraph: Span, { size, overlap }: ChunkSettings): Span[] {
-  const windows: Span[] = [];
-  let start = paragraph.start;
-  let reached = start;
-  while (start < paragraph.end) {
-    const end = windowEnd(text, start, paragraph.end, size, reached);
-    const span = trimSpan(text, start, end);
-    if (span !== undefined) windows.push(span);
-    if (windows.length > MOST_CHUNKS) throw new CatalogueError(chunkErrors.tooMany);
-    if (end >= paragraph.end) break;
-    reached = end;
-    start = nextStart(text, start, end, overlap);
-    while (isSpace(text, start)) start++;
+  private close(): void {
+    if (this.open !== undefined) this.cut.push(this.open);
+    this.open = undefined;
+    if (this.cut.length > this.most) throw new CatalogueError(chunkErrors.tooMany);
   }
-  return windows;
-}
 
-/** A sentence or word border in the second half of the window, beyond what the last window reached; else a hard cut. */
-function windowEnd(text: string, start: number, limit: number, size: number, reached: number): number {
-  if (start + size >= limit) return limit;
-  const hard = start + size;
-  const least = Math.max(start + Math.ceil(size / 2), reached);
-  for (let at = hard; at > least; at--) if (isSpace(text, at) && /[.!?。！？…]/u.test(text.charAt(at - 1))) return at;
-  for (let at = hard; at > least; at--) if (isSpace(text, at)) return at;
-  return wholeCharacter(text, start, hard, limit);
-}
+  /** Whether a heading begins a new chunk: not where the open one would be left tiny. */
+  private begins(block: TextBlock, open: OpenChunk): boolean {
+    if (block.level === 0 || !open.filled) return false;
+    return (open.end - open.start) * 4 >= this.measure.reach(open.start) - open.start;
+  }
 
-/** The window after this one starts at the first word in its last `overlap` characters, and always further on. */
-function nextStart(text: string, start: number, end: number, overlap: number): number {
-  const earliest = Math.max(end - overlap, start + 1);
-  for (let at = earliest; at < end; at++) if (isSpace(text, at - 1) && !isSpace(text, at)) return at;
-  let whole = earliest;
-  while (whole < end && splits(text, whole)) whole++;
-  return whole;
-}
+  private titleOf({ start, end }: Span): string {
+    return this.text
+      .slice(start, end)
+      .replace(/^#+\s*/u, '')
+      .replace(/\s*#*$/u, '')
+      .slice(0, LONGEST_HEADING);
+  }
 
-function wholeCharacter(text: string, start: number, hard: number, limit: number): number {
-  let end = hard;
-  while (end > start && splits(text, end)) end--;
-  if (end > start) return end;
-  end = hard;
-  while (end < limit && splits(text, end)) end++;
-  return end;
-}
-
-const attached = /[\p{M}\u200d]/u;
-
-/** True when a cut at the offset would part a surrogate pair, a line break, or a letter and its marks. */
-function splits(text: string, at: number): boolean {
-  const before = text.charCodeAt(at - 1);
-  const after = text.charCodeAt(at);
-  if (before >= 0xd800 && before < 0xdc00 && after >= 0xdc00 && after < 0xe000) return true;
-  if (before === 13 && after === 10) return true;
-  return before === 0x200d || attached.test(text.charAt(at));
+  private rowOf({ start, end }: Span): string | undefined {
+    const [first = ''] = this.text.slice(start, Math.min(end, start + 1_000)).split(/\r?\n/u, 1);
+    return /\s\|\s|^\|/u.test(first) ? first.slice(0, LONGEST_HEADING) : undefined;
+  }
 }

@@ -1,0 +1,98 @@
+import { TextDecoder } from 'node:util';
+import { unreadable } from './parsing-errors.js';
+
+/** What a file is read as. */
+export type Format = 'text' | 'markdown' | 'json' | 'html' | 'csv' | 'pdf' | 'docx' | 'xlsx' | 'pptx';
+
+const OFFICE = 'application/vnd.openxmlformats-officedocument';
+
+const formats: Readonly<Record<string, Format>> = {
+  'text/plain': 'text',
+  'text/markdown': 'markdown',
+  'text/x-markdown': 'markdown',
+  'application/json': 'json',
+  'text/html': 'html',
+  'application/xhtml+xml': 'html',
+  'text/csv': 'csv',
+  'application/csv': 'csv',
+  'application/pdf': 'pdf',
+  [`${OFFICE}.wordprocessingml.document`]: 'docx',
+  [`${OFFICE}.spreadsheetml.sheet`]: 'xlsx',
+  [`${OFFICE}.presentationml.presentation`]: 'pptx',
+};
+
+/** The media types that are read. */
+export const readTypes: readonly string[] = Object.keys(formats);
+
+/** A media type without its parameters, and its charset if it names one. */
+export interface MediaType {
+  readonly type: string;
+  readonly charset: string | undefined;
+}
+
+export function mediaTypeOf(contentType: string): MediaType {
+  const [type = '', ...parameters] = contentType.split(';').map((part) => part.trim());
+  const charset = parameters
+    .map((parameter) => /^charset\s*=\s*"?([\w.:+-]{1,40})"?$/iu.exec(parameter)?.[1])
+    .find((found) => found !== undefined);
+  return { type: type.toLowerCase(), charset: charset?.toLowerCase() };
+}
+
+/** How a media type is read; undefined when nobody reads it. */
+export function formatOf(type: string): Format | undefined {
+  return Object.hasOwn(formats, type) ? formats[type] : undefined;
+}
+
+/** Whether its bytes are text, of some charset. */
+export function isTextual(format: Format): boolean {
+  return format === 'text' || format === 'markdown' || format === 'json' || format === 'html' || format === 'csv';
+}
+
+/** A decoder that replaces what does not fit. A byte order mark has the first word, then the declared charset, then UTF-8. */
+export function decoderFor(head: Uint8Array, charset: string | undefined): TextDecoder {
+  const [a, b, c] = head;
+  if (a === 0xef && b === 0xbb && c === 0xbf) return new TextDecoder('utf-8');
+  if (a === 0xff && b === 0xfe) return new TextDecoder('utf-16le');
+  if (a === 0xfe && b === 0xff) return new TextDecoder('utf-16be');
+  try {
+    return new TextDecoder(charset ?? 'utf-8');
+  } catch (error) {
+    throw unreadable('charset', error);
+  }
+}
+
+/** How many bytes `checkHead` looks at. */
+export const HEAD_BYTES = 4_096;
+
+const OLE = Buffer.from('d0cf11e0a1b11ae1', 'hex');
+const magic: readonly (readonly [kind: string, bytes: Buffer])[] = [
+  ['zip', Buffer.from('PK\u0003\u0004', 'latin1')],
+  ['zip', Buffer.from('PK\u0005\u0006', 'latin1')],
+  ['ole', OLE],
+  ['gzip', Buffer.from('1f8b08', 'hex')],
+  ['elf', Buffer.from('7f454c46', 'hex')],
+  ['png', Buffer.from('89504e470d0a1a0a', 'hex')],
+  ['jpeg', Buffer.from('ffd8ff', 'hex')],
+];
+
+/** What the first bytes of a file look like. */
+function looksLike(head: Buffer): string {
+  const known = magic.find(([, bytes]) => head.subarray(0, bytes.length).equals(bytes));
+  if (known !== undefined) return known[0];
+  if (head.subarray(0, 1_024).includes('%PDF-')) return 'pdf';
+  return 'text';
+}
+
+/** Refuses a file whose first bytes say that it is not what was declared. */
+export function checkHead(head: Buffer, format: Format, charset: string | undefined): void {
+  const looks = looksLike(head);
+  if (looks === 'ole' && (format === 'docx' || format === 'xlsx' || format === 'pptx')) return;
+  const wanted = isTextual(format) ? 'text' : format === 'pdf' ? 'pdf' : 'zip';
+  if (looks !== wanted) throw unreadable('mistyped');
+  if (wanted === 'text' && isBinary(head, charset)) throw unreadable('mistyped');
+}
+
+/** Text has no NUL, whatever its charset is. */
+function isBinary(head: Buffer, charset: string | undefined): boolean {
+  return decoderFor(head, charset).decode(head, { stream: true }).includes('\0');
+}

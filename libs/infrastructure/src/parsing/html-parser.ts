@@ -1,0 +1,188 @@
+import { Parser } from 'htmlparser2';
+import { decoderFor } from './formats.js';
+import type { Emit } from './part-writer.js';
+import { unreadable } from './parsing-errors.js';
+import type { Source } from './source.js';
+
+type Attributes = Readonly<Record<string, string>>;
+
+const MOST_DEPTH = 1_000;
+const skipped = new Set(
+  'script style noscript template svg math canvas iframe object embed nav aside footer form button select head'.split(
+    ' ',
+  ),
+);
+const blocks = new Set(
+  'p div section article main header ul ol dl dt dd table blockquote pre figure figcaption address details summary hr body'.split(
+    ' ',
+  ),
+);
+const voids = new Set('area base br col embed hr img input link meta source track wbr'.split(' '));
+
+/** Reads the main text of a page: what its `main` or its articles hold, if it has them; no scripts, menus or forms. */
+export async function parseHtml(source: Source, charset: string | undefined, emit: Emit): Promise<void> {
+  const head = source.read(0, 1_024);
+  const decoder = decoderFor(head, charset ?? metaCharset(head));
+  const page = new HtmlText();
+  for (const piece of source.pieces()) page.write(decoder.decode(piece, { stream: true }));
+  page.write(decoder.decode());
+  await emit(page.end());
+}
+
+/** The text of HTML that is in memory. */
+export function textOfHtml(html: string): string {
+  const page = new HtmlText();
+  page.write(html);
+  return page.end();
+}
+
+function metaCharset(head: Buffer): string | undefined {
+  const found = /<meta[^>]+charset\s*=\s*["']?([\w.:-]{1,40})/iu.exec(head.toString('latin1'))?.[1]?.toLowerCase();
+  // A page that names UTF-16 in ASCII letters is not UTF-16.
+  if (found === undefined || found.startsWith('utf-16')) return undefined;
+  try {
+    return new TextDecoder(found).encoding;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Turns tags into lines: headings with `#`, list items with `-`, table rows with bars between their cells. */
+class HtmlText {
+  private readonly all: string[] = [];
+  private readonly main: string[] = [];
+  private title = '';
+  private inTitle = false;
+  private depth = 0;
+  private skippedAt: number | undefined;
+  private mainAt: number | undefined;
+  private preAt: number | undefined;
+  private line = '';
+  private cells = 0;
+  private readonly parser = new Parser(
+    {
+      onopentag: (name, attributes) => this.open(name, attributes),
+      onclosetag: (name) => this.close(name),
+      ontext: (text) => this.text(text),
+    },
+    { decodeEntities: true, lowerCaseTags: true },
+  );
+
+  write(html: string): void {
+    this.parser.write(html);
+  }
+
+  end(): string {
+    this.parser.end();
+    this.breakLine('\n\n');
+    const chosen = this.main.join('').trim() === '' ? this.all : this.main;
+    const body = chosen.join('').trim();
+    const title = this.title.replace(/\s+/gu, ' ').trim();
+    const text = title === '' || body.slice(0, 500).includes(title) ? body : `# ${title}\n\n${body}`;
+    return text.replaceAll('\0', '').toWellFormed();
+  }
+
+  private open(name: string, attributes: Attributes): void {
+    this.depth += 1;
+    if (this.depth > MOST_DEPTH) throw unreadable('nested');
+    if (name === 'title' && this.title === '') this.inTitle = true;
+    if (this.skippedAt !== undefined) return;
+    if (isSkipped(name, attributes)) {
+      this.skippedAt = this.depth;
+      return;
+    }
+    if (name === 'pre') this.preAt ??= this.depth;
+    this.begin(name, attributes);
+    if (isMain(name)) this.mainAt ??= this.depth;
+  }
+
+  private begin(name: string, attributes: Attributes): void {
+    const level = headingLevel(name);
+    if (level > 0) {
+      this.breakLine('\n\n');
+      this.line = `${'#'.repeat(level)} `;
+      return;
+    }
+    switch (name) {
+      case 'li':
+        this.breakLine('\n');
+        this.line = '- ';
+        return;
+      case 'tr':
+        this.breakLine('\n');
+        this.cells = 0;
+        return;
+      case 'td':
+      case 'th':
+        if (this.cells > 0) this.line += ' | ';
+        this.cells += 1;
+        return;
+      case 'br':
+        return this.breakLine('\n');
+      case 'img':
+        this.line += attributes['alt'] ?? '';
+        return;
+      default:
+        if (this.line.trim() !== '-') this.endBlock(name);
+    }
+  }
+
+  private close(name: string): void {
+    if (name === 'title') this.inTitle = false;
+    if (this.skippedAt === undefined) this.finish(name);
+    if (this.skippedAt === this.depth) this.skippedAt = undefined;
+    if (this.mainAt === this.depth) this.mainAt = undefined;
+    if (this.preAt === this.depth) this.preAt = undefined;
+    this.depth -= 1;
+  }
+
+  private finish(name: string): void {
+    if (name === 'li' || name === 'tr') this.breakLine('\n');
+    if (name === 'tr') this.cells = 0;
+    if (headingLevel(name) > 0) this.breakLine('\n\n');
+    else this.endBlock(name);
+  }
+
+  /** Blocks inside a table's cell stay on its line. */
+  private endBlock(name: string): void {
+    if (blocks.has(name) && this.cells === 0) this.breakLine('\n\n');
+  }
+
+  private text(text: string): void {
+    if (this.inTitle) this.title += text;
+    if (this.skippedAt !== undefined) return;
+    if (this.preAt !== undefined) this.line += text;
+    else this.line += text.replace(/\s+/gu, ' ');
+  }
+
+  private breakLine(end: string): void {
+    const line = this.preAt === undefined ? this.line.replace(/ {2,}/gu, ' ').trim() : this.line.trimEnd();
+    const said = /^(?:#+|-)?$/u.test(line) ? '' : line;
+    this.line = '';
+    const last = this.all.at(-1) ?? '';
+    if (said === '' && (end === '\n' || last.endsWith('\n\n'))) return;
+    const text = said === '' ? '\n' : said + end;
+    this.all.push(text);
+    if (this.mainAt !== undefined) this.main.push(text);
+  }
+}
+
+function isMain(name: string): boolean {
+  return name === 'main' || name === 'article';
+}
+
+function isSkipped(name: string, attributes: Attributes): boolean {
+  return (skipped.has(name) || isHidden(attributes)) && !voids.has(name);
+}
+
+function headingLevel(name: string): number {
+  return /^h[1-6]$/u.test(name) ? Number(name[1]) : 0;
+}
+
+function isHidden(attributes: Attributes): boolean {
+  return (
+    'hidden' in attributes ||
+    attributes['aria-hidden'] === 'true' ||
+    /display\s*:\s*none/iu.test(attributes['style'] ?? '')
+  );
+}
