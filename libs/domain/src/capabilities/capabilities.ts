@@ -29,7 +29,7 @@ import { forgottenSubjectRows } from './data-subjects/data-subjects.projection.j
 import { documentErrors, documents } from './documents/documents.decider.js';
 import { documentEvents } from './documents/documents.events.js';
 import { describeDocument, ingestDocument, purgeDocument, sweepChunks } from './documents/documents.handler.js';
-import { documentRows } from './documents/documents.projection.js';
+import { documentContents, documentRows } from './documents/documents.projection.js';
 import { documentReactions } from './documents/documents.reactions.js';
 import { keyring, keyringErrors } from './keyring/keyring.decider.js';
 import { keyringEvents } from './keyring/keyring.events.js';
@@ -116,10 +116,7 @@ const recorded: readonly Capability[] = [
     projections: [documentRows],
     reactions: [documentReactions],
     jobs: [ingestDocument, describeDocument, purgeDocument, sweepChunks],
-    namesContent: [
-      { projection: documentRows, column: 'content_id' },
-      { projection: documentRows, column: 'metadata_content_id' },
-    ],
+    namesContent: documentContents,
   }),
   defineCapability({
     name: 'authorization',

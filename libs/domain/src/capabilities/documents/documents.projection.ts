@@ -112,6 +112,12 @@ export const documentRows = defineProjection<DocumentEvent>()({
   },
 });
 
+/** The columns that name contents. */
+export const documentContents = ['content_id', 'metadata_content_id'].map((column) => ({
+  projection: documentRows,
+  column,
+}));
+
 type Submitted = Extract<DocumentEvent, { readonly type: 'DocumentSubmitted' }>['data'];
 
 /** Before version 2 the metadata stood beside the text. */
