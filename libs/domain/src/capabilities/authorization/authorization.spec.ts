@@ -141,6 +141,8 @@ const submitted = (owner: string | null, shared = false): DocumentEvent => ({
     jobId: id,
     filename: 'a',
     contentType: 'text/plain',
+    form: 'text',
+    metadata: null,
     ingestSource: 'raw_text',
     content: { id, sha256: 'a'.repeat(64), size: 1, keyId: 'k' },
     charCount: 1,
