@@ -1,3 +1,4 @@
+import type { JsonObject } from '#domain/kernel/schema.js';
 import type { Chunk } from '#domain/kernel/text/chunker.js';
 import { newMeter, type Embedder } from '#infra/adapters/embedding/embedder.js';
 import type { Database } from '#infra/database/database.js';
@@ -9,7 +10,7 @@ import type { ChunkCipher, VersionRef } from './passage.js';
 import { postingsOf, type Postings } from './postings.js';
 import { ScopeSpaces, type Target } from './scope-spaces.js';
 import type { TermHasher } from './term-hasher.js';
-import { insertChunks, insertPostings, insertVersion } from './version-rows.js';
+import { insertChunks, insertPostings, insertVersion, storable } from './version-rows.js';
 import { insertVectors, turn } from './vectors.js';
 
 export interface RetrievalIndexOptions {
