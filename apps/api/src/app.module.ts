@@ -32,7 +32,6 @@ import { CorpusEmbeddingChoices } from './capabilities/corpora/corpus-embedding.
 import { CorpusQueries } from './capabilities/corpora/corpora.queries.js';
 import { DocumentsController } from './capabilities/documents/documents.controller.js';
 import { DocumentIntake } from './capabilities/documents/documents.handler.js';
-import { DocumentQueries } from './capabilities/documents/documents.queries.js';
 import { MaintenanceController } from './capabilities/maintenance/maintenance.controller.js';
 import { Features } from './commands/features.js';
 import { PlansController } from './capabilities/plans/plans.controller.js';
@@ -189,12 +188,6 @@ function queries({ platform, ledgers, gates }: AppDeps): Provider[] {
   return [
     { provide: CorpusEmbeddingChoices, useValue: new CorpusEmbeddingChoices(platform) },
     CorpusQueries,
-    {
-      provide: DocumentQueries,
-      inject: [ReadModels, ReadYourWrites, DocumentAccess],
-      useFactory: (models: ReadModels, reads: ReadYourWrites, access: DocumentAccess) =>
-        new DocumentQueries(models, reads, access, platform.content),
-    },
     PlanQueries,
     RateLimitQueries,
     { provide: TenantAdmission, useValue: gates.admission },

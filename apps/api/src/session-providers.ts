@@ -10,6 +10,7 @@ import { FeedbackQueries } from './capabilities/feedback/feedback.queries.js';
 import { RunRecords } from './capabilities/runs/run-records.queries.js';
 import { SessionQueries } from './capabilities/sessions/sessions.queries.js';
 import { SessionTitles } from './capabilities/sessions/session-titles.adapter.js';
+import { DocumentAccess } from './commands/document-access.js';
 import { ReadYourWrites } from './commands/read-your-writes.js';
 
 /** What the endpoints of conversations, and of what their answers cite, are given. */
@@ -17,6 +18,12 @@ export function sessionProviders({ platform }: AppDeps): Provider[] {
   const { content, database, keys } = platform;
   const chunks = new ChunkReader(database, new DocumentChunkCipher(keys));
   return [
+    {
+      provide: DocumentQueries,
+      inject: [ReadModels, ReadYourWrites, DocumentAccess],
+      useFactory: (models: ReadModels, reads: ReadYourWrites, access: DocumentAccess) =>
+        new DocumentQueries(models, reads, access, content),
+    },
     {
       provide: ChunkQueries,
       inject: [DocumentQueries, ReadModels],
