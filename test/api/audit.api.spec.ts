@@ -63,7 +63,7 @@ describe('the audit log of a tenant', () => {
       log: 'domain',
       position: expect.stringMatching(/^\d{20}/),
       stream: expect.stringMatching(/^corpora-/),
-      revision: 1,
+      revision: 2,
     });
     expect(typesOf(await list())).toContain('auth.api_key.created');
     expect(await tenant.admin.get(`/v1/audit/events/${items[0]?.id}`)).toMatchObject({ status: 200, data: items[0] });
@@ -102,9 +102,13 @@ describe('the audit log of a tenant', () => {
     await tenant.editor.patch('/v1/corpora/c1', { name: 'Two' }, { 'x-request-id': 'req-9' });
     const [newest] = (await list('?resource_type=corpus')).items;
     expect(typesOf(await list('?request_id=req-9'))).toContain('corpora.updated');
-    expect(typesOf(await list('?resource_type=corpus'))).toEqual(['corpora.updated', 'corpora.created']);
+    expect(typesOf(await list('?resource_type=corpus'))).toEqual([
+      'corpora.updated',
+      'corpora.embedding.chosen',
+      'corpora.created',
+    ]);
     expect(typesOf(await list('?outcome=failure'))).toEqual([]);
-    expect(typesOf(await list(`?actor_id=${newest?.actor_id}&resource_type=corpus`))).toHaveLength(2);
+    expect(typesOf(await list(`?actor_id=${newest?.actor_id}&resource_type=corpus`))).toHaveLength(3);
     expect(typesOf(await list('?actor_id=somebody'))).toEqual([]);
     expect(typesOf(await list('?actor_type=anonymous'))).toEqual([]);
     expect(typesOf(await list('?error_code=NO_SUCH_CODE'))).toEqual([]);
@@ -117,8 +121,15 @@ describe('the audit log of a tenant', () => {
   it('shows itself as it was at a position and at an instant', async () => {
     const [created] = (await list('?resource_type=corpus')).items;
     await tenant.editor.patch('/v1/corpora/c1', { name: 'Two' });
-    expect(typesOf(await list('?resource_type=corpus'))).toEqual(['corpora.updated', 'corpora.created']);
-    expect(typesOf(await list(`?resource_type=corpus&as_of=${created?.position}`))).toEqual(['corpora.created']);
+    expect(typesOf(await list('?resource_type=corpus'))).toEqual([
+      'corpora.updated',
+      'corpora.embedding.chosen',
+      'corpora.created',
+    ]);
+    expect(typesOf(await list(`?resource_type=corpus&as_of=${created?.position}`))).toEqual([
+      'corpora.embedding.chosen',
+      'corpora.created',
+    ]);
     const before = new Date(Date.parse(created?.occurred_at ?? '') - 1).toISOString();
     expect(typesOf(await list(`?resource_type=corpus&as_of=${before}`))).toEqual([]);
     expect((await tenant.admin.get('/v1/audit/events?as_of=yesterday')).status).toBe(422);

@@ -114,11 +114,12 @@ describe('a maintenance task', () => {
       expect((await run(operator, 'prune_audit', more)).data).toMatchObject({ scope: 'global', deleted_rows: 0 });
     }
     await run(operator, 'prune_retention_all');
-    const told = (await runsOf(SYSTEM_TENANT)).map((event) => event.data['task'] as string).slice(-5);
+    const told = (await runsOf(SYSTEM_TENANT)).map((event) => event.data['task'] as string).slice(-6);
     expect(told.toSorted()).toEqual([
       'cleanup_actions',
       'prune_audit',
       'prune_idempotency',
+      'prune_messages',
       'prune_retention_all',
       'prune_usage',
     ]);

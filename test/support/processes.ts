@@ -112,6 +112,8 @@ export class Cluster {
         RATE_LIMIT_ENABLED: 'false',
         API_DB_POOL_SIZE: '8',
         AUTH_FAILURE_BURST: '1000000',
+        // Its keys belong to several people, who look at the same documents.
+        AUTHZ_SHARE_NEW_DOCUMENTS: 'true',
         ...(await testLogEnv(this.test)),
         ...this.keys,
         ...env,

@@ -34,6 +34,9 @@ const wholes: Readonly<Record<string, (of: Things, operation: Operation) => Whol
     query: signedQueryOf(await of.idFor(operation, 'audioId')),
   }),
   'PATCH /v1/admin/rollouts/killswitches': () => ({ body: { kill_switches: { 'kill.tts': false } } }),
+  'PATCH /v1/admin/rollouts/canary': () => ({ body: { canary_percentages: { 'rollout.tts': 100 } } }),
+  // What a tenant of the tests may use must be enough for all of them.
+  'PATCH /v1/admin/quotas/:tenantId': () => ({ body: { daily_requests_limit: 1_000_000 } }),
   // A frozen server would refuse all that other tests ask of it.
   'POST /v1/admin/maintenance/write-freeze': () => ({ body: { frozen: false } }),
   'POST /v1/self-serve/plan/upgrade-request': async (of) => ({ by: await of.newcomer() }),

@@ -26,9 +26,12 @@ export function openAnswerer(config: Config, outbound: Outbound, warn: (message:
       model: llm.OPENAI_MODEL,
     },
   });
+  const chain = llm.LLM_CHAIN.length === 0 ? [llm.LLM_PROVIDER] : llm.LLM_CHAIN;
+  // A corpus chooses among what the operator pays for, and nothing else.
+  const offered = new Set([...chain, ...llm.LLM_MODELS]);
   return new ModelAnswerer({
-    modelOf: (name) => models.of(name),
-    chain: llm.LLM_CHAIN.length === 0 ? [llm.LLM_PROVIDER] : llm.LLM_CHAIN,
+    modelOf: (name) => (offered.has(name) ? models.of(name) : undefined),
+    chain,
     maxOutputTokens: llm.LLM_MAX_OUTPUT_TOKENS,
     temperature: llm.LLM_TEMPERATURE === undefined ? undefined : Number(llm.LLM_TEMPERATURE),
     deadlines: {
