@@ -13,6 +13,7 @@ import { ProjectionRunner } from '#infra/projections/runner.js';
 import { ReadModels } from '#infra/read-models/read-models.js';
 import { openTestDatabase, testEngine, type TestDatabase } from '#test/support/database.js';
 import { openTestLog } from '#test/support/event-log.js';
+import { LossyProxy } from '#test/support/event-log-proxy.js';
 import { until } from '#test/jobs/support.js';
 
 const audit = { type: 'badges.changed', category: 'auth', outcome: 'success', resource: ['badge', 'badgeId'] } as const;
@@ -181,6 +182,31 @@ describe('hot state', () => {
   });
 
   const onServer = testEngine === 'postgres' ? it : it.skip;
+  onServer(
+    'gives no answer, and soon, while the server is connected and silent, and answers when it is back',
+    async () => {
+      const runner = await project();
+      await append(log, { type: 'BadgeIssued', data: { badgeId: 'b', code: 'x' } });
+      await runner.caughtUp();
+      const proxy = await LossyProxy.before(open.url ?? '');
+      const other = await Database.open({ url: proxy.url });
+      closing.push(async () => {
+        await other.close();
+        await proxy.close();
+      });
+      const slow = { head: () => other.query('select 1').then(() => log.head()), subscribe: log.subscribe.bind(log) };
+      const { state } = await heat({ database: other, log: slow });
+      proxy.loseAnswers();
+      const silent = new Error('there was no answer at all');
+      const patience = new Promise((_, reject) => setTimeout(() => reject(silent), 15_000).unref());
+      for (const name of ['missing', 'missing too'])
+        await expect(Promise.race([state.getOrCheck('t1', name), patience])).rejects.toThrow(HotStateUnavailable);
+      expect(await state.getOrCheck('t1', 'b')).toMatchObject({ code: 'x' });
+      proxy.drop();
+      await until(async () => (await state.getOrCheck('t1', 'missing').catch(() => 'unknown')) === undefined);
+    },
+  );
+
   onServer('lets another process see a revocation within 100 ms, and within 2 s without notifications', async () => {
     const other = await Database.open({ url: open.url ?? '' });
     const otherLog = await openTestLog({ database: other, url: open.url });

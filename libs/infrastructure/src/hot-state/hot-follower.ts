@@ -6,6 +6,7 @@ import type { Batch, EventLog, StoredEvent } from '#infra/event-log/event-log.js
 import { GenerationStore } from '#infra/projections/generations.js';
 import { ReadTable } from '#infra/projections/read-table.js';
 import type { HotRows } from './hot-rows.js';
+import { within } from './within.js';
 
 export interface HotStateOptions {
   readonly database: Database;
@@ -17,6 +18,9 @@ export interface HotStateOptions {
   readonly staleMs?: number;
   readonly onError?: (error: unknown, where: string) => void;
 }
+
+/** Milliseconds after which a question for the head has failed, so that later ones do not wait behind it. */
+const HEAD_MS = 2_000;
 
 /** Rows that one statement of the snapshot reads. */
 const PAGE = 5_000;
@@ -86,7 +90,7 @@ export class HotFollower {
 
   /** True when memory has everything that the log held when this was called, after at most `timeoutMs`. */
   async passHead(timeoutMs: number): Promise<boolean> {
-    return this.catchUp(await this.heads.read(), timeoutMs);
+    return this.catchUp(await within(this.heads.read(), timeoutMs), timeoutMs);
   }
 
   private async boot(): Promise<void> {
@@ -188,7 +192,7 @@ class HeadReader {
 
   private begin(): Promise<string> {
     this.next = undefined;
-    const running = this.head().finally(() => {
+    const running = within(this.head(), HEAD_MS).finally(() => {
       if (this.running === running) this.running = undefined;
     });
     this.running = running;

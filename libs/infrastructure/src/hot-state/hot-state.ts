@@ -4,6 +4,7 @@ import { ReadModels, type ReadModel } from '#infra/read-models/read-models.js';
 import type { Where } from '#infra/read-models/conditions.js';
 import { HotFollower, type HotStateOptions } from './hot-follower.js';
 import { HotRows, type HotChange } from './hot-rows.js';
+import { within } from './within.js';
 
 /** Memory is too old and the table does not answer: the edge says 503, and nobody is let in on old policy. */
 export class HotStateUnavailable extends Error {
@@ -15,6 +16,8 @@ export class HotStateUnavailable extends Error {
 
 /** Milliseconds that a miss waits for memory to reach the log's head before it asks the table. */
 const MISS_WAIT_MS = 1_000;
+/** Milliseconds that the table is given. */
+const TABLE_MS = 2_000;
 
 /** Rows that a look-up by an indexed column gives from the table: more than any tenant's policies. */
 const MOST_FOUND = 1_000;
@@ -156,7 +159,7 @@ export class HotState<R> {
 
   private async asked<T>(ask: () => Promise<T>): Promise<T> {
     try {
-      return await ask();
+      return await within(ask(), TABLE_MS);
     } catch (error) {
       throw new HotStateUnavailable(this.rows.projection.table, { cause: error });
     }
