@@ -1,11 +1,9 @@
 import type { Provider } from '@nestjs/common';
 import type { Platform } from '#infra/platform/platform.js';
-import { ReadModels } from '#infra/read-models/read-models.js';
 import { RetrievalRouter } from '#infra/retrieval/retrieval-router.js';
 import { RunTraceController } from './capabilities/runs/run-trace.controller.js';
 import { RunTraces } from './capabilities/runs/run-trace.queries.js';
 import { SearchController } from './capabilities/runs/search.controller.js';
-import { ReadYourWrites } from './commands/read-your-writes.js';
 
 export const retrievalControllers = [RunTraceController, SearchController];
 
@@ -13,10 +11,6 @@ export const retrievalControllers = [RunTraceController, SearchController];
 export function retrievalProviders({ platform }: { readonly platform: Platform }): Provider[] {
   return [
     { provide: RetrievalRouter, useValue: platform.retrieval },
-    {
-      provide: RunTraces,
-      inject: [ReadModels, ReadYourWrites],
-      useFactory: (models: ReadModels, reads: ReadYourWrites) => new RunTraces(models, reads, platform.content),
-    },
+    { provide: RunTraces, useValue: new RunTraces(platform.path, platform.content) },
   ];
 }
