@@ -50,8 +50,9 @@ export class DiscoverySearch implements ProviderSearch {
       contentSearchSpec: { snippetSpec: { returnSnippet: true } },
       ...(query.filter === undefined ? {} : { filter: discoveryFilter(query.filter) }),
     };
-    // Not within the deadline: the first time it takes a while.
+    // Not within the deadline: the first time it takes a while. What fails here fails again there, under its code.
     const sdk = await import('@google-cloud/discoveryengine');
+    await this.client(sdk, location).catch(() => undefined);
     const results = await callService(
       this.outbound,
       {
