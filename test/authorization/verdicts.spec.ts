@@ -58,7 +58,6 @@ beforeAll(async () => {
     'create table public.acls (id text, tenant_id text, readers text[], guests jsonb, primary key (tenant_id, id))',
   );
   await test.database.query(`insert into retrieval.scope (tenant_id, corpus_id) values ('t', 'c')`);
-  await test.database.query(`insert into retrieval.space (model, dimension) values ('m', 3)`);
   for (const doc of documents) await insert(doc);
 });
 afterAll(() => test.drop());
@@ -70,8 +69,8 @@ async function insert({ id, labels, metadata, corpus_id, status, content_type, g
   ]);
   if (metadata !== null)
     await database.query(
-      `insert into retrieval.version (tenant_id, document_id, version_id, scope_no, space_no, chunk_count, term_count, metadata)
-       select 't', $1, 'v', scope_no, space_no, 0, 0, $2::text::jsonb from retrieval.scope, retrieval.space`,
+      `insert into retrieval.version (tenant_id, document_id, version_id, scope_no, chunk_count, term_count, metadata)
+       select 't', $1, 'v', scope_no, 0, 0, $2::text::jsonb from retrieval.scope`,
       [id, JSON.stringify(metadata)],
     );
   const nameOf = ({ principalType, principalId }: Grant): string => principalText(principalType, principalId);
