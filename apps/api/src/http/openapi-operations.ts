@@ -3,7 +3,7 @@ import type { Type } from '@nestjs/common';
 
 import type { ErrorRow } from '#domain/kernel/errors.js';
 
-import { statusOfKind } from './errors.js';
+import { httpErrors, statusOfKind } from './errors.js';
 import { answerHeaders, requestHeaders } from './header-catalogue.js';
 import type { HeaderRow } from './header-catalogue.js';
 import { bodyOf } from './parameters.js';
@@ -55,9 +55,23 @@ function headersOf(policy: EndpointPolicy, status: number, components: Component
   return Object.fromEntries(rows.map((row) => [row.name, headerRef(components, row)]));
 }
 
-const errorSchema = (codes: readonly string[], form: EndpointPolicy['errors']): Json => ({
+/** What is refused before anyone can tell which endpoint was meant has the common form, also where the endpoint has another. */
+const BEFORE_ITS_ROUTE = new Set<ErrorRow>([
+  httpErrors.badRequest,
+  httpErrors.requestTimeout,
+  httpErrors.uriTooLong,
+  httpErrors.headersTooLarge,
+]);
+
+function formOf({ errors }: EndpointPolicy, rows: readonly ErrorRow[]): Json {
+  const [common, own] = ['Error', 'OpenAiError'].map((name) => ({ $ref: `#/components/schemas/${name}` }));
+  if (errors !== 'openai') return { ...common };
+  return rows.some((row) => BEFORE_ITS_ROUTE.has(row)) ? { anyOf: [own, common] } : { ...own };
+}
+
+const errorSchema = (codes: readonly string[], form: Json): Json => ({
   allOf: [
-    { $ref: `#/components/schemas/${form === 'openai' ? 'OpenAiError' : 'Error'}` },
+    form,
     {
       type: 'object',
       properties: { error: { type: 'object', properties: { code: { type: 'string', enum: codes } } } },
@@ -70,7 +84,7 @@ function refusal(policy: EndpointPolicy, status: number, rows: readonly ErrorRow
   return {
     description: rows.map((row) => `\`${row.code}\`: ${row.title}`).join('  \n'),
     headers: headersOf(policy, status, components),
-    content: { 'application/json': { schema: errorSchema(codes, policy.errors) } },
+    content: { 'application/json': { schema: errorSchema(codes, formOf(policy, rows)) } },
   };
 }
 
