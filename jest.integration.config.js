@@ -8,7 +8,8 @@ export default {
     '!**/test/openapi.spec.ts',
     '!**/test/endpoints.spec.ts',
   ],
-  testTimeout: 60_000,
+  // Some specs start five processes on two busy cores.
+  testTimeout: 120_000,
   // Each embedded database leaves memory behind in its worker: begin a new one rather than swap on a small machine.
   workerIdleMemoryLimit: '1GB',
 };
