@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { documentRows } from '#domain/capabilities/documents/documents.projection.js';
 import { exitCodes } from '#cli/exit-codes.js';
 import { verdictCodes } from '#infra/ledger/verifier.js';
 import { testEngine } from '#test/support/database.js';
@@ -120,7 +121,9 @@ embedded('the command on a data folder', () => {
             returning lpad(position::text, 20, '0') as position`,
         );
         position = changed?.position ?? 'none';
-        await database.query(`update read.documents_v2 set filename = 'x' where document_id = 'agent-operations'`);
+        await database.query(
+          `update read.documents_v${documentRows.version} set filename = 'x' where document_id = 'agent-operations'`,
+        );
       });
       const { code, items } = await cli.run('ledger', 'verify', '--json');
       expect(code).toBe(exitCodes.different);

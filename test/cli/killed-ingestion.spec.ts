@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { documentRows } from '#domain/capabilities/documents/documents.projection.js';
 import { testEngine } from '#test/support/database.js';
 import { until } from '#test/support/until.js';
 import { Cli } from './support.js';
@@ -42,14 +43,14 @@ embedded('a server that is killed in the middle of an ingestion', () => {
     expect((await cli.run('projections', 'verify')).code).toBe(0);
     expect((await cli.run('ledger', 'verify')).code).toBe(0);
     await server.stop();
-  }, 120_000);
+  }, 300_000);
 
   it('leaves no chunk without a document, and every event once', async () => {
     const [counts] = await cli.behind((database) =>
       database.query(`select
-        (select count(*)::int from retrieval.version v where not exists (select 1 from read.documents_v2 d
+        (select count(*)::int from retrieval.version v where not exists (select 1 from read.documents_v${documentRows.version} d
           where d.tenant_id = v.tenant_id and d.id = v.document_id and d.index_version = v.version_id)) as orphans,
-        (select count(*)::int from retrieval.chunk) - (select sum(num_chunks)::int from read.documents_v2) as chunks,
+        (select count(*)::int from retrieval.chunk) - (select sum(num_chunks)::int from read.documents_v${documentRows.version}) as chunks,
         (select count(*)::int from log.event where type = 'DocumentSubmitted') as submitted,
         (select count(*)::int from log.event where type = 'DocumentIndexed') as indexed`),
     );
