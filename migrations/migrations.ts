@@ -13,6 +13,11 @@ import { StreamHeaders20261127131000 } from './20261127131000-stream-headers.js'
 import { VersionMetadata20261127120000 } from './20261127120000-version-metadata.js';
 import { Authorization20261127121000 } from './20261127121000-authorization.js';
 import { VersionSpaces20261127131900 } from './20261127131900-version-spaces.js';
+import { JudgeByEventId20261127154500 } from './20261127154500-judge-by-event-id.js';
+import { ChunkPages20261127160000 } from './20261127160000-chunk-pages.js';
+import { ContentPieces20261127160100 } from './20261127160100-content-pieces.js';
+import { VersionParts20261127160200 } from './20261127160200-version-parts.js';
+import { StreamsOfASubject20261127200000 } from './20261127200000-streams-of-a-subject.js';
 
 /** Every migration of the durable tables, in order; forward only. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -30,4 +35,9 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   Authorization20261127121000,
   StreamHeaders20261127131000,
   VersionSpaces20261127131900,
+  JudgeByEventId20261127154500,
+  ChunkPages20261127160000,
+  ContentPieces20261127160100,
+  VersionParts20261127160200,
+  StreamsOfASubject20261127200000,
 ];

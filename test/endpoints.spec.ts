@@ -35,8 +35,11 @@ const breaking = (rule: (row: Row) => boolean): readonly string[] =>
 /** Whoever is not known yet, or never is: probes, the documentation, the way in of identity providers. */
 const PUBLIC = /^\/v1\/(?:health|metrics$|docs|openapi\.json$|audio\/|auth\/sso\/|scim\/)/;
 
-/** Where questions are asked. */
-const ASKS = new Set(['/v1/run', '/v1/chat/completions']);
+/** Where models are asked. */
+const ASKS = new Set(['/v1/run', '/v1/chat/completions', '/v1/embeddings']);
+
+/** Where models hear: what they are asked is claimed like a change. */
+const HEARS = new Set(['/v1/transcriptions', '/v1/audio/transcriptions']);
 
 /** What only finds, though it is asked by POST. */
 const FINDS = new Set(['/v1/search']);
@@ -61,7 +64,7 @@ describe('every endpoint', () => {
   it('is in the class that the contract gives to its address', () => {
     const classOf = ({ path, verb, rate }: Row): string => {
       if (rate === 'none') return 'none';
-      if (ASKS.has(path)) return 'run';
+      if (ASKS.has(path) || HEARS.has(path)) return 'run';
       if (/^\/v1\/(?:ops\/|audit\/)/.test(path)) return 'ops';
       // Followed for as long as a page is open: it takes from the bucket of operators.
       if (path === '/v1/admin/events/stream' || path.startsWith('/v1/admin/system/')) return 'ops';

@@ -4,23 +4,23 @@ import { spawn } from 'node:child_process';
 const DRAIN_MS = 3_000;
 
 /**
- * Runs one command and collects what it prints; never rejects. `onLine` sees each line as it comes. After `limitMs` the
- * command and its children are killed, which counts as a failure.
+ * Runs one command and collects what it prints; never rejects. `onLine` sees each line as it comes. A command that
+ * prints nothing for `silentMs` hangs: it and its children are killed, which counts as a failure.
  */
-export function run(command, args, { env = {}, onLine, limitMs } = {}) {
+export function run(command, args, { env = {}, onLine, silentMs } = {}) {
   const started = Date.now();
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       env: { ...process.env, FORCE_COLOR: '0', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       // A group of its own, so that the limit reaches the children, too; without a limit Ctrl-C must reach all.
-      detached: limitMs !== undefined,
+      detached: silentMs !== undefined,
     });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
       collect(stream, (chunk) => (output += chunk), onLine);
     }
-    const disarm = limitMs === undefined ? () => undefined : guard(child, limitMs, (text) => (output += text));
+    const disarm = silentMs === undefined ? () => undefined : guard(child, silentMs, (text) => (output += text));
     const done = (code) => {
       disarm();
       resolve({ code, output, seconds: (Date.now() - started) / 1000 });
@@ -45,8 +45,8 @@ function collect(stream, add, onLine = () => undefined) {
   });
 }
 
-/** Ends the child's whole group at the limit, and whenever this process is told to end. */
-function guard(child, limitMs, say) {
+/** Ends the child's whole group when it has been silent for so long, and whenever this process is told to end. */
+function guard(child, silentMs, say) {
   const kill = () => {
     try {
       process.kill(-child.pid, 'SIGKILL');
@@ -55,9 +55,10 @@ function guard(child, limitMs, say) {
     }
   };
   const timer = setTimeout(() => {
-    say(`\nkilled: it ran longer than ${Math.round(limitMs / 60_000)} minutes\n`);
+    say(`\nkilled: it printed nothing for ${Math.round(silentMs / 60_000)} minutes\n`);
     kill();
-  }, limitMs);
+  }, silentMs);
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', () => timer.refresh());
   const stop = () => {
     kill();
     process.exit(130);

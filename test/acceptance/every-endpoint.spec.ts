@@ -109,7 +109,8 @@ describe('every endpoint that is not public', () => {
       const request = await world.request(operation, other, tenant.tenant.admin);
       const answer = await probe.ask(request);
       const ofTenant = operation.pathParams.some((name) => /^tenant_?id$/i.test(name));
-      const refusals = [[403, 'AUTH_FORBIDDEN'], ...(ofTenant ? [] : [[404, 'NOT_FOUND']])];
+      const absent = operation.policy.errors === 'openai' ? 'model_not_found' : 'NOT_FOUND';
+      const refusals = [[403, 'AUTH_FORBIDDEN'], ...(ofTenant ? [] : [[404, absent]])];
       expect(refusals).toContainEqual(told(answer));
       expect(answer.text).not.toContain(other.tenant.tenantId);
     },

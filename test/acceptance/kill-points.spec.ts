@@ -95,12 +95,16 @@ onServers('a request whose process is killed', () => {
       await ingested(tenant.reader, 'doc-append');
       const dying = await victim(point);
       const key = { 'idempotency-key': point };
-      const cut = await tenant.reader.at(dying.url).open(question, key);
-      await cut.rest();
+      // It may die before a word of its answer has left it.
+      const cut = await tenant.reader
+        .at(dying.url)
+        .open(question, key)
+        .catch(() => undefined);
+      await cut?.rest();
       await dying.exited;
       await timePasses();
       const repeated = await tenant.reader.ask(question, key);
-      expect(repeated.text.startsWith(cut.text)).toBe(true);
+      expect(repeated.text.startsWith(cut?.text ?? '')).toBe(true);
       expect(repeated.frames.slice(-2).map((frame) => frame.type)).toEqual(last);
       expect(repeated.frames.map(({ seq }) => seq)).toEqual(repeated.frames.map((_frame, at) => at + 1));
       const run = repeated.frames[0]?.id.split(':')[0];

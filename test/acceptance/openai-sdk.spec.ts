@@ -163,6 +163,26 @@ describe('the openai SDK, pointed at us', () => {
     expect(await failing(other)).toMatchObject({ status: 409, code: 'IDEMPOTENCY_KEY_CONFLICT' });
   });
 
+  it('is refused under the key of another request, be it other words before, other rules or another temperature', async () => {
+    const key = { headers: { 'idempotency-key': 'history' } };
+    const last = [{ role: 'assistant', content: 'It is green.' } as const, user('And when is it filled?')];
+    const messages = [{ role: 'system', content: 'Be brief.' } as const, user(question), ...last];
+    const ask = (more: Partial<OpenAI.ChatCompletionCreateParamsNonStreaming>) =>
+      clientOf().chat.completions.create({ model: 'c1', messages, temperature: 0, ...more }, key);
+    const first = await ask({});
+    const others = [
+      { messages: [...messages.slice(0, 1), user('Which colour has the kettle of the garden?'), ...last] },
+      { messages: messages.slice(0, 2).concat(user('And when is it filled?')) },
+      { messages: [user('And when is it filled?')] },
+      { messages: [{ role: 'system', content: 'Be long.' } as const, ...messages.slice(1)] },
+      { temperature: 1 },
+      { max_tokens: 5 },
+    ];
+    for (const more of others)
+      expect(await failing(ask(more))).toMatchObject({ status: 409, code: 'IDEMPOTENCY_KEY_CONFLICT' });
+    expect(await ask({})).toEqual(first);
+  });
+
   it('cancels the run when it stops listening', async () => {
     const stream = await clientOf().chat.completions.create({
       model: 'c1',
@@ -202,7 +222,7 @@ describe('the openai SDK, pointed at us', () => {
       for (const model of ['none', 'theirs']) {
         const error = await failing(ask(clientOf(), { model }));
         expect(error).toBeInstanceOf(NotFoundError);
-        expect(error).toMatchObject({ type: 'invalid_request_error', code: 'NOT_FOUND', param: 'model' });
+        expect(error).toMatchObject({ type: 'invalid_request_error', code: 'model_not_found', param: 'model' });
         expect(await failing(clientOf().models.retrieve(model))).toBeInstanceOf(NotFoundError);
       }
     });

@@ -25,6 +25,7 @@ describe('a spoken answer', () => {
       TTS_TIMEOUT_MS: '5000',
       EXT_RETRY_MAX_ATTEMPTS: '1',
       RUN_SSE_HEARTBEAT_S: '1',
+      RUN_RESUME_GRACE_S: '0',
       AUDIO_BASE_URL: 'https://audio.example/v1/',
     });
   });
@@ -59,9 +60,17 @@ describe('a spoken answer', () => {
     expect(mime).toBe('audio/mpeg');
     expect(url).toMatch(/^https:\/\/audio\.example\/v1\/audio\/[0-9a-f-]{36}\.mp3\?tenant=.*&expires=\d+&signature=/);
     const runId = frames[0]?.id.split(':')[0] ?? '';
-    const outcome = (await eventsOf(server.platform, `runs-${tenant.tenantId}.${runId}`)).at(-1);
-    const digest = { count: frames.length, sha256: createHash('sha256').update(text).digest('hex') };
-    expect(outcome).toMatchObject({ type: 'RunCompleted', data: { frames: digest } });
+    const [, completed, told] = await eventsOf(server.platform, `runs-${tenant.tenantId}.${runId}`);
+    const digestOf = (some: readonly Frame[]) => ({
+      count: some.length,
+      sha256: createHash('sha256')
+        .update(some.map((frame) => frame.text).join(''))
+        .digest('hex'),
+    });
+    expect(frames.map((frame) => frame.text).join('')).toBe(text);
+    const upToText = frames.slice(0, frames.findIndex(({ type }) => type === 'message.final') + 1);
+    expect(completed).toMatchObject({ type: 'RunCompleted', data: { frames: digestOf(upToText) } });
+    expect(told).toMatchObject({ type: 'RunSpeechTold', data: { told: 'audio.ready', frames: digestOf(frames) } });
     const [stored] = await audioEvents(id);
     expect(stored).toMatchObject({ type: 'AudioStored', data: { runId, provider: 'openai', mime: 'audio/mpeg' } });
     expect(JSON.stringify(stored)).not.toContain('kettle');
@@ -163,10 +172,44 @@ describe('a spoken answer', () => {
     speech.server.manners.push('slow-headers');
     const { frames } = await tenant.reader.ask(question);
     const types = frames.map(({ type }) => type);
-    expect(types.slice(-3)).toEqual(['message.final', 'audio.error', 'done']);
-    expect(types.lastIndexOf('heartbeat')).toBeGreaterThan(types.lastIndexOf('token.delta'));
+    expect(types.slice(-2)).toEqual(['audio.error', 'done']);
+    expect(types.lastIndexOf('heartbeat')).toBeGreaterThan(types.lastIndexOf('message.final'));
     expect(dataOf(frames, 'audio.error')).toMatchObject({ code: 'INTEGRATION_TIMEOUT' });
     expect(frames.map(({ seq }) => seq)).toEqual(frames.map((_, at) => at + 1));
+  });
+
+  it('does not keep its text waiting: that is told, and in the log, while the speech is still made', async () => {
+    speech.server.manners.push('slow-headers');
+    const asked = speech.server.requests.length;
+    const stream = await tenant.reader.open(question);
+    const runId = (await stream.until('message.final')).id.split(':')[0] ?? '';
+    await until('the speech is asked for', () => Promise.resolve(speech.server.requests.length > asked));
+    const types = async () =>
+      (await eventsOf(server.platform, `runs-${tenant.tenantId}.${runId}`)).map(({ type }) => type);
+    expect(await types()).toEqual(['RunStarted', 'RunCompleted']);
+    await stream.rest();
+    expect(await types()).toEqual(['RunStarted', 'RunCompleted', 'RunSpeechTold']);
+  });
+
+  it('is given up when its client leaves, and its run stays answered', async () => {
+    // A provider that would answer much later than anyone needs to notice that the client has left.
+    const settings = { TTS_PROVIDER: 'openai', OPENAI_TTS_BASE_URL: speech.baseUrl, TTS_TIMEOUT_MS: '60000' };
+    const server = await openTestServer({ ...settings, RUN_RESUME_GRACE_S: '0' });
+    const tenant = await server.tenant();
+    await aCorpus(tenant);
+    speech.server.manners.push('slow-headers');
+    const stream = await tenant.reader.open(question, { 'idempotency-key': 'leaving' });
+    const runId = (await stream.until('message.final')).id.split(':')[0] ?? '';
+    stream.leave();
+    const types = async () =>
+      (await eventsOf(server.platform, `runs-${tenant.tenantId}.${runId}`)).map(({ type }) => type);
+    await until('the speech is told of', async () => (await types()).includes('RunSpeechTold'));
+    expect(await types()).toEqual(['RunStarted', 'RunCompleted', 'RunSpeechTold']);
+    const { frames } = await tenant.reader.ask(question, { 'idempotency-key': 'leaving' });
+    expect(dataOf(frames, 'audio.error')).toMatchObject({ code: 'TTS_CANCELLED' });
+    expect(frames.filter(({ type }) => type === 'message.final')).toHaveLength(1);
+    expect(frames.at(-1)?.type).toBe('done');
+    await server.stop();
   });
 
   it.each([
@@ -176,8 +219,8 @@ describe('a spoken answer', () => {
     speech.server.manners.push(status);
     const { frames } = await tenant.reader.ask(question);
     expect(dataOf(frames, 'audio.error')).toMatchObject({ code });
-    const audit = await tenant.admin.get('/v1/audit/events?event_type=audio.failed');
-    expect(audit.text).toContain(code);
+    const audit = async () => (await tenant.admin.get('/v1/audit/events?event_type=audio.failed')).text;
+    await until('the audit log tells it', async () => (await audit()).includes(code));
   });
 
   it('is refused with 403 to a plan without speech', async () => {

@@ -44,6 +44,22 @@ describe('a document', () => {
     expect(await listed(tenant.editor)).toEqual([id]);
   });
 
+  it('shows what was done with it to those alone who may read it', async () => {
+    const id = await aSecret(tenant, 'The kettle is vermilion.');
+    const { data } = await tenant.editor.post('/v1/ui/actions/reindex-document', { document_id: id });
+    const { action_id } = data as { action_id: string };
+    const actions = async (client: TestTenant['reader']): Promise<unknown[]> =>
+      (await client.get(`/v1/ui/actions?document_id=${id}`)).data as unknown[];
+    expect(await actions(tenant.editor)).toHaveLength(1);
+    for (const other of [tenant.reader, tenant.admin]) {
+      expect(await actions(other)).toEqual([]);
+      expect((await other.get(`/v1/ui/actions/${action_id}`)).status).toBe(404);
+    }
+    await given(tenant, id, { principal_type: 'role', principal_id: 'reader', permission: 'read' });
+    expect(await actions(tenant.reader)).toHaveLength(1);
+    expect((await tenant.reader.get(`/v1/ui/actions/${action_id}`)).status).toBe(200);
+  });
+
   it.each([
     ['role', () => 'reader'],
     ['user', (of: Identity) => of.userId],

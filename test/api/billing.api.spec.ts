@@ -15,7 +15,7 @@ describe('the billing webhook', () => {
       BILLING_WEBHOOK_ENABLED: 'true',
       BILLING_WEBHOOK_URL: receiver.url,
       BILLING_WEBHOOK_SECRET: SECRET,
-      BILLING_WEBHOOK_TIMEOUT_MS: '500',
+      BILLING_WEBHOOK_TIMEOUT_MS: '3000',
       EXT_RETRY_BACKOFF_MS: '1',
       CB_FAILURE_THRESHOLD: '1000',
     });

@@ -1,3 +1,4 @@
+import { types, xlsx } from '#test/support/files.js';
 import { aCorpus, ingested, openTestServer, type TestServer, type TestTenant } from '#test/support/server.js';
 
 describe('an uploaded file', () => {
@@ -34,6 +35,23 @@ describe('an uploaded file', () => {
     const message = 'Which colour has the kettle?';
     const answer = await tenant.reader.ask({ session_id: 's1', corpus_id: 'c1', message });
     expect(answer.text).toContain('The kettle is green.');
+  });
+
+  const stock = [
+    ['Thing', 'Metal'],
+    ['samovar', 'copper'],
+    ['kettle', 'steel'],
+  ];
+  it.each([
+    ['CSV', types.csv, Buffer.from(stock.map((row) => row.join(',')).join('\n'))],
+    ['XLSX', types.xlsx, xlsx(stock)],
+  ])('of records answers by them as %s', async (_, type, bytes) => {
+    const form = { corpus_id: 'c1', document_id: 'doc-1' };
+    await tenant.editor.upload('/v1/documents', form, { type, bytes, name: 'stock' });
+    await ingested(tenant.reader, 'doc-1');
+    const message = 'Which metal is the samovar?';
+    const answer = await tenant.reader.ask({ session_id: 's1', corpus_id: 'c1', message });
+    expect(answer.text).toContain('“Thing: samovar; Metal: copper” [1]');
   });
 
   it.each([

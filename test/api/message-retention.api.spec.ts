@@ -35,7 +35,7 @@ describe('the retention of messages', () => {
     const runId = facts.newId;
     const asked = { runId, sessionId: name, session, life, userId, corpusId: 'c1', topK: null, message: ref };
     await path.run(runs, runId, { type: 'StartRun', data: asked }, facts);
-    const failed = { code: 'UNKNOWN_ERROR', frames: null, durationMs: 1 };
+    const failed = { code: 'UNKNOWN_ERROR', frames: null, durationMs: 1, trace: null };
     const end = { ...facts, commandId: systemFacts(tenantId, 'test').commandId };
     await path.run(runs, runId, { type: 'FailRun', data: failed }, end);
     await until('the run is shown', async () => {

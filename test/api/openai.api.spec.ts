@@ -39,7 +39,7 @@ describe('the endpoints of the OpenAI API', () => {
     const other = await server.tenant();
     await aCorpus(other, 'theirs');
     expect((await tenant.reader.get('/v1/models')).text).not.toContain('theirs');
-    expect(await tenant.reader.get('/v1/models/theirs')).toMatchObject({ status: 404, code: 'NOT_FOUND' });
+    expect(await tenant.reader.get('/v1/models/theirs')).toMatchObject({ status: 404, code: 'model_not_found' });
     expect(await chat(asked('Anything?', { model: 'theirs' }))).toMatchObject({ status: 404 });
   });
 

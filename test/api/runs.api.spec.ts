@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { runRows } from '#domain/capabilities/runs/runs.projection.js';
 import {
   aCorpus,
   aDocument,
@@ -280,6 +281,29 @@ describe('a run', () => {
     await ask('fail now', { session_id: 'talk' });
     await ask('And now?', { session_id: 'talk' });
     expect(server.answerer.asked.at(-1)?.history).toHaveLength(4);
+  });
+
+  it('knows answers that the read model does not show yet, in their order', async () => {
+    await aDocument(tenant, text);
+    const { database } = server.platform;
+    const model = `read.${runRows.table}_v${runRows.version}`;
+    const questions = ['Which colour has the kettle?', 'And the cups?', 'Who fills the kettle?'];
+    const ids: string[] = [];
+    for (const question of questions) {
+      const { frames } = await ask(question, { session_id: 'behind' });
+      ids.push(frames[0]?.id.split(':')[0] ?? '');
+    }
+    await until('the model shows them', async () => {
+      const shown = await database.query(`select from ${model} where id = any($1) and status = 'succeeded'`, [ids]);
+      return shown.length === 3;
+    });
+    // As it was before it heard of the last two: one had begun, the other had not.
+    await database.execute(`update ${model} set status = 'running', answer_content_id = null where id = $1`, [ids[1]]);
+    await database.execute(`delete from ${model} where id = $1`, [ids[2]]);
+    await ask('And now?', { session_id: 'behind' });
+    const history = server.answerer.asked.at(-1)?.history ?? [];
+    expect(history.filter(({ role }) => role === 'user').map(({ content }) => content)).toEqual(questions);
+    expect(history).toHaveLength(6);
   });
 
   it('lets two tenants have a session of the same name, without a sign of the other', async () => {

@@ -81,7 +81,7 @@ describe('system health', () => {
     };
     const { database, log } = server.platform;
     await database.execute(
-      `update pgboss.job set state = 'failed' where name = 'documents.ingest' and state = 'completed'`,
+      `update pgboss.job set state = 'failed' where name = 'documents.ingest-short-text' and state = 'completed'`,
     );
     const { epoch } = await log.writerControl();
     await log.setWriterControl({ epoch, frozen: true });
@@ -98,7 +98,7 @@ describe('system health', () => {
   it('is told while the database hangs', async () => {
     const { database } = server.platform;
     const opened = Promise.withResolvers<undefined>();
-    const queries = ['query', 'queryPrepared', 'execute'] as const;
+    const queries = ['query', 'queryPrepared', 'queryTogether', 'execute'] as const;
     const originals = queries.map(
       (name) => [name, Reflect.get(database, name) as (...args: unknown[]) => unknown] as const,
     );

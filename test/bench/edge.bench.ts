@@ -6,6 +6,8 @@ import { loadNow, round, type BenchContext, type BenchGoal, type BenchRow, type 
 const PATH = '/v1/corpora';
 const WIDE = '1000000';
 const ROUNDS = 5;
+/** Before the throughput is measured: a young process is still compiling. */
+const WARM_UP_SECONDS = 15;
 
 /** Everything on, over Redis, with limits that the load does not reach. */
 function gatedEnv(): Record<string, string> {
@@ -71,7 +73,7 @@ async function one(context: BenchContext, gated: ServerProcess): Promise<BenchTa
 async function many(context: BenchContext, gated: ServerProcess): Promise<BenchTable> {
   const rows: BenchRow[] = [];
   const reached = new Map<number, number>();
-  await measure(gated, 32, 2);
+  await measure(gated, 32, WARM_UP_SECONDS);
   for (const clients of [8, 32, 128]) {
     const { perSecond, p50, p99 } = await measure(gated, clients, context.seconds);
     reached.set(clients, perSecond);

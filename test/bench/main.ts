@@ -10,6 +10,9 @@ const sections: Readonly<Record<string, () => Promise<BenchSection>>> = {
   http: async () => (await import('./http.bench.js')).httpSection,
   edge: async () => (await import('./edge.bench.js')).edgeSection,
   run: async () => (await import('./run.bench.js')).runSection,
+  fairness: async () => (await import('./fairness.bench.js')).fairnessSection,
+  ingestion: async () => (await import('./ingestion.bench.js')).ingestionSection,
+  authorization: async () => (await import('./authorization.bench.js')).authorizationSection,
   retrieval: async () => (await import('./retrieval-section.js')).retrievalSection,
 };
 

@@ -4,6 +4,7 @@ import type { Passage } from '#infra/retrieval/passage.js';
 import { Retriever, type RetrievalTuning } from '#infra/retrieval/retriever.js';
 import { VectorIndexes } from '#infra/retrieval/vector-indexes.js';
 import { Library, testCipher } from '#test/retrieval/library.js';
+import { Words } from './words.js';
 
 export interface RetrievalBenchRow {
   readonly chunks: number;
@@ -95,44 +96,6 @@ async function ask(
   const at = (part: number): number =>
     Math.round((times[Math.min(times.length - 1, Math.floor(part * times.length))] ?? 0) * 10) / 10;
   return { found, times: { p50Ms: at(0.5), p99Ms: at(0.99) } };
-}
-
-/** Repeatable text: words of a vocabulary of 20,000 by Zipf's law, in topics, as language has them. */
-class Words {
-  private state: number;
-
-  constructor(seed: number) {
-    this.state = seed;
-  }
-
-  text(length: number): string {
-    const topic = Math.floor(this.random() * 500);
-    return Array.from({ length }, () => this.word(topic)).join(' ');
-  }
-
-  private word(topic: number): string {
-    const common = this.random() < 0.6;
-    // From the thirtieth word on: the commonest are stop words, which are never searched for.
-    const rank = Math.floor(30 * (20_000 / 30) ** this.random());
-    return spelled(common ? rank : 20_000 + topic * 40 + (rank % 40));
-  }
-
-  private random(): number {
-    this.state = (Math.imul(this.state, 1_664_525) + 1_013_904_223) >>> 0;
-    return this.state / 2 ** 32;
-  }
-}
-
-const syllables = ['ka', 'lo', 'mi', 'ru', 'te', 'no', 'sa', 'vi', 'po', 'du', 'fe', 'gar', 'hin', 'jo', 'zu', 'wel'];
-
-function spelled(value: number): string {
-  let rest = value;
-  let word = '';
-  do {
-    word += syllables[rest % syllables.length] ?? '';
-    rest = Math.floor(rest / syllables.length);
-  } while (rest > 0);
-  return word;
 }
 
 function shared(expected: readonly Passage[], given: readonly Passage[]): number {

@@ -110,6 +110,19 @@ embedded('the command on a data folder', () => {
       await elsewhere.close();
     });
 
+    it('finds what was taken out of the search index, and has it ingested anew', async () => {
+      expect((await cli.run('index', 'verify')).out).toContain('clean: 3 documents, 3 versions');
+      await cli.behind(async (database) => {
+        await database.query('delete from retrieval.version where version_no = 1');
+      });
+      const found = await cli.run('index', 'verify', '--corpus', 'c1', '--json');
+      expect(found.code).toBe(exitCodes.different);
+      expect(found.items).toMatchObject([{ kind: 'version_missing' }, { documents: 3, versions: 2, left: 1 }]);
+      const mended = await cli.run('index', 'verify', '--repair', '--json');
+      expect(mended.code).toBe(exitCodes.ok);
+      expect(mended.items.at(-1)).toMatchObject({ queued: 1, removed: 1, left: 0 });
+    });
+
     it('names the position of a byte that was changed in the log, and the row that was edited', async () => {
       let position = '';
       await cli.behind(async (database) => {

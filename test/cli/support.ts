@@ -63,7 +63,7 @@ export class Cli {
   }
 
   spawn(...args: readonly string[]): CommandProcess {
-    const flags = ['--conditions=source', '--no-warnings', '--import', './test/support/swc-source.mjs'];
+    const flags = ['--conditions=source', '--no-warnings', '--import=./test/support/swc-source.mjs'];
     const env = { PATH: process.env['PATH'], PORT: '0', DATA_DIR: this.folder, SHUTDOWN_GRACE_MS: '1000', ...this.env };
     const child = spawn(process.execPath, [...flags, './apps/cli/src/main.ts', ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],

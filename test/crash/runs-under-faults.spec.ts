@@ -22,7 +22,7 @@ const question = (message: string) => ({ session_id: 's1', corpus_id: 'c1', mess
 /** The next `times` statements that record frames find their connection cut. */
 function cutConnections(database: Database, times: number): () => number {
   let left = times;
-  const { query, execute } = database;
+  const { query, queryPrepared, queryTogether, execute } = database;
   const cut = (text: string): void => {
     if (left === 0 || !text.includes('streams.batch')) return;
     left -= 1;
@@ -30,6 +30,14 @@ function cutConnections(database: Database, times: number): () => number {
   };
   Object.assign(database, {
     query: async (...args: Parameters<Database['query']>) => (cut(args[0]), query.apply(database, args)),
+    queryPrepared: async (...args: Parameters<Database['queryPrepared']>) => (
+      cut(args[0]),
+      queryPrepared.apply(database, args)
+    ),
+    queryTogether: async (...args: Parameters<Database['queryTogether']>) => (
+      cut(args[0]),
+      queryTogether.apply(database, args)
+    ),
     execute: async (...args: Parameters<Database['execute']>) => (cut(args[0]), execute.apply(database, args)),
   });
   return () => left;

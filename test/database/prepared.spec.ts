@@ -19,6 +19,40 @@ describe('a prepared query', () => {
     }
   });
 
+  it('gives the same values of every type at the first call and later', async () => {
+    const text = `select $1::text as a, $2::bigint as b, $3::jsonb as c, $4::text[] as d, $5::bytea as e,
+      $6::timestamptz as f, $7::bool as g, null::int as h, $8::float8[] as i, 'twice' as h2, 'over' as h2`;
+    const at = new Date('2026-03-04T05:06:07.089Z');
+    const list = ['a "quoted", \\ one', '', 'é{}'];
+    const values = [
+      'é\n',
+      '9007199254740993',
+      { k: [1, null] },
+      list,
+      Buffer.from([0, 255, 7]),
+      at,
+      true,
+      [0.5, -1e300],
+    ];
+    const row = {
+      ...{ a: 'é\n', b: '9007199254740993', c: { k: [1, null] }, d: list, e: Buffer.from([0, 255, 7]), f: at, g: true },
+      ...{ h: null, i: [0.5, -1e300], h2: 'over' },
+    };
+    for (let round = 0; round < 3; round += 1) expect(await test.database.queryPrepared(text, values)).toEqual([row]);
+  });
+
+  it('refuses a value that cannot be sent, and goes on', async () => {
+    const { database } = test;
+    if (database.engine === 'pglite') return;
+    const text = 'select $1::jsonb as given';
+    const circle: Record<string, unknown> = {};
+    circle['self'] = circle;
+    const asked = [1, 2].map(() => database.queryPrepared(text, [{}]));
+    expect(await Promise.all(asked)).toEqual([[{ given: {} }], [{ given: {} }]]);
+    await expect(database.queryPrepared(text, [circle])).rejects.toThrow('circular');
+    expect(await database.queryPrepared(text, ['1'])).toEqual([{ given: 1 }]);
+  });
+
   it('joins the ambient transaction, and is gone with it', async () => {
     const { database } = test;
     const insert = 'insert into thing values ($1, $2) returning id';
@@ -46,5 +80,19 @@ describe('a prepared query', () => {
     const text = 'select 6 / $1::int as part';
     await expect(database.queryPrepared(text, [0])).rejects.toMatchObject({ code: '22012' });
     expect(await database.queryPrepared(text, [3])).toEqual([{ part: 2 }]);
+    await expect(database.queryPrepared(text, [0])).rejects.toMatchObject({ code: '22012' });
+    expect(await database.queryPrepared(text, [2])).toEqual([{ part: 3 }]);
+  });
+
+  it('fails on a connection that breaks under it, and goes on over another', async () => {
+    const { database } = test;
+    if (database.engine === 'pglite') return;
+    const text = 'select pg_backend_pid() as pid, pg_terminate_backend($1::int)';
+    const killing = database.session(async () => {
+      const [first] = await database.queryPrepared<{ pid: number }>(text, [0]);
+      await database.queryPrepared(text, [first?.pid]);
+    });
+    await expect(killing).rejects.toMatchObject({ code: '57P01' });
+    expect(await database.queryPrepared('select name from thing where id = $1', [1])).toEqual([{ name: 'one' }]);
   });
 });

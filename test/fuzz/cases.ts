@@ -1,5 +1,5 @@
 import type { Operation, Schema } from '#test/surface/operations.js';
-import { bytesOf, form, FORM_HEADER, JSON_HEADER, type Draft } from '#test/surface/request.js';
+import { bytesOf, form, FORM_HEADER, JSON_HEADER, NOTES, type Draft } from '#test/surface/request.js';
 import { sampleOf } from '#test/surface/samples.js';
 import { draftOf, type Credential, type Request } from '#test/surface/world.js';
 import { bentPath, brokenBody, headers, hostileValue, jsonText, mediaTypes, methods, texts } from './hostile.js';
@@ -59,7 +59,7 @@ function spoiltBody(
   random: Random,
   request: Request,
 ): Pick<Draft, 'body'> & { readonly type: readonly [string, string] | undefined } {
-  const { operation } = request;
+  const { operation, file = NOTES } = request;
   const schema = operation.form ?? operation.body;
   const type = random.chance(0.06) ? (['content-type', random.pick(mediaTypes)] as const) : undefined;
   if (random.chance(0.08)) return { body: brokenBody(random), type: type ?? JSON_HEADER };
@@ -70,7 +70,10 @@ function spoiltBody(
   let fields = anyFields(random, schema, request.body);
   for (let times = random.below(3); times > 0; times -= 1) fields = spoil(random, fields);
   if (operation.form !== undefined && random.chance(0.8))
-    return { body: form(fields, random.pick(texts).replace(/["\r\n]/g, '')), type: type ?? FORM_HEADER };
+    return {
+      body: form(fields, { ...file, name: random.pick(texts).replace(/["\r\n]/g, '') }),
+      type: type ?? FORM_HEADER,
+    };
   return { body: Buffer.from(jsonText(random, fields)), type: type ?? JSON_HEADER };
 }
 

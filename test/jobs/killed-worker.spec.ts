@@ -26,7 +26,7 @@ onServer('a worker that is killed', () => {
       await idle.start({ work: false });
       const id = await idle.enqueue('endless', {});
       const flags = ['--no-warnings', '--conditions=source'];
-      const script = ['--import', './test/support/swc-source.mjs', './test/jobs/job-worker.ts', open.url ?? ''];
+      const script = ['--import=./test/support/swc-source.mjs', './test/jobs/job-worker.ts', open.url ?? ''];
       const worker = spawn(process.execPath, [...flags, ...script], { stdio: ['ignore', 'pipe', 'inherit'] });
       const [taken] = (await once(worker.stdout, 'data')) as [Buffer];
       expect(taken.toString().trim()).toBe(id);

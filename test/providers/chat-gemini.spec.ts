@@ -76,7 +76,7 @@ describe('Gemini on Vertex AI', () => {
     expect((await ask(rig().answerer)).final).toMatchObject({ finishReason: 'length', degraded: false });
   });
 
-  const quick = { deadlines: { firstMs: 1_500, idleMs: 300, totalMs: 10_000 } };
+  const quick = { deadlines: { firstMs: 2_500, idleMs: 1_000, totalMs: 10_000 } };
   const failures: [string, Manner, string, { code: string }][] = [
     ['a token that is not accepted', 401, 'llm_error', llmErrors.unauthenticated],
     ['an account that may not', 403, 'llm_error', llmErrors.unauthenticated],

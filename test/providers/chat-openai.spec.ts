@@ -88,7 +88,7 @@ describe('a model behind an OpenAI-compatible server', () => {
     ['what is not HTTP', 'garbage', 'llm_error', llmErrors.failed],
     ['a body that is none', 'garbage-body', 'llm_error', llmErrors.failed],
   ];
-  const quick = { deadlines: { firstMs: 700, idleMs: 300, totalMs: 10_000 } };
+  const quick = { deadlines: { firstMs: 2_000, idleMs: 1_000, totalMs: 10_000 } };
 
   it.each(failures)('quotes passages after %s, and says why', async (_what, manner, reason) => {
     wire.manners.push(manner);

@@ -2,7 +2,7 @@ import { newMeter } from '#infra/adapters/embedding/embedder.js';
 import type { OutboundOptions } from '#infra/shared-state/outbound.js';
 import type { Manner } from '#test/support/wire-server.js';
 import { VertexEmbeddings, type VertexFlaw } from '#test/support/wire-vertex-embeddings.js';
-import { codeOf, embeddersOf } from './embedding-rig.js';
+import { codeOf, deadlineOf, embeddersOf } from './provider-rig.js';
 
 const tenantId = 'acme';
 
@@ -78,7 +78,7 @@ describe('embeddings of Vertex AI', () => {
     ['slow-headers', 'INTEGRATION_TIMEOUT', 'open'],
     ['hang', 'INTEGRATION_TIMEOUT', 'open'],
   ])('says of %p %s, and leaves the breaker %s', async (manner, code, left) => {
-    const { service, embedder, state } = await warm({ EMBEDDING_TIMEOUT_MS: '300' });
+    const { service, embedder, state } = await warm({ EMBEDDING_TIMEOUT_MS: deadlineOf(code) });
     service.server.manners.push(manner, manner);
     expect(await codeOf(embedder.embed(['one'], { tenantId }))).toBe(code);
     expect(await codeOf(embedder.embed(['one'], { tenantId }))).toBe(code);

@@ -1,12 +1,8 @@
-import { CatalogueError } from '#domain/kernel/errors.js';
-import { loadConfig } from '#infra/config/config.js';
 import { openSpeaker } from '#infra/platform/speech.js';
-import { CircuitBreaker } from '#infra/shared-state/circuit-breaker.js';
-import { MemorySharedState } from '#infra/shared-state/memory-shared-state.js';
-import { Outbound, type OutboundOptions } from '#infra/shared-state/outbound.js';
-import type { Manner } from '#test/support/wire-server.js';
+import type { OutboundOptions } from '#infra/shared-state/outbound.js';
 import { OpenAiSpeech, spokenBytes } from '#test/support/wire-openai-speech.js';
 import { until } from '#test/support/until.js';
+import { codeOf, deadlineOf, speechFailures, wayOut } from './provider-rig.js';
 
 const tenantId = 'acme';
 const KEY = 'sk-wire-0123456789';
@@ -20,20 +16,10 @@ describe('speech of an OpenAI-compatible server', () => {
   const rig = async (env: Record<string, string> = {}, options: OutboundOptions = {}) => {
     const service = await OpenAiSpeech.open(KEY);
     open.push(service);
-    const breaker = new CircuitBreaker(new MemorySharedState(), { failures: 2, windowMs: 60_000, openMs: 60_000 });
-    const outbound = new Outbound(breaker, { timeoutMs: 5_000, attempts: 1, pauseMs: 1, ...options });
     const all = { TTS_PROVIDER: 'openai', OPENAI_BASE_URL: service.baseUrl, OPENAI_API_KEY: KEY, ...env };
-    const config = loadConfig({ env: all, readFile: () => undefined, secretsFolder: '/nowhere' });
+    const { config, outbound, breaker } = wayOut(all, options);
     const state = (of = tenantId) => breaker.state({ tenantId: of, integration: 'tts.openai' });
     return { service, speaker: openSpeaker(config, outbound), state };
-  };
-  const codeOf = async (call: Promise<unknown>): Promise<string> => {
-    const error = await call.then(
-      () => undefined,
-      (thrown: unknown) => thrown,
-    );
-    if (error instanceof CatalogueError) return error.row.code;
-    throw new Error('the call did not fail with an error of the catalogue', { cause: error });
   };
 
   it('is asked for by model and voice, without the markers of citations, and comes as it was spoken', async () => {
@@ -61,33 +47,21 @@ describe('speech of an OpenAI-compatible server', () => {
     await until('the connection is closed', () => Promise.resolve(service.server.openSockets === 0));
   });
 
-  it.each<[Manner, string, 'closed' | 'open']>([
-    [401, 'TTS_AUTH_ERROR', 'closed'],
-    [403, 'TTS_AUTH_ERROR', 'closed'],
-    [404, 'TTS_ERROR', 'closed'],
-    [400, 'TTS_ERROR', 'closed'],
-    [{ status: 429, headers: { 'retry-after': '7' } }, 'TTS_ERROR', 'closed'],
-    [500, 'TTS_ERROR', 'open'],
-    [503, 'TTS_ERROR', 'open'],
-    ['drop', 'TTS_ERROR', 'open'],
-    ['drop-mid-stream', 'TTS_ERROR', 'open'],
-    ['garbage', 'TTS_ERROR', 'open'],
-    ['garbage-body', 'TTS_ERROR', 'open'],
-    ['slow-headers', 'INTEGRATION_TIMEOUT', 'open'],
-    ['hang', 'INTEGRATION_TIMEOUT', 'open'],
-    ['slow-tokens', 'INTEGRATION_TIMEOUT', 'open'],
-  ])('says of %p %s, and leaves the breaker of the tenant %s', async (manner, code, left) => {
-    const { service, speaker, state } = await rig({ TTS_TIMEOUT_MS: '300' });
-    service.server.manners.push(manner, manner);
-    for (let tries = 0; tries < 2; tries += 1)
-      expect(await codeOf(speaker.speak({ tenantId, text: 'One.' }))).toBe(code);
-    expect(await state()).toBe(left);
-    expect(await state('another')).toBe('closed');
-    const next = speaker.speak({ tenantId, text: 'One.' });
-    if (left === 'open') expect(await codeOf(next)).toBe('INTEGRATION_UNAVAILABLE');
-    else expect((await next).characters).toBe(4);
-    expect((await speaker.speak({ tenantId: 'another', text: 'Two.' })).characters).toBe(4);
-  });
+  it.each(speechFailures({ auth: 'TTS_AUTH_ERROR', failed: 'TTS_ERROR', refused: 'TTS_ERROR' }))(
+    'says of %p %s, and leaves the breaker of the tenant %s',
+    async (manner, code, left) => {
+      const { service, speaker, state } = await rig({ TTS_TIMEOUT_MS: deadlineOf(code) });
+      service.server.manners.push(manner, manner);
+      for (let tries = 0; tries < 2; tries += 1)
+        expect(await codeOf(speaker.speak({ tenantId, text: 'One.' }))).toBe(code);
+      expect(await state()).toBe(left);
+      expect(await state('another')).toBe('closed');
+      const next = speaker.speak({ tenantId, text: 'One.' });
+      if (left === 'open') expect(await codeOf(next)).toBe('INTEGRATION_UNAVAILABLE');
+      else expect((await next).characters).toBe(4);
+      expect((await speaker.speak({ tenantId: 'another', text: 'Two.' })).characters).toBe(4);
+    },
+  );
 
   it('is tried again after a 500, and after a time that the server asks for', async () => {
     const { service, speaker } = await rig({}, { attempts: 3 });

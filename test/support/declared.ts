@@ -68,7 +68,7 @@ export class DeclaredAnswers {
     const verb = method.toLowerCase();
     const fitting = this.routes.filter(({ pattern }) => pattern.test(address));
     const at = fitting.find((route) => this.document.paths[route.path]?.[verb] !== undefined) ?? fitting[0];
-    if (at === undefined) return unmatched(answer);
+    if (at === undefined) return unmatched(method, answer);
     const operation = this.document.paths[at.path]?.[verb];
     if (operation === undefined) return wrongMethod(method, answer);
     const declared = operation.responses[String(answer.status)];
@@ -114,9 +114,12 @@ const BEFORE_ROUTING = new Set([
 ]);
 
 /** An address that the document does not have: nothing there, a slash too many, or not an address at all. */
-function unmatched({ status, code }: Exchange['answer']): string | undefined {
-  const seen = `${status} ${code ?? ''}`;
-  const expected = status === 307 || seen === '404 NOT_FOUND' || BEFORE_ROUTING.has(seen);
+function unmatched(method: string, { status, code }: Exchange['answer']): string | undefined {
+  const refusals = ['404 NOT_FOUND', ...BEFORE_ROUTING];
+  // An answer to HEAD has no body that could name its code.
+  const declared = (refusal: string): boolean =>
+    method === 'HEAD' ? refusal.startsWith(`${status} `) : refusal === `${status} ${code ?? ''}`;
+  const expected = status === 307 || refusals.some(declared);
   return expected ? undefined : 'the document has no such address (`npm run docs:generate` writes it)';
 }
 

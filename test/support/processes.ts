@@ -18,6 +18,12 @@ export interface ProcessOptions {
   readonly killAt?: KillPoint;
 }
 
+/** Bytes: of the heap with what lies beside it, and of the whole process. */
+export interface Memory {
+  readonly heap: number;
+  readonly rss: number;
+}
+
 /** A server in a process of its own. */
 export class ServerProcess {
   url = '';
@@ -27,6 +33,7 @@ export class ServerProcess {
   readonly exited: Promise<unknown>;
   private readonly ready: Promise<unknown>;
   private readonly armed = Promise.withResolvers<undefined>();
+  private looked = Promise.withResolvers<Memory>();
 
   constructor(readonly child: ChildProcess) {
     this.exited = once(child, 'close');
@@ -35,8 +42,9 @@ export class ServerProcess {
     if (child.stdout === null || child.stderr === null) throw new Error('the process has no output');
     createInterface({ input: child.stderr }).on('line', (line) => this.log.push(line));
     createInterface({ input: child.stdout }).on('line', (line) => {
-      const said = JSON.parse(line) as 'armed' | { url: string; operatorToken: string };
+      const said = JSON.parse(line) as 'armed' | { most: Memory } | { url: string; operatorToken: string };
       if (said === 'armed') this.armed.resolve(undefined);
+      else if ('most' in said) this.looked.resolve(said.most);
       else {
         Object.assign(this, said);
         ready.resolve(undefined);
@@ -59,6 +67,13 @@ export class ServerProcess {
   async arm(): Promise<void> {
     this.child.kill('SIGUSR2');
     await this.armed.promise;
+  }
+
+  /** The most memory that it used since this was asked first. */
+  async memory(): Promise<Memory> {
+    this.looked = Promise.withResolvers<Memory>();
+    this.child.kill('SIGHUP');
+    return this.looked.promise;
   }
 
   /** Ends it without a warning. */
@@ -98,7 +113,7 @@ export class Cluster {
   async launch({ roles, env = {}, killAt }: ProcessOptions): Promise<ServerProcess> {
     const folder = await mkdtemp(join(tmpdir(), 'nexusrag-process-'));
     this.folders.push(folder);
-    const flags = ['--conditions=source', '--no-warnings', '--import', './test/support/swc-source.mjs'];
+    const flags = ['--conditions=source', '--no-warnings', '--import=./test/support/swc-source.mjs'];
     const script = ['./test/support/server-process.ts', roles, ...(killAt === undefined ? [] : [killAt])];
     const child = spawn(process.execPath, [...flags, ...script], {
       stdio: ['ignore', 'pipe', 'pipe'],

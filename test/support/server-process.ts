@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { startServer, type Role } from '#cli/server.js';
 import { loadConfig } from '#infra/config/config.js';
 import type { Platform } from '#infra/platform/platform.js';
@@ -6,7 +8,15 @@ import { TestAnswerer } from './answerers.js';
 
 /** A step after which the process dies, once it is armed by SIGUSR2. */
 export type KillPoint =
-  'claim' | 'content' | 'append' | 'checkpoint' | 'stored-answer' | 'run-answer' | 'run-completed';
+  | 'claim'
+  | 'content'
+  | 'append'
+  | 'checkpoint'
+  | 'stored-answer'
+  | 'run-answer'
+  | 'run-completed'
+  | 'audio-stored'
+  | 'speech-told';
 
 const die = (): Promise<never> => {
   process.kill(process.pid, 'SIGKILL');
@@ -23,6 +33,13 @@ function dieAfter(target: object, name: string, when: (result: unknown, args: re
     return when(result, args) ? die() : result;
   };
   Reflect.set(target, name, dying);
+}
+
+/** Lets two methods do their work on what they hold, in whichever order, and the process die. */
+function dieAfterBoth(...calls: readonly (readonly [target: object, method: string, held: string])[]): void {
+  let left = calls.length;
+  for (const [target, method, held] of calls)
+    dieAfter(target, method, (_, args) => holds(args, held) && (left -= 1) === 0);
 }
 
 /** Whether a list of contents or of events among the arguments has one of this kind or type. */
@@ -42,9 +59,13 @@ function arm({ idempotency, content, log, progress }: Platform, point: KillPoint
     case 'stored-answer':
       return dieAfter(idempotency, 'complete', () => true);
     case 'run-answer':
-      return dieAfter(content, 'put', (_, args) => holds(args, 'run-answer'));
+      return dieAfterBoth([content, 'put', 'run-answer'], [log, 'append', 'RunStarted']);
     case 'run-completed':
       return dieAfter(log, 'append', (_, args) => holds(args, 'RunCompleted'));
+    case 'audio-stored':
+      return dieAfter(log, 'append', (_, args) => holds(args, 'AudioStored'));
+    case 'speech-told':
+      return dieAfter(log, 'append', (_, args) => holds(args, 'RunSpeechTold'));
     case 'checkpoint':
       progress.subscribe((table) => {
         if (table === 'documents') void die();
@@ -65,6 +86,21 @@ const server = await startServer({
 process.on('SIGUSR2', () => {
   arm(server.platform, point as KillPoint);
   process.stdout.write('"armed"\n');
+});
+/** The most that was in use since the first SIGHUP, after everything that could go is gone; each further one tells it. */
+let most: { heap: number; rss: number } | undefined;
+process.on('SIGHUP', () => {
+  if (most !== undefined) return void process.stdout.write(`${JSON.stringify({ most })}\n`);
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const look = (): void => {
+    collect();
+    const { heapUsed, external, rss } = process.memoryUsage();
+    most = { heap: Math.max(most?.heap ?? 0, heapUsed + external), rss: Math.max(most?.rss ?? 0, rss) };
+  };
+  look();
+  setInterval(look, 500).unref();
+  process.stdout.write(`${JSON.stringify({ most })}\n`);
 });
 process.once('SIGTERM', () => {
   void server.stop().then(() => process.exit(0));

@@ -1,5 +1,6 @@
 import { aDocument, type TestTenant } from '#test/support/server.js';
 import type { Operation } from './operations.js';
+import type { FormFile } from './request.js';
 import { fieldsAskedFor } from './samples.js';
 import { signedQueryOf, type Things } from './things.js';
 
@@ -20,10 +21,14 @@ const fields: Readonly<Record<string, Make>> = {
 /** What a scraper must say to read the metrics from another machine. */
 export const METRICS_TOKEN = 'a-token-of-a-scraper';
 
+const SPEECH: FormFile = { name: 'speech.wav', type: 'audio/wav', bytes: 'RIFF....WAVE What boils water?' };
+
 interface Whole {
   readonly query?: Readonly<Record<string, unknown>>;
   readonly body?: unknown;
   readonly headers?: readonly (readonly [string, string])[];
+  /** What a form holds in place of a text. */
+  readonly file?: FormFile;
   /** Who must ask, where not every tenant may at any time. */
   readonly by?: TestTenant;
 }
@@ -43,6 +48,10 @@ const wholes: Readonly<Record<string, (of: Things, operation: Operation) => Whol
   'POST /v1/chat/completions': () => ({
     body: { model: 'c1', messages: [{ role: 'user', content: 'What boils water?' }] },
   }),
+  'POST /v1/embeddings': () => ({ body: { model: 'hashing-v1', input: ['A kettle boils water for tea.'] } }),
+  'POST /v1/run': () => ({ body: { session_id: 's1', corpus_id: 'c1', message: 'What boils water?' } }),
+  'POST /v1/transcriptions': () => ({ file: SPEECH }),
+  'POST /v1/audio/transcriptions': () => ({ file: SPEECH, body: { model: 'fake-stt-v1' } }),
   'GET /v1/metrics': () => ({ headers: [['authorization', `Bearer ${METRICS_TOKEN}`]] }),
   'PUT /v1/admin/rate-limits/:tenantId': () => ({
     body: { limits: [{ scope: 'api_key', route_class: 'run', rps: 400_000, burst: 400_000 }] },

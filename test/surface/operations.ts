@@ -1,6 +1,8 @@
 import { statusOfKind } from '#api/http/errors.js';
+import { openAiCodeOf } from '#api/http/openai-errors.js';
 import type { CompiledEndpoint, EndpointPolicy } from '#api/http/policy.js';
 import { refusalsOf } from '#api/http/refusals.js';
+import type { ErrorRow } from '#domain/kernel/errors.js';
 
 /** As much of a JSON schema as our documents use. */
 export interface Schema {
@@ -58,7 +60,7 @@ export interface Operation {
   readonly headers: readonly Parameter[];
   /** Of the JSON body; undefined when it takes none. */
   readonly body: Schema | undefined;
-  /** Of the multipart form; undefined when it takes none. */
+  /** Of the multipart form; undefined when it takes none, or JSON as well. */
   readonly form: Schema | undefined;
   /** Whether its policy lets it refuse with this status and code. */
   refusesWith(status: number, code: string): boolean;
@@ -68,7 +70,8 @@ const JSON_BODY = /^application\/([\w.-]+\+)?json/;
 
 /** The refusals that an endpoint's policy declares, as status and code. */
 function refusalsDeclared(policy: EndpointPolicy): ReadonlySet<string> {
-  return new Set(refusalsOf(policy).map(({ kind, code }) => `${statusOfKind[kind]} ${code}`));
+  const codeOf = (row: ErrorRow): string => (policy.errors === 'openai' ? openAiCodeOf(row) : row.code);
+  return new Set(refusalsOf(policy).map((row) => `${statusOfKind[row.kind]} ${codeOf(row)}`));
 }
 
 function pathParamsOf(url: string): string[] {
@@ -119,6 +122,7 @@ function operationOf({ policy, url }: CompiledEndpoint, document: ApiDocument): 
   const content = Object.entries(told?.requestBody?.content ?? {});
   const schemaOf = (type: (name: string) => boolean): Schema | undefined =>
     references.resolve(content.find(([name]) => type(name))?.[1].schema);
+  const json = schemaOf((name) => JSON_BODY.test(name));
   const refusals = refusalsDeclared(policy);
   return {
     title: `${policy.verb} ${url}`,
@@ -128,8 +132,8 @@ function operationOf({ policy, url }: CompiledEndpoint, document: ApiDocument): 
     pathParams: pathParamsOf(url),
     query: parameters.filter((each) => each.in === 'query'),
     headers: parameters.filter((each) => each.in === 'header'),
-    body: schemaOf((name) => JSON_BODY.test(name)),
-    form: schemaOf((name) => name === 'multipart/form-data'),
+    body: json,
+    form: json === undefined ? schemaOf((name) => name === 'multipart/form-data') : undefined,
     refusesWith: (status, code) => refusals.has(`${status} ${code}`),
   };
 }

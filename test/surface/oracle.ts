@@ -98,7 +98,9 @@ function problemsOfError(answer: RawAnswer, id: string | undefined): string[] {
   if (body?.error === undefined) return body?.detail === undefined ? ['is no error envelope'] : [];
   const { code, message } = body.error;
   const problems: string[] = [];
-  if (typeof code !== 'string' || !/^[A-Z][A-Z0-9_]+$/.test(code)) problems.push('has no stable code');
+  // Errors in the form of the OpenAI API have its codes where its clients look for them.
+  const form = body.error.type === undefined ? /^[A-Z][A-Z0-9_]+$/ : /^[A-Za-z][A-Za-z0-9_]+$/;
+  if (typeof code !== 'string' || !form.test(code)) problems.push('has no stable code');
   if (typeof message !== 'string' || message === '') problems.push('has no message');
   // Errors in the form of the OpenAI API have a type, and their request's id in the header alone.
   if (body.error.type === undefined && body.meta?.request_id !== id)

@@ -20,14 +20,26 @@ export function bytesOf({ method, target, headers, body }: Draft): Buffer {
 
 export const JSON_HEADER = ['content-type', 'application/json'] as const;
 
-/** A form with a small text file, as a browser sends it. */
-export function form(fields: Readonly<Record<string, unknown>>, fileName = 'notes.txt'): Draft['body'] {
+/** A file of a form. */
+export interface FormFile {
+  readonly name: string;
+  readonly type: string;
+  readonly bytes: string;
+}
+
+export const NOTES: FormFile = { name: 'notes.txt', type: 'text/plain', bytes: 'A kettle boils water.' };
+
+/** A form with a small file, as a browser sends it. */
+export function form(
+  fields: Readonly<Record<string, unknown>>,
+  { name: fileName, type, bytes } = NOTES,
+): Draft['body'] {
   const part = (head: string, value: string): string =>
     `--a-form\r\ncontent-disposition: form-data; ${head}\r\n\r\n${value}\r\n`;
   const texts = Object.entries(fields).map(([name, value]) =>
     part(`name="${name}"`, typeof value === 'string' ? value : JSON.stringify(value)),
   );
-  const file = part(`name="file"; filename="${fileName}"\r\ncontent-type: text/plain`, 'A kettle boils water.');
+  const file = part(`name="file"; filename="${fileName}"\r\ncontent-type: ${type}`, bytes);
   return Buffer.from(`${texts.join('')}${file}--a-form--\r\n`);
 }
 

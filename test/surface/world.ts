@@ -7,7 +7,7 @@ import { createKey } from '#cli/operations/keys.js';
 import { shownKey, openTestServer, type TestServer, type TestTenant } from '#test/support/server.js';
 import { TestClient } from '#test/support/client.js';
 import { operationsOf, type ApiDocument, type Operation } from './operations.js';
-import { form, FORM_HEADER, JSON_HEADER, type Draft } from './request.js';
+import { form, FORM_HEADER, JSON_HEADER, type Draft, type FormFile } from './request.js';
 import { Oracle } from './oracle.js';
 import { RawConnection } from './raw-http.js';
 import { sampleOf } from './samples.js';
@@ -23,6 +23,8 @@ export interface Request {
   readonly credential: Credential | undefined;
   readonly params: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, string>>;
+  /** The file of a form; a text when absent. */
+  readonly file?: FormFile | undefined;
   /** JSON, or the fields of a form; undefined: no body. */
   readonly body: unknown;
   readonly headers: readonly (readonly [string, string])[];
@@ -45,8 +47,8 @@ function targetOf({ operation, params, query, legacy = false }: Request): string
 
 /** A request as it will be sent. */
 export function draftOf(request: Request): Draft {
-  const { operation, credential, body, headers } = request;
-  const multipart = operation.policy.upload !== undefined;
+  const { operation, credential, body, headers, file } = request;
+  const multipart = operation.form !== undefined;
   const sent: [string, string][] = [['x-forwarded-for', newAddress()]];
   if (credential?.key !== undefined) sent.push(['authorization', `Bearer ${credential.key}`]);
   for (const [name, value] of credential?.headers ?? []) sent.push([name, value]);
@@ -56,7 +58,7 @@ export function draftOf(request: Request): Draft {
     body === undefined
       ? undefined
       : multipart
-        ? form(body as Record<string, unknown>)
+        ? form(body as Record<string, unknown>, file)
         : Buffer.from(JSON.stringify(body));
   return { method: operation.verb, target: targetOf(request), headers: sent, body: bytes };
 }
@@ -115,7 +117,14 @@ export class World {
     };
     const receiver = await aReceiver();
     const hook = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`;
-    const settings = { ...unlimited, ...secrets, TTS_PROVIDER: 'fake', BILLING_WEBHOOK_URL: hook, ...env };
+    const settings = {
+      ...unlimited,
+      ...secrets,
+      TTS_PROVIDER: 'fake',
+      STT_PROVIDER: 'fake',
+      BILLING_WEBHOOK_URL: hook,
+      ...env,
+    };
     const operatorTenant = `operators_${randomBytes(4).toString('hex')}`;
     const server = await openTestServer({ ...settings, OPERATOR_TENANT_ID: operatorTenant });
     const answer = await server.anonymous.get('/v1/openapi.json');
@@ -192,7 +201,7 @@ export class World {
     const schema = operation.form ?? operation.body;
     const body = given.body ?? (schema === undefined ? undefined : sampleOf(schema, known));
     const by = given.by?.admin ?? credential;
-    return { operation, credential: by, params, query, body, headers: given.headers ?? [] };
+    return { operation, credential: by, params, query, body, file: given.file, headers: given.headers ?? [] };
   }
 
   /** The same, by who may do what concerns all tenants, or what only the machine's operator may. */

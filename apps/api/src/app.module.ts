@@ -1,9 +1,6 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import type { Answerer } from '#infra/adapters/llm/answerer.js';
-import { runRows } from '#domain/capabilities/runs/runs.projection.js';
-import { bulkhead } from '#infra/config/models.js';
-import { FairSlots } from '#infra/shared-state/fair-slots.js';
 import { CommandPath } from '#infra/commands/command-path.js';
 import type { Ledgers } from '#infra/platform/ledger.js';
 import type { Platform } from '#infra/platform/platform.js';
@@ -13,7 +10,6 @@ import { Commands, RunCommandHandler } from './commands/commands.js';
 import { apiKeyProviders } from './api-key-providers.js';
 import type { EdgeGates } from './edge-gates.js';
 import { authorizationProviders } from './authorization-providers.js';
-import { Authorization } from './commands/authorization.js';
 import { DocumentAccess } from './commands/document-access.js';
 import { maintenanceProviders } from './maintenance-providers.js';
 import type { PolicyState } from './policy-state.js';
@@ -29,6 +25,7 @@ import { AuditQueries } from './capabilities/audit/audit.queries.js';
 import { AuthorizationController } from './capabilities/authorization/authorization.controller.js';
 import { CorporaController } from './capabilities/corpora/corpora.controller.js';
 import { CorpusEmbeddingChoices } from './capabilities/corpora/corpus-embedding.adapter.js';
+import { CorpusProviders } from './capabilities/corpora/corpus-providers.adapter.js';
 import { CorpusQueries } from './capabilities/corpora/corpora.queries.js';
 import { DocumentsController } from './capabilities/documents/documents.controller.js';
 import { DocumentIntake } from './capabilities/documents/documents.handler.js';
@@ -49,21 +46,20 @@ import { UsageController } from './capabilities/usage/usage.controller.js';
 import { UsageQueries } from './capabilities/usage/usage.queries.js';
 import { UsageTables } from './capabilities/usage/usage-tables.queries.js';
 import { QuotasController } from './capabilities/quotas/quotas.controller.js';
-import { RunAdmission } from './capabilities/runs/run-admission.handler.js';
 import { KeyringController } from './capabilities/keyring/keyring.controller.js';
 import { OpenAiController } from './capabilities/openai/openai.controller.js';
-import { RunPresence } from './capabilities/runs/run-presence.handler.js';
 import { RunRescue } from './capabilities/runs/run-rescue.handler.js';
 import { retrievalControllers, retrievalProviders } from './retrieval-providers.js';
 import { RunsController } from './capabilities/runs/runs.controller.js';
 import { RunExecutor } from './capabilities/runs/runs.handler.js';
-import { RunPlayback, sessionHistory } from './capabilities/runs/runs.queries.js';
 import { EventStreamController } from './capabilities/event-stream/event-stream.controller.js';
 import { EventStreams } from './capabilities/event-stream/event-stream.handler.js';
 import { openEventStreams } from './event-stream-provider.js';
 import { UiController } from './capabilities/ui/ui.controller.js';
-import { audioProviders, voiceOf } from './audio-providers.js';
+import { audioProviders } from './audio-providers.js';
+import { runProviders } from './run-providers.js';
 import { AudioController } from './capabilities/audio/audio.controller.js';
+import { TranscriptionsController } from './capabilities/transcriptions/transcriptions.controller.js';
 import { openAiProviders } from './openai-providers.js';
 import { keyringProviders } from './keyring-providers.js';
 import { SystemHealthController } from './capabilities/system-health/system-health.controller.js';
@@ -87,9 +83,6 @@ export interface AppDeps {
   /** The configured one when absent. */
   readonly answerer?: Answerer | undefined;
 }
-
-/** A conversation's last answer may still be on its way to the read model; longer than this nobody waits for it. */
-const HISTORY_WAIT_MS = 1_000;
 
 const controllers = [
   AdminApiKeysController,
@@ -119,6 +112,7 @@ const controllers = [
   SystemHealthController,
   OpenAiController,
   AudioController,
+  TranscriptionsController,
 ];
 
 /** Every capability of the API; a new one adds its controller and what that needs. */
@@ -135,13 +129,13 @@ export class AppModule {
         ...maintenanceProviders(deps),
         ...apiKeyProviders(deps),
         ...authorizationProviders(deps),
-        ...[...runs(deps), ...retrievalProviders(deps)],
+        ...[...runProviders(deps), ...retrievalProviders(deps)],
         ...uiProviders(deps),
         ...sessionProviders(deps),
         { provide: EventStreams, useValue: openEventStreams(deps) },
         systemHealthProvider(deps),
         ...keyringProviders(deps),
-        ...openAiProviders,
+        ...openAiProviders(deps.platform),
         ...audioProviders(deps.platform),
       ],
       exports: [EventStreams, RunExecutor, RunRescue],
@@ -187,6 +181,7 @@ function shared({ platform, waiter, policy, gates }: AppDeps): Provider[] {
 function queries({ platform, ledgers, gates }: AppDeps): Provider[] {
   return [
     { provide: CorpusEmbeddingChoices, useValue: new CorpusEmbeddingChoices(platform) },
+    { provide: CorpusProviders, useValue: new CorpusProviders(platform.config) },
     CorpusQueries,
     PlanQueries,
     RateLimitQueries,
@@ -216,48 +211,5 @@ function queries({ platform, ledgers, gates }: AppDeps): Provider[] {
       useFactory: (commands: Commands, rollouts: Rollouts, access: DocumentAccess) =>
         new DocumentIntake(commands, platform.content, rollouts, access),
     },
-  ];
-}
-
-function runs({ platform, waiter, answerer = platform.answerer }: AppDeps): Provider[] {
-  const { config, content, database, path, shared, streams } = platform;
-  const presence = new RunPresence(shared);
-  const onError = (error: unknown): void => platform.options.onProblem(error, 'runs');
-  const voice = voiceOf(platform);
-  const rescue = new RunRescue({ path, content, streams, voice, onError });
-  const executor = new RunExecutor({
-    path,
-    content,
-    streams,
-    presence,
-    slots: new FairSlots({
-      capacity: bulkhead(config.run.RUN_BULKHEAD_MAX_CONCURRENCY, config.run.RUN_MAX_CONCURRENCY),
-      queue: config.run.RUN_QUEUE_MAX,
-      waitMs: config.run.RUN_QUEUE_WAIT_MS,
-    }),
-    search: platform.retrieval,
-    answerer,
-    voice,
-    history: async (input) => {
-      if (input.since !== null) await waiter.waitFor(runRows, input.since, HISTORY_WAIT_MS);
-      return sessionHistory(database, content, input);
-    },
-    settings: {
-      heartbeatMs: config.run.RUN_SSE_HEARTBEAT_S * 1_000,
-      graceMs: config.run.RUN_RESUME_GRACE_S * 1_000,
-      debugEvents: config.run.DEBUG_EVENTS,
-    },
-    onError,
-  });
-  return [
-    { provide: RunExecutor, useValue: executor },
-    {
-      provide: RunAdmission,
-      inject: [Features, Rollouts, Authorization],
-      useFactory: (features: Features, rollouts: Rollouts, authorization: Authorization) =>
-        new RunAdmission(path, features, rollouts, authorization),
-    },
-    { provide: RunRescue, useValue: rescue },
-    { provide: RunPlayback, useValue: new RunPlayback(streams, presence, rescue, path, content) },
   ];
 }

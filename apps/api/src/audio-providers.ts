@@ -1,9 +1,12 @@
 import type { Provider } from '@nestjs/common';
-import { openSpeaker } from '#infra/platform/speech.js';
+import { openSpeaker, openTranscriber } from '#infra/platform/speech.js';
 import type { Platform } from '#infra/platform/platform.js';
 import { AudioAddresses } from './capabilities/audio/audio-address.adapter.js';
 import { SpokenAnswers } from './capabilities/audio/audio.handler.js';
 import { AudioFiles } from './capabilities/audio/audio.queries.js';
+import { Transcriptions } from './capabilities/transcriptions/transcriptions.handler.js';
+import { Hearing } from './commands/hearing.js';
+import { Rollouts } from './commands/rollouts.js';
 import type { Voice } from './commands/voice.js';
 
 function addressesOf({ stores, config }: Platform): AudioAddresses {
@@ -28,5 +31,15 @@ export function voiceOf(platform: Platform): Voice {
 
 export function audioProviders(platform: Platform): Provider[] {
   const files = new AudioFiles(platform.path, platform.content, addressesOf(platform));
-  return [{ provide: AudioFiles, useValue: files }];
+  const { config, outbound, path, options } = platform;
+  const transcriber = openTranscriber(config, outbound);
+  const onError = (error: unknown): void => options.onProblem(error, 'speech');
+  return [
+    { provide: AudioFiles, useValue: files },
+    {
+      provide: Hearing,
+      inject: [Rollouts],
+      useFactory: (rollouts: Rollouts) => new Transcriptions(transcriber, rollouts, path, onError),
+    },
+  ];
 }

@@ -9,7 +9,9 @@ import { UiActionLog } from './capabilities/ui/ui-actions.queries.js';
 import { UiDashboard } from './capabilities/ui/ui-dashboard.queries.js';
 import { UiLists } from './capabilities/ui/ui-lists.queries.js';
 import { UiStart } from './capabilities/ui/ui.queries.js';
+import { DocumentAccess } from './commands/document-access.js';
 import { QuotaSnapshots } from './commands/quota-snapshots.js';
+import { ReadYourWrites } from './commands/read-your-writes.js';
 
 /** Past this, the chart shows what the read model has. */
 const SETTLE_MS = 1_000;
@@ -26,7 +28,12 @@ export function uiProviders({ platform, waiter, policy, gates }: AppDeps): Provi
   return [
     { provide: SignedCursors, useValue: new SignedCursors(key) },
     UiLists,
-    UiActionLog,
+    {
+      provide: UiActionLog,
+      inject: [ReadModels, ReadYourWrites, DocumentAccess],
+      useFactory: (models: ReadModels, reads: ReadYourWrites, access: DocumentAccess) =>
+        new UiActionLog(models, reads, access),
+    },
     {
       provide: UiStart,
       inject: [QuotaSnapshots],

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { capabilities } from '#domain/capabilities/capabilities.js';
 import { documentRows } from '#domain/capabilities/documents/documents.projection.js';
+import { recordBreaker } from './breaker-record.js';
 import { corporaSource } from './corpora-source.js';
 import type { Config } from '#infra/config/config.js';
 import { MalformedLogFile } from '#infra/ledger/log-file.js';
@@ -30,6 +31,7 @@ export async function importHistory({ config, file, vkey, onProgress }: HistoryI
       capabilities,
       documentsView: `read.${documentRows.table}_v${documentRows.version}`,
       corpora: corporaSource,
+      recordBreaker,
       log: { info: () => undefined, warn: () => undefined },
       onProblem: () => undefined,
     });

@@ -7,10 +7,12 @@ import { documentsCommands } from './commands/documents.js';
 import { evalCommand } from './commands/eval.js';
 import { eventsCommands, logCommands } from './commands/events.js';
 import { exitCodesCommand, migrateCommand, seedCommand } from './commands/house.js';
+import { indexCommands } from './commands/search-index.js';
 import { jobsCommands } from './commands/jobs.js';
 import { keysCommands, personsCommands } from './commands/keys.js';
 import { ledgerCommands } from './commands/ledger.js';
 import { projectionsCommands } from './commands/projections.js';
+import { providerCommands } from './commands/providers.js';
 import { startCommand } from './commands/start.js';
 import { DataDirInUse } from './data-dir.js';
 import { exitCodes } from './exit-codes.js';
@@ -54,7 +56,9 @@ projectionsCommands(program);
 eventsCommands(program);
 logCommands(program);
 ledgerCommands(program);
+indexCommands(program);
 jobsCommands(program);
+providerCommands(program);
 exitCodesCommand(program);
 
 // A reader such as `head` that has enough ends the command without noise.

@@ -8,7 +8,7 @@ import { documentRows } from '#domain/capabilities/documents/documents.projectio
 import { SYSTEM_TENANT } from '#domain/kernel/streams.js';
 import { closeGracefully, createApi, listen } from '#api/api.module.js';
 import { AppModule } from '#api/app.module.js';
-import { openGates } from '#api/edge-gates.js';
+import { openGates, type EdgeGates } from '#api/edge-gates.js';
 import type { ReadinessCheck } from '#api/health/health.js';
 import { endpointsOf } from '#api/http/openapi.js';
 import type { CompiledEndpoint } from '#api/http/policy.js';
@@ -20,7 +20,7 @@ import { RunRescue } from '#api/capabilities/runs/run-rescue.handler.js';
 import { RunExecutor } from '#api/capabilities/runs/runs.handler.js';
 import type { Answerer } from '#infra/adapters/llm/answerer.js';
 import type { Config } from '#infra/config/config.js';
-import { keepStatistics } from '#infra/database/embedded-statistics.js';
+import { keepStatistics } from '#infra/database/statistics.js';
 import { HotStates } from '#infra/hot-state/hot-state.js';
 import { JobQueue } from '#infra/jobs/job-queue.js';
 import { openLedgers, type Ledgers } from '#infra/platform/ledger.js';
@@ -31,11 +31,13 @@ import { ProjectionWaiter } from '#infra/projections/waiter.js';
 import { createTracing } from '#infra/telemetry/tracing.js';
 import { observeAccess } from '#infra/telemetry/access-metrics.js';
 import { observeLog } from '#infra/telemetry/log-metrics.js';
-import { createMetrics } from '#infra/telemetry/metrics.js';
+import { createMetrics, type Metrics } from '#infra/telemetry/metrics.js';
+import { observeOutbound } from '#infra/telemetry/outbound-metrics.js';
 import type { Logger } from '#infra/telemetry/logger.js';
 import { jobsOf, Projector } from '#projector/projector.js';
 import { seedPolicies } from './operations/keys.js';
 import { replayForgotten } from './operations/persons.js';
+import { recordBreaker } from './breaker-record.js';
 import { corporaSource } from './corpora-source.js';
 import { soleApi } from './sole-api.js';
 import { OperatorContext, OperatorController } from './operator.controller.js';
@@ -74,6 +76,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     capabilities,
     documentsView: `read.${documentRows.table}_v${documentRows.version}`,
     corpora: corporaSource,
+    recordBreaker,
     log: { info: (message) => logger.info(message), warn: (message) => logger.warn(message) },
     onProblem,
     jobs: (opened) => [maintenanceJob(opened)],
@@ -159,7 +162,7 @@ async function startApi(
     http: config.http,
     metricsToken: config.telemetry.METRICS_TOKEN,
     logger,
-    metrics: observeAccess(observeLog(createMetrics(), platform.logSignals), gates.access),
+    metrics: metricsOf(platform, gates),
     ...(tracing === undefined ? {} : { tracing }),
     authenticator: authentication.authenticator,
     ...(config.idempotency.IDEMPOTENCY_ENABLED ? { idempotency: platform.idempotency } : {}),
@@ -175,6 +178,10 @@ async function startApi(
   stops.push(() => Promise.resolve(rest()));
   stops.push(() => Promise.resolve(app.get(EventStreams, { strict: false }).stop()));
   return { url: await listen(app, config.http), endpoints: endpointsOf(app) };
+}
+
+function metricsOf({ logSignals, outbound }: Platform, { access }: EdgeGates): Metrics {
+  return observeOutbound(observeAccess(observeLog(createMetrics(), logSignals), access), outbound);
 }
 
 /** The stores that must answer; metrics show those that are servers of their own. */

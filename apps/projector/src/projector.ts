@@ -8,6 +8,7 @@ import type { EventLog } from '#infra/event-log/event-log.js';
 import { ProjectionRunner } from '#infra/projections/runner.js';
 import { jobPorts } from '#infra/platform/job-ports.js';
 import { openLedgers, type Ledgers } from '#infra/platform/ledger.js';
+import { bulkhead } from '#infra/config/models.js';
 import type { Platform } from '#infra/platform/platform.js';
 import { housekeepingJobs } from './housekeeping.js';
 
@@ -74,9 +75,13 @@ export class Projector {
 
 /** The jobs of all capabilities with the configured budget, those of the house, and the commands that reactions ask for. */
 export function jobsOf(platform: Platform): readonly AnyJob[] {
-  const { INGEST_MAX_CONCURRENCY: concurrency, INGEST_MAX_RETRIES: retryLimit } = platform.config.ingest;
+  const { ingest } = platform.config;
+  const { INGEST_MAX_RETRIES: retryLimit } = ingest;
+  const places = bulkhead(ingest.INGEST_BULKHEAD_MAX_CONCURRENCY, ingest.INGEST_MAX_CONCURRENCY);
   const declared = platform.registry.capabilities.flatMap((capability) => capability.jobs);
-  const tuned = declared.map((job) => (job.budget === 'ingest' ? { ...job, concurrency, retryLimit } : job));
+  const tuned = declared.map((job) =>
+    job.budget === 'ingest' ? { ...job, concurrency: places * (job.perPlace ?? 1), retryLimit } : job,
+  );
   const all = platform.registry.capabilities.flatMap(({ deciders: of }) => of);
   const deciders = new Map<string, AnyDecider>(
     all.filter(({ name }) => name === undefined).map((decider) => [decider.category, decider]),

@@ -14,7 +14,7 @@ interface Writer {
 
 function startWriter(url: string, name: string, rounds: number): Writer {
   const flags = ['--no-warnings', '--conditions=source'];
-  const script = ['--import', './test/support/swc-source.mjs', './test/support/event-log-writer.ts'];
+  const script = ['--import=./test/support/swc-source.mjs', './test/support/event-log-writer.ts'];
   const child = spawn(process.execPath, [...flags, ...script, url, name, String(rounds)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });

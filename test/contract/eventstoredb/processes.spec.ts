@@ -5,7 +5,7 @@ import type { StoredEvent } from '#infra/event-log/event-log.js';
 import { EventStoreDbEventLog } from '#infra/event-log/eventstoredb-event-log.js';
 
 const flags = ['--conditions=source', '--no-warnings'];
-const source = ['--import', './test/support/swc-source.mjs'];
+const source = ['--import=./test/support/swc-source.mjs'];
 
 interface Child {
   readonly process: ChildProcessWithoutNullStreams;

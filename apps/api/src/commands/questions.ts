@@ -1,4 +1,5 @@
 import type { MetadataFilter } from '#domain/kernel/filter/metadata-filter.js';
+import type { Heard, Utterance } from '#api/commands/hearing.js';
 import type { CallerContext } from '#api/http/caller.js';
 import type { AnswerOptions, Citation, Turn } from '#infra/adapters/llm/answerer.js';
 
@@ -6,9 +7,14 @@ import type { AnswerOptions, Citation, Turn } from '#infra/adapters/llm/answerer
 export interface Question {
   readonly sessionId: string;
   readonly corpusId: string;
+  /** Empty as long as nobody has heard what is said in `speech`. */
   readonly message: string;
   readonly topK: number | null;
   readonly audio: boolean;
+  /** A question that is spoken: it is transcribed before anything is looked for. */
+  readonly speech?: Utterance | undefined;
+  /** What was heard in it. */
+  readonly heard?: Heard | undefined;
   /** Only passages of documents that it holds for. */
   readonly filter?: MetadataFilter | undefined;
   /** What was said before, oldest first, where the caller says so itself; else what its session holds. */
@@ -51,8 +57,8 @@ export abstract class Questions {
   /** The session of a question that names none: its own, and the same again for a repeat under an Idempotency-Key. */
   abstract ownSession(caller: CallerContext): string;
 
-  /** Starts a run, or finds the one that the Idempotency-Key stands for; its id. */
-  abstract begin(question: Question, caller: CallerContext): Promise<string>;
+  /** Starts a run, or finds the one that the Idempotency-Key stands for; its id. `left`: the client of a spoken question is gone. */
+  abstract begin(question: Question, caller: CallerContext, left?: AbortSignal): Promise<string>;
 
   /** What is said, from the beginning to the end, while the signal's client listens: a run that nobody hears is cancelled. */
   abstract follow(key: AnswerKey, signal: AbortSignal): AsyncIterable<Said>;

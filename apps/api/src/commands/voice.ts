@@ -24,6 +24,8 @@ export type Spoken =
 export interface Voice {
   /** Never fails for a reason of the speech's own; rejects with the signal's reason only. */
   speak(asked: ToSpeak): Promise<Spoken>;
+  /** No longer: what is told of a speech whose run was ended while it was made. */
+  giveUp(asked: ToSpeak): Promise<Spoken>;
   /** What was, or would have been, told of a run's speech, from the log alone. */
   toldOf(tenantId: string, runId: string): Promise<Spoken>;
 }

@@ -1,13 +1,13 @@
 import { createParamDecorator } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { v7 as uuidV7 } from 'uuid';
 
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { Facts } from '#domain/kernel/decider.js';
 import { isTenantId, SYSTEM_TENANT } from '#domain/kernel/streams.js';
 
 import type { CommandContext } from '#infra/commands/command-path.js';
+import { newId } from '#infra/commands/ids.js';
 
 import { accessContextOf, actorOf, endpointCalled } from './access.js';
 import { endpointOf, traceOf, userAgentOf } from './context.js';
@@ -24,8 +24,8 @@ export function factsOf(request: FastifyRequest): Facts {
     tenantId: principal?.tenantId ?? SYSTEM_TENANT,
     actor: actorOf(principal),
     now: new Date().toISOString(),
-    commandId: uuidV7(),
-    newId: uuidV7(),
+    commandId: newId(),
+    newId: newId(),
     requestId,
   };
 }

@@ -16,3 +16,9 @@ export const Stream = createParamDecorator((_: unknown, context: ExecutionContex
   const reply = context.switchToHttp().getResponse<FastifyReply>();
   return new StreamOpener(reply, reply.server.streams);
 });
+
+/** A signal that aborts when the client leaves before it has its answer, as a parameter of any handler. */
+export const Left = createParamDecorator((_: unknown, context: ExecutionContext): AbortSignal => {
+  const reply = context.switchToHttp().getResponse<FastifyReply>();
+  return new StreamOpener(reply, reply.server.streams).left();
+});

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import canonicalize from 'canonicalize';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -28,15 +28,13 @@ export function idempotencyKey(header: string | readonly string[] | undefined): 
 export function fingerprintOf(request: FastifyRequest): string {
   const { upload } = request.edge;
   const seen = {
-    body: Buffer.isBuffer(request.body)
-      ? createHash('sha256').update(request.body).digest('hex')
-      : (request.body ?? null),
+    body: Buffer.isBuffer(request.body) ? hash('sha256', request.body, 'hex') : (request.body ?? null),
     params: request.params ?? {},
     query: request.query ?? {},
     file: upload === undefined ? null : { name: upload.filename, type: upload.contentType, sha256: upload.sha256 },
   };
   const text = canonicalize(JSON.parse(JSON.stringify(seen))) ?? '';
-  return createHash('sha256').update(text).digest('hex');
+  return hash('sha256', text, 'hex');
 }
 
 function replay(reply: FastifyReply, answer: StoredResponse): void {

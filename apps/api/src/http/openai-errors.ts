@@ -1,4 +1,4 @@
-import type { ErrorKind } from '#domain/kernel/errors.js';
+import type { ErrorKind, ErrorRow } from '#domain/kernel/errors.js';
 
 import type { Answer, FieldProblem } from './errors.js';
 
@@ -11,6 +11,14 @@ const TYPE_OF_KIND: Readonly<Partial<Record<ErrorKind, string>>> = {
   internal: 'server_error',
   unavailable: 'server_error',
 };
+
+/** Codes that clients of the OpenAI API look for; all others are ours. */
+const CODE_OF: Readonly<Record<string, string>> = { MODEL_NOT_FOUND: 'model_not_found' };
+
+/** The code of an error in the form of the OpenAI API. */
+export function openAiCodeOf({ code }: Pick<ErrorRow, 'code'>): string {
+  return CODE_OF[code] ?? code;
+}
 
 function firstProblem(details: Answer['details']): FieldProblem | undefined {
   const { errors } = (details ?? {}) as { readonly errors?: readonly FieldProblem[] };
@@ -32,7 +40,7 @@ export function openAiError({ row, details }: Answer): object {
   const what = problem === undefined ? row.title : `${row.title}: ${param ?? 'the body'} ${problem.msg}`;
   const type = TYPE_OF_KIND[row.kind] ?? 'invalid_request_error';
   const shown = details !== undefined && Object.keys(details).length > 0 ? { details } : {};
-  return { error: { message: what, type, param, code: row.code, ...shown } };
+  return { error: { message: what, type, param, code: openAiCodeOf(row), ...shown } };
 }
 
 /** The schema of such an error, written once in the document's components. */
@@ -47,7 +55,7 @@ export const OPENAI_ERROR_SCHEMA: Readonly<Record<string, unknown>> = {
         message: { type: 'string', minLength: 1 },
         type: { type: 'string', enum: [...new Set([...Object.values(TYPE_OF_KIND), 'invalid_request_error'])] },
         param: { type: ['string', 'null'] },
-        code: { type: 'string', pattern: '^[A-Z][A-Z0-9_]*$' },
+        code: { type: 'string', pattern: '^[A-Za-z][A-Za-z0-9_]*$' },
         details: { type: 'object' },
       },
     },

@@ -6,6 +6,7 @@ import type { ErrorRow } from '#domain/kernel/errors.js';
 import { httpErrors, statusOfKind } from './errors.js';
 import { answerHeaders, requestHeaders } from './header-catalogue.js';
 import type { HeaderRow } from './header-catalogue.js';
+import { openAiCodeOf } from './openai-errors.js';
 import { bodyOf } from './parameters.js';
 import type { CompiledEndpoint, EndpointPolicy, Returns } from './policy.js';
 import { refusalsOf } from './refusals.js';
@@ -38,11 +39,13 @@ const STREAM = { 'text/event-stream': { schema: { type: 'string' } } };
 function contentOf({ stream, bare, returns, produces }: EndpointPolicy): Json {
   if (stream === true)
     return returns === undefined ? STREAM : { 'application/json': { schema: dataSchema(returns) }, ...STREAM };
-  const types = produces?.map((type) => type.split(';', 1)[0] ?? type);
-  if (types !== undefined) return Object.fromEntries(types.map((type) => [type, { schema: { type: 'string' } }]));
+  const types = (produces ?? []).map(
+    (type) => [type.split(';', 1)[0] ?? type, { schema: { type: 'string' } }] as const,
+  );
+  if (produces !== undefined && returns === undefined) return Object.fromEntries(types);
   const data = dataSchema(returns);
   const enveloped = { type: 'object', required: ['data', 'meta'], properties: { data, meta: META } };
-  return { 'application/json': { schema: bare === true ? data : enveloped } };
+  return { 'application/json': { schema: bare === true ? data : enveloped }, ...Object.fromEntries(types) };
 }
 
 function headerRef(components: Components, { name, does, schema }: HeaderRow): Json {
@@ -80,9 +83,10 @@ const errorSchema = (codes: readonly string[], form: Json): Json => ({
 });
 
 function refusal(policy: EndpointPolicy, status: number, rows: readonly ErrorRow[], components: Components): Json {
-  const codes = [...new Set(rows.map(({ code }) => code))];
+  const codeOf = (row: ErrorRow): string => (policy.errors === 'openai' ? openAiCodeOf(row) : row.code);
+  const codes = [...new Set(rows.map(codeOf))];
   return {
-    description: rows.map((row) => `\`${row.code}\`: ${row.title}`).join('  \n'),
+    description: rows.map((row) => `\`${codeOf(row)}\`: ${row.title}`).join('  \n'),
     headers: headersOf(policy, status, components),
     content: { 'application/json': { schema: errorSchema(codes, formOf(policy, rows)) } },
   };
@@ -179,10 +183,12 @@ function requestBody({ policy }: CompiledEndpoint, components: Components): Json
   const form = {
     allOf: [ref, { type: 'object', required: ['file'], properties: { file: { type: 'string', format: 'binary' } } }],
   };
-  if (policy.upload !== undefined) return { required: true, content: { 'multipart/form-data': { schema: form } } };
+  const multipart = policy.upload === undefined ? {} : { 'multipart/form-data': { schema: form } };
+  if (policy.upload !== undefined && policy.upload.optional !== true) return { required: true, content: multipart };
   named['additionalProperties'] = false;
   const required = ((named['required'] ?? []) as unknown[]).length > 0;
-  return { required, content: { 'application/json': { schema: ref, example: exampleOf(ref, components) } } };
+  const json = { 'application/json': { schema: ref, example: exampleOf(ref, components) } };
+  return { required, content: { ...json, ...multipart } };
 }
 
 /** Everything that an operation says beyond its summary and its query: it follows from the endpoint's declaration. */

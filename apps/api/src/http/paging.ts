@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import { CatalogueError } from '#domain/kernel/errors.js';
 import { readModelErrors } from '#infra/read-models/cursor.js';
@@ -38,7 +38,7 @@ export class PageQuery {
 }
 
 function digestOf(filters: unknown): string {
-  return createHash('sha256').update(JSON.stringify(filters)).digest('base64url').slice(0, 12);
+  return hash('sha256', JSON.stringify(filters), 'base64url').slice(0, 12);
 }
 
 /** An opaque place in a sorted list; it fits only a list with the same filters. */

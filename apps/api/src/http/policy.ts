@@ -58,7 +58,7 @@ export interface EndpointOptions<R extends Returns = Returns> {
   readonly refusesTenantId?: boolean;
   /** Bare answers under /v1 too: probes, metrics, files, foreign protocols. */
   readonly bare?: boolean;
-  /** The media types of a bare answer that is no JSON, the first by default. */
+  /** The media types of a bare answer that is no JSON, the first by default; beside JSON where `returns` is given too. */
   readonly produces?: readonly string[];
   /** Headers of the catalogue that only this endpoint's answers have. */
   readonly sends?: readonly ('Repr-Digest' | 'X-Usage-Positions')[];
@@ -70,8 +70,8 @@ export interface EndpointOptions<R extends Returns = Returns> {
   readonly legacy?: boolean;
   /** The longest JSON body, where it is more than other endpoints take; MAX_UPLOAD_BYTES caps it. */
   readonly maxBodyBytes?: number;
-  /** Takes multipart/form-data with one file of at most this many bytes, beside JSON when there is a body DTO for it. */
-  readonly upload?: { readonly maxBytes: number };
+  /** Takes multipart/form-data with one file of at most this many bytes; `optional`: or JSON without one. */
+  readonly upload?: { readonly maxBytes: number; readonly optional?: true };
   /** Left out of OpenAPI. */
   readonly hidden?: boolean;
   /** Override what the `@Body()` and `@Query()` parameters say. */

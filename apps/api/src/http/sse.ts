@@ -18,6 +18,9 @@ export interface SseOptions {
   readonly heartbeat?: () => SseFrame | string;
 }
 
+/** Every answer ends so; a reason of its own would cost each of them a stack. */
+const GONE = new DOMException('This operation was aborted', 'AbortError');
+
 /** The text of a frame: `event`, `id`, `data`, and an empty line (WHATWG HTML, server-sent events). */
 export function frameText(frame: SseFrame): string {
   const data = typeof frame.data === 'string' ? frame.data : JSON.stringify(frame.data);
@@ -93,7 +96,7 @@ export class SseStream {
 
   #close(): void {
     clearTimeout(this.#timer);
-    this.#gone.abort();
+    this.#gone.abort(GONE);
   }
 
   #arm(): void {
@@ -132,8 +135,8 @@ export class StreamOpener {
   left(): AbortSignal {
     const gone = new AbortController();
     const { raw } = this.#reply;
-    raw.once('close', () => gone.abort());
-    if (raw.destroyed || raw.closed) gone.abort();
+    raw.once('close', () => gone.abort(GONE));
+    if (raw.destroyed || raw.closed) gone.abort(GONE);
     return gone.signal;
   }
 

@@ -1,11 +1,24 @@
 import type { Type } from '@nestjs/common';
-import { validateSync } from 'class-validator';
+import { getMetadataStorage, validateSync } from 'class-validator';
 import type { ValidationError } from 'class-validator';
 
 import type { FieldProblem } from './errors.js';
 import { invalid } from './errors.js';
 import { fieldsOf } from './fields.js';
 import type { FieldSpec } from './fields.js';
+
+/** class-validator looks through the rules of every class at each call; no rule is added to a class once it is in use. */
+function rememberRules(): void {
+  const storage = getMetadataStorage();
+  const rulesOf = storage.getTargetValidationMetadatas.bind(storage);
+  const known = new Map<unknown, ReturnType<typeof rulesOf>>();
+  storage.getTargetValidationMetadatas = (dto, ...how) => {
+    const rules = known.get(dto) ?? rulesOf(dto, ...how);
+    known.set(dto, rules);
+    return rules;
+  };
+}
+rememberRules();
 
 type Location = readonly (string | number)[];
 
@@ -16,13 +29,31 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 const TRUE = new Set(['true', '1']);
 const FALSE = new Set(['false', '0']);
 
+/** An object that a form holds as JSON. */
+function objectIn(text: string): unknown {
+  if (!text.startsWith('{')) return text;
+  try {
+    return parseJson(Buffer.from(text));
+  } catch {
+    return text;
+  }
+}
+
 /** A query or form value as its field's kind; what does not fit is left for the rule to refuse. */
 function fromText(spec: FieldSpec, value: unknown): unknown {
   if (spec.kind === 'list') return Array.isArray(value) ? value : [value];
   if (typeof value !== 'string') return value;
-  if (spec.kind === 'boolean') return TRUE.has(value) || (FALSE.has(value) ? false : value);
-  if (spec.kind !== 'integer' && spec.kind !== 'number') return value;
-  return /^-?\d{1,17}(?:\.\d{1,17})?$/.test(value) ? Number(value) : value;
+  switch (spec.kind) {
+    case 'boolean':
+      return TRUE.has(value) || (FALSE.has(value) ? false : value);
+    case 'json':
+      return objectIn(value);
+    case 'integer':
+    case 'number':
+      return /^-?\d{1,17}(?:\.\d{1,17})?$/.test(value) ? Number(value) : value;
+    default:
+      return value;
+  }
 }
 
 /** Builds instances of DTO classes, so that nested rules run, and finds the fields that no class names. */

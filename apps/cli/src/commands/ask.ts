@@ -20,6 +20,8 @@ interface Citation {
   readonly chunk_id: string;
   readonly start: number;
   readonly end: number;
+  readonly page_start: number | null;
+  readonly page_end: number | null;
   readonly score: number;
 }
 
@@ -113,9 +115,11 @@ class AnswerView {
     this.output.line();
     this.output.line();
     const width = String(citations.length).length;
-    for (const [at, { source, document_id: id, chunk_id: chunk, start, end, score }] of citations.entries()) {
+    for (const [at, citation] of citations.entries()) {
+      const { source, document_id: id, chunk_id: chunk, start, end, score } = citation;
       const number = paint('bold', `[${String(at + 1).padStart(width)}]`);
-      this.output.line(`${number} ${source} (${id})  chunk ${chunk}  ${start}–${end}  score ${score.toFixed(3)}`);
+      const place = `chunk ${chunk}  ${start}–${end}${pagesOf(citation)}`;
+      this.output.line(`${number} ${source} (${id})  ${place}  score ${score.toFixed(3)}`);
     }
     if (citations.length === 0) this.output.line('no passage was cited');
     if (degraded === true) this.output.line(paint('yellow', `degraded: ${reason ?? 'for an unknown reason'}`));
@@ -126,4 +130,9 @@ class AnswerView {
     process.exitCode = exitCodes.failed;
     note(sentence);
   }
+}
+
+function pagesOf({ page_start: first, page_end: last }: Citation): string {
+  if (first === null) return '';
+  return last === null || last === first ? `  page ${first}` : `  pages ${first}–${last}`;
 }

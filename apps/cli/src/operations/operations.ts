@@ -4,6 +4,7 @@ import { eventsShow, eventsTail } from './events.js';
 import { jobsList, jobsRetry, jobsShow } from './jobs.js';
 import { keysCreate, keysList, keysRevoke, keysRotate } from './keys.js';
 import { ledgerAcknowledge, ledgerCheckpoint, ledgerProve, ledgerVerify, logExport } from './ledger.js';
+import { indexVerify } from './search-index.js';
 import type { Operation } from './operation.js';
 import { personForget } from './persons.js';
 import {
@@ -15,6 +16,7 @@ import {
   projectionsRollback,
   projectionsVerify,
 } from './projections.js';
+import { providersSmoke } from './providers.js';
 
 /** Every operation, by the name that the command line and the server share. */
 export const operations: Readonly<Record<string, Operation>> = {
@@ -23,6 +25,7 @@ export const operations: Readonly<Record<string, Operation>> = {
   'events.replay': eventsReplay,
   'events.show': eventsShow,
   'events.tail': eventsTail,
+  'index.verify': indexVerify,
   'jobs.list': jobsList,
   'jobs.retry': jobsRetry,
   'jobs.show': jobsShow,
@@ -42,5 +45,6 @@ export const operations: Readonly<Record<string, Operation>> = {
   'projections.retry': projectionsRetry,
   'projections.rollback': projectionsRollback,
   'projections.verify': projectionsVerify,
+  'providers.smoke': providersSmoke,
   'tenants.register': tenantsRegister,
 };

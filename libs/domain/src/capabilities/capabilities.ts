@@ -19,6 +19,8 @@ import { billing, billingErrors } from './billing/billing.decider.js';
 import { billingEvents } from './billing/billing.events.js';
 import { deliverWebhook } from './billing/billing.handler.js';
 import { billingReactions } from './billing/billing.reactions.js';
+import { circuitBreakers } from './circuit-breakers/circuit-breakers.decider.js';
+import { circuitBreakerEvents } from './circuit-breakers/circuit-breakers.events.js';
 import { corpora, corpusErrors } from './corpora/corpora.decider.js';
 import { corpusEvents } from './corpora/corpora.events.js';
 import { corpusWork } from './corpora/corpora.handler.js';
@@ -26,14 +28,13 @@ import { providerConfigErrors } from './corpora/provider-config.decider.js';
 import { dataSubjects } from './data-subjects/data-subjects.decider.js';
 import { dataSubjectEvents } from './data-subjects/data-subjects.events.js';
 import { forgottenSubjectRows } from './data-subjects/data-subjects.projection.js';
+import { embeddingsCapability } from './embeddings/embeddings.adapter.js';
 import { documentErrors, documents } from './documents/documents.decider.js';
 import { documentEvents } from './documents/documents.events.js';
-import { describeDocument, ingestDocument, purgeDocument, sweepChunks } from './documents/documents.handler.js';
+import { documentJobs } from './documents/documents.handler.js';
 import { documentContents, documentRows } from './documents/documents.projection.js';
 import { documentReactions } from './documents/documents.reactions.js';
-import { keyring, keyringErrors } from './keyring/keyring.decider.js';
-import { keyringEvents } from './keyring/keyring.events.js';
-import { platformKeyRows } from './keyring/keyring.projection.js';
+import { keyringCapability } from './keyring/keyring.adapter.js';
 import { ledgerBreaks } from './ledger-breaks/ledger-breaks.decider.js';
 import { ledgerBreakEvents } from './ledger-breaks/ledger-breaks.events.js';
 import { maintenance, maintenanceErrors } from './maintenance/maintenance.decider.js';
@@ -75,6 +76,7 @@ import { writeFreezeEvents } from './write-freeze/write-freeze.events.js';
 import { applyWriteFreezeJob } from './write-freeze/write-freeze.handler.js';
 import { writeFreezeRows } from './write-freeze/write-freeze.projection.js';
 import { writeFreezeReactions } from './write-freeze/write-freeze.reactions.js';
+import { transcriptionsCapability } from './transcriptions/transcriptions.adapter.js';
 import { usageRetention } from './usage/usage.decider.js';
 import { usageEvents } from './usage/usage.events.js';
 import { usageCounters, usageDays, usageMinutes, usageStorage } from './usage/usage.projection.js';
@@ -108,6 +110,8 @@ const recorded: readonly Capability[] = [
     projections: [forgottenSubjectRows],
   }),
   audioCapability,
+  embeddingsCapability,
+  transcriptionsCapability,
   defineCapability({
     name: 'documents',
     events: documentEvents,
@@ -115,7 +119,7 @@ const recorded: readonly Capability[] = [
     deciders: [documents],
     projections: [documentRows],
     reactions: [documentReactions],
-    jobs: [ingestDocument, describeDocument, purgeDocument, sweepChunks],
+    jobs: documentJobs,
     namesContent: documentContents,
   }),
   defineCapability({
@@ -126,15 +130,9 @@ const recorded: readonly Capability[] = [
     projections: [policyRows, documentAclRows],
     reactions: [authorizationReactions],
   }),
-  defineCapability({
-    name: 'keyring',
-    events: keyringEvents,
-    errors: keyringErrors,
-    deciders: [keyring],
-    projections: [platformKeyRows],
-    namesContent: [{ projection: platformKeyRows, column: 'secret_content_id' }],
-  }),
+  keyringCapability,
   defineCapability({ name: 'access-retention', events: accessRetentionEvents, deciders: [accessRetention] }),
+  defineCapability({ name: 'circuit-breakers', events: circuitBreakerEvents, deciders: [circuitBreakers] }),
   defineCapability({ name: 'ledger-breaks', events: ledgerBreakEvents, deciders: [ledgerBreaks] }),
   defineCapability({
     name: 'maintenance',
@@ -196,6 +194,7 @@ const recorded: readonly Capability[] = [
     namesContent: [
       { projection: runRows, column: 'message_content_id' },
       { projection: runRows, column: 'answer_content_id' },
+      { projection: runRows, column: 'trace_content_id' },
     ],
   }),
   defineCapability({

@@ -44,6 +44,10 @@ export interface Job<D extends JsonObject = JsonObject, P = unknown> {
   readonly concurrency: number;
   /** The configured budget that replaces `concurrency` and `retryLimit`. */
   readonly budget?: 'ingest';
+  /** How many share a place of the budget; 1 by default. */
+  readonly perPlace?: number;
+  /** Whether tenants take turns, by the `tenantId` of its data: many jobs of one do not hold up another's one. */
+  readonly fair?: boolean;
   /** Five-field cron in UTC, for jobs that run by the clock. */
   readonly cron?: string;
   readonly handle: (attempt: JobAttempt<D>, ports: P) => Promise<void>;

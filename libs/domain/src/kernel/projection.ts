@@ -47,6 +47,8 @@ export interface Projection<E extends DomainEvent = DomainEvent, C extends Colum
   readonly indexes: readonly (readonly (keyof C & string)[])[];
   /** Text columns in which parts of words are looked for; indexed by trigrams where the database has them. */
   readonly searched: readonly (keyof C & string)[];
+  /** Where nobody looks right after a write: its rows may come some milliseconds later, more of them together. */
+  readonly patient?: boolean;
   /** The id of the row that an event concerns; the row's tenant is the event's. */
   readonly key: (event: Recorded<E>) => string;
   readonly on: Handlers<E, RowOf<C>>;

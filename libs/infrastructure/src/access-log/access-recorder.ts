@@ -1,8 +1,8 @@
-import { v7 as uuidV7 } from 'uuid';
 import type { Actor, DomainEvent } from '#domain/kernel/events.js';
 import { redactText } from '#domain/kernel/redaction.js';
 import type { Json, JsonObject } from '#domain/kernel/schema.js';
 import type { EventLog, NewEvent } from '#infra/event-log/event-log.js';
+import { newId } from '#infra/commands/ids.js';
 import { AccessWriter } from './access-writer.js';
 import { Repeats, type Repeated } from './repeats.js';
 
@@ -111,7 +111,7 @@ export class AccessRecorder {
   /** Keys in the order of canonical JSON, which saves sorting them again. */
   private eventOf({ event, who, at }: Access): NewEvent {
     const { actor } = who;
-    const id = uuidV7();
+    const id = newId();
     return {
       id,
       type: event.type,

@@ -50,19 +50,21 @@ function laidOut(build: (alias: string, next: SqlContext['next']) => RowConditio
   return { text, values };
 }
 
-/** The rows on which policies say yes; `columns` by the names of their variables. */
+/** The rows on which policies say yes; `columns` by the names of their variables. Undefined: on all, whatever is in them. */
 export function rowsPredicate(
   policies: PairPolicies,
   facts: Facts,
   columns: Readonly<Record<string, string>>,
   defaultDeny: boolean,
-): VisibilityPredicate {
-  const predicate = fitting((alias, next) => {
+): VisibilityPredicate | undefined {
+  const verdict = (alias: string, next: SqlContext['next']): RowCondition => {
     const column = ([name = '', ...rest]: readonly string[]): string | undefined => {
       const found = rest.length === 0 && Object.hasOwn(columns, name) ? columns[name] : undefined;
       return found === undefined ? undefined : `to_jsonb(${alias}.${found})`;
     };
     return policiesSql(policies, { facts, next, column }, defaultDeny);
-  });
-  return Object.assign(predicate, { varies: true });
+  };
+  const tried = verdict('d', () => '$1');
+  if (tried === true) return undefined;
+  return Object.assign(fitting(verdict), { varies: typeof tried === 'string' });
 }

@@ -31,6 +31,8 @@ export interface CommandContext {
   readonly userAgent?: string | null;
   /** What it decides is stored under a write freeze too. */
   readonly recovery?: boolean;
+  /** The stream is taken to be empty until the log says otherwise: its id was made for this command. */
+  readonly fresh?: boolean;
 }
 
 export interface CommandOutcome<E extends DomainEvent, S> {
@@ -59,6 +61,10 @@ export interface CommandPathOptions {
   readonly onStep?: (step: 'decided' | 'appended') => Promise<void> | void;
   /** How long conflicts are decided again, in milliseconds; 2,000 by default. */
   readonly retryForMs?: number;
+}
+
+function emptyOf<S>({ initial }: { readonly initial: S }): Folded<S> {
+  return { state: initial, revision: -1, commands: new Map() };
 }
 
 const jitter = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, Math.random() * millis));
@@ -104,7 +110,7 @@ export class CommandPath {
   ): Promise<CommandOutcome<E, S>> {
     const deadline = Date.now() + this.retryForMs;
     for (let attempt = 0; ; attempt += 1) {
-      const { loaded, decision } = await this.decide(decider, stream, command, facts, attempt === 0);
+      const { loaded, decision } = await this.decide(decider, stream, command, facts, attempt === 0, context);
       const earlier = loaded.commands.get(facts.commandId);
       if (earlier !== undefined) return this.answerAgain(loaded, stream, facts.commandId, earlier);
       if (isRefusal(decision)) throw CatalogueError.of(decision);
@@ -137,8 +143,11 @@ export class CommandPath {
     command: C,
     facts: Facts,
     first: boolean,
+    { fresh = false }: CommandContext,
   ): Promise<{ readonly loaded: Folded<S>; readonly decision: Decision<E> }> {
-    const recalled = first ? this.streams.recall<S>(decider, stream) : undefined;
+    const recalled = first
+      ? (this.streams.recall<S>(decider, stream) ?? (fresh ? emptyOf(decider) : undefined))
+      : undefined;
     if (recalled !== undefined && !recalled.commands.has(facts.commandId)) {
       const decision = decider.decide(command, recalled.state, facts);
       if (!isRefusal(decision) && decision.length > 0) return { loaded: recalled, decision };

@@ -71,7 +71,7 @@ export class FoldedStreams {
 
   private keep(key: string, kept: Kept): void {
     this.forget(key);
-    if (kept.revision < 0 || kept.commands.size > KEPT_COMMANDS_OF_ONE) return;
+    if (kept.commands.size > KEPT_COMMANDS_OF_ONE) return;
     this.kept.set(key, kept);
     kept.counted = kept.commands.size;
     this.keptCommands += kept.counted;

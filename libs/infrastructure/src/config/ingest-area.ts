@@ -3,7 +3,15 @@ import { int } from './fields.js';
 
 /** How documents become chunks, and what reading one file may take. */
 export const ingestArea = defineConfig('ingest', 'How documents become chunks.', {
-  INGEST_MAX_CONCURRENCY: int('Ingestions at one time in one process.', { default: 4, min: 1, max: 1_000 }),
+  INGEST_MAX_CONCURRENCY: int(
+    'Ingestions at one time in one process; besides these, four times as many texts of at most 65,536 characters.',
+    { default: 4, min: 1, max: 1_000 },
+  ),
+  INGEST_BULKHEAD_MAX_CONCURRENCY: int('In place of INGEST_MAX_CONCURRENCY; 0: that one counts.', {
+    default: 0,
+    min: 0,
+    max: 1_000,
+  }),
   INGEST_MAX_RETRIES: int('Attempts after the first before a document is marked failed.', {
     default: 3,
     min: 0,

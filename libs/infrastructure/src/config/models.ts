@@ -50,6 +50,23 @@ export const llmArea = defineConfig('llm', 'Which models answer questions, and w
   LLM_TEMPERATURE: string("From 0 to 2; the provider's own by default."),
 });
 
+/** The models that are asked unless a corpus chooses: LLM_CHAIN, or the one provider. */
+export function modelChain(llm: {
+  readonly LLM_CHAIN: readonly string[];
+  readonly LLM_PROVIDER: string;
+}): readonly string[] {
+  return llm.LLM_CHAIN.length === 0 ? [llm.LLM_PROVIDER] : llm.LLM_CHAIN;
+}
+
+/** All that a corpus may choose among: what the operator pays for, and quotations of the sources. */
+export function offeredModels(llm: {
+  readonly LLM_CHAIN: readonly string[];
+  readonly LLM_MODELS: readonly string[];
+  readonly LLM_PROVIDER: string;
+}): ReadonlySet<string> {
+  return new Set([...modelChain(llm), ...llm.LLM_MODELS, 'extractive']);
+}
+
 const NAME = /^(?:vertex|openai|fake|extractive)(?::\S+)?$/u;
 
 /** Names of models that name none, and a temperature that is none. */

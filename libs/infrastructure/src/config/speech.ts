@@ -17,6 +17,20 @@ export const speechArea = defineConfig('speech', 'Answers that are spoken, and s
     max: 600_000,
     unit: 'ms',
   }),
+  STT_PROVIDER: oneOf(
+    'What transcribes speech: nothing, a constant text, or an OpenAI-compatible server.',
+    PROVIDERS,
+    'none',
+  ),
+  OPENAI_STT_MODEL: string('The model that transcribes.', 'whisper-1'),
+  OPENAI_STT_BASE_URL: url('The server that transcribes, where it is another one than OPENAI_BASE_URL.', HTTP),
+  OPENAI_STT_API_KEY: secret('The key of that server, where it is another one than OPENAI_API_KEY.'),
+  STT_TIMEOUT_MS: int('The longest that one transcription may take.', {
+    default: 60_000,
+    min: 100,
+    max: 600_000,
+    unit: 'ms',
+  }),
   AUDIO_BASE_URL: string('How clients reach this installation, for the addresses of audio.', 'http://localhost:8000'),
   AUDIO_URL_TTL_SECONDS: int('How long the address of an audio is good.', {
     default: 3_600,

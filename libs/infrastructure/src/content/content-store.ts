@@ -8,6 +8,11 @@ export interface ContentRef {
   readonly keyId: string;
 }
 
+/** What an event says of a content, without what else is known of it here. */
+export function refOf({ id, sha256, size, keyId }: ContentRef): ContentRef {
+  return { id, sha256, size, keyId };
+}
+
 /** Whose key seals a content: a person, a document, a session. */
 export interface Subject {
   readonly tenantId: string;
@@ -21,11 +26,20 @@ export interface ContentStore {
   put(subject: Subject, kind: string, bytes: Uint8Array): Promise<ContentRef>;
   /** The clear bytes; undefined when they, or their key, are gone. */
   get(tenantId: string, id: string): Promise<Uint8Array | undefined>;
+  /** Sealed and stored nowhere: for a statement that stores it together with what names it. */
+  seal(content: NewContent): Promise<SealedContent>;
   delete(tenantId: string, id: string): Promise<void>;
   /** As `put`, in one statement, in order. An id that is stored already keeps its bytes, so a repeated put is safe. */
   putMany(contents: readonly NewContent[]): Promise<readonly ContentRef[]>;
   /** As `get`, in one statement; what is gone is absent. */
   getMany(tenantId: string, ids: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>>;
+  /**
+   * As `put`, of bytes that come in parts, in memory that does not grow with them. What was begun and not ended cannot be
+   * read; it is removed at once when the source fails, and swept when the process died.
+   */
+  putStream(content: StreamedContent): Promise<ContentRef>;
+  /** The clear bytes in parts; undefined when they, or their key, are gone. */
+  open(tenantId: string, id: string): Promise<StoredContent | undefined>;
   /** Removes every content of the subject; how many there were. */
   deleteOf(subject: Subject): Promise<number>;
   /** Removes contents stored before `olderThan` (and not before `notBefore`) that no event names; how many there were. */
@@ -38,6 +52,22 @@ export interface NewContent {
   readonly bytes: Uint8Array;
   /** A uuid of the caller's choice; a fresh one when absent. */
   readonly id?: string;
+}
+
+export interface SealedContent extends ContentRef {
+  readonly subject: Subject;
+  readonly kind: string;
+  readonly sealed: Buffer;
+}
+
+export interface StreamedContent extends Omit<NewContent, 'bytes'> {
+  readonly bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+}
+
+export interface StoredContent {
+  /** Bytes in all. */
+  readonly size: number;
+  readonly parts: AsyncIterable<Uint8Array>;
 }
 
 /** Which of the ids an event names. Every id of one call is of one tenant. */

@@ -63,11 +63,13 @@ class FileWrappedKeys implements WrappedKeys {
     return store;
   }
 
-  async current(subjects: readonly Subject[]): Promise<readonly (WrappedKey | undefined)[]> {
-    return subjects.map((subject) => this.subjects.get(subjectKey(subject)));
+  async ensure(keys: readonly WrappedKey[]): Promise<readonly WrappedKey[]> {
+    const fresh = keys.filter(({ subject }) => !this.subjects.has(subjectKey(subject)));
+    if (fresh.length > 0) await this.store(fresh);
+    return keys.map((key) => this.subjects.get(subjectKey(key.subject)) ?? key);
   }
 
-  async insert(keys: readonly WrappedKey[]): Promise<readonly WrappedKey[]> {
+  private async store(keys: readonly WrappedKey[]): Promise<void> {
     const lines = keys.map(toLine);
     let offset = await this.keyFile.append(lines.join(''));
     keys.forEach((key, index) => {
@@ -75,7 +77,6 @@ class FileWrappedKeys implements WrappedKeys {
       this.index({ ...key, offset, length });
       offset += length;
     });
-    return keys;
   }
 
   async byId(tenantId: string, ids: readonly string[]): Promise<readonly WrappedKey[]> {

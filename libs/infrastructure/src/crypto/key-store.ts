@@ -1,8 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { GroupCommit } from '#infra/batching/group-commit.js';
 import type { DataKey, Destruction, KeyStore, Subject } from '#infra/content/content-store.js';
 import { contextOf } from './aes.js';
 import { ExpiringMap } from './expiring-map.js';
-import { GroupCommit } from './group-commit.js';
 import type { MasterKey } from './master-key.js';
 import { subjectKey, type WrappedKey, type WrappedKeys } from './wrapped-keys.js';
 
@@ -26,7 +26,7 @@ export class WrappingKeyStore implements KeyStore {
   private readonly byId: ExpiringMap<Opened>;
   private readonly bySubject: ExpiringMap<Opened>;
   private readonly pending = new Map<string, Promise<DataKey>>();
-  private readonly creations = new GroupCommit<Subject, Opened>((subjects) => this.findOrMake(subjects));
+  private readonly creations = new GroupCommit<Subject, Opened>((subjects) => this.ensure(subjects));
   private drops = 0;
 
   private constructor(
@@ -152,26 +152,24 @@ export class WrappingKeyStore implements KeyStore {
     return erased;
   }
 
-  private async findOrMake(subjects: readonly Subject[]): Promise<readonly Opened[]> {
+  /** Most that are asked for here are of new subjects, so a key is made for each before one is looked for. */
+  private async ensure(subjects: readonly Subject[]): Promise<readonly Opened[]> {
     const drops = this.drops;
-    const current = await this.keys.current(subjects);
-    const opened = new Map<string, Opened>();
-    const made: WrappedKey[] = [];
-    subjects.forEach((subject, index) => {
-      const known = current[index];
-      if (known === undefined) made.push(this.make(subject));
-      else opened.set(subjectKey(subject), this.unwrap(known));
+    const made = subjects.map((subject) => this.make(subject));
+    const stored = await this.keys.ensure(made.map(({ wrapped }) => wrapped));
+    const opened = stored.map((key, at) => {
+      const own = made[at];
+      return own?.key.id === key.id ? own.key : this.unwrap(key);
     });
-    const stored = made.length === 0 ? [] : await this.keys.insert(made);
-    for (const key of stored) opened.set(subjectKey(key.subject), this.unwrap(key));
-    if (drops === this.drops) for (const key of opened.values()) this.remember(key);
-    return subjects.map((subject) => opened.get(subjectKey(subject)) as Opened);
+    if (drops === this.drops) for (const key of opened) this.remember(key);
+    return opened;
   }
 
-  private make(subject: Subject): WrappedKey {
+  private make(subject: Subject): { readonly key: Opened; readonly wrapped: WrappedKey } {
     const id = randomUUID();
-    const wrapped = this.masterKey.wrap(randomBytes(32), keyContext(subject, id));
-    return { id, subject, wrapped, createdAt: new Date().toISOString() };
+    const key = randomBytes(32);
+    const wrapped = this.masterKey.wrap(key, keyContext(subject, id));
+    return { key: { id, subject, key }, wrapped: { id, subject, wrapped, createdAt: new Date().toISOString() } };
   }
 
   private unwrap(wrapped: WrappedKey): Opened {

@@ -61,21 +61,10 @@ class PostgresWrappedKeys implements WrappedKeys {
 
   constructor(private readonly database: Database) {}
 
-  async current(subjects: readonly Subject[]): Promise<readonly (WrappedKey | undefined)[]> {
-    const rows = await this.database.query<KeyRow>(
-      `select ${columns} from keys.data_key k
-       join unnest($1::text[], $2::text[], $3::text[]) as s(tenant_id, subject_kind, subject_id)
-         using (tenant_id, subject_kind, subject_id)`,
-      subjectArrays(subjects),
-    );
-    const bySubject = new Map(rows.map(toKey).map((key) => [subjectKey(key.subject), key]));
-    return subjects.map((subject) => bySubject.get(subjectKey(subject)));
-  }
-
-  async insert(keys: readonly WrappedKey[]): Promise<readonly WrappedKey[]> {
+  async ensure(keys: readonly WrappedKey[]): Promise<readonly WrappedKey[]> {
     // One order for all writers, so that two batches with common subjects wait instead of deadlocking.
     const sorted = [...keys].sort((a, b) => (subjectKey(a.subject) < subjectKey(b.subject) ? -1 : 1));
-    const stored = await this.database.query<{ id: string }>(
+    const rows = await this.database.queryPrepared<{ id: string }>(
       `insert into keys.data_key (tenant_id, subject_kind, subject_id, id, wrapped, created_at)
        select * from unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::bytea[], $6::timestamptz[])
        on conflict (tenant_id, subject_kind, subject_id) do nothing returning id`,
@@ -86,12 +75,24 @@ class PostgresWrappedKeys implements WrappedKeys {
         sorted.map((key) => key.createdAt),
       ],
     );
-    if (stored.length === keys.length) return keys;
-    const current = await this.current(keys.map((key) => key.subject));
-    return current.map((key) => {
-      if (key === undefined) throw new Error('a data key was destroyed while it was made; ask again');
-      return key;
+    const made = new Set(rows.map(({ id }) => id));
+    const earlier = await this.current(keys.filter(({ id }) => !made.has(id)).map(({ subject }) => subject));
+    return keys.map((key) => {
+      const inForce = made.has(key.id) ? key : earlier.get(subjectKey(key.subject));
+      if (inForce === undefined) throw new Error('a data key was destroyed while it was looked for; ask again');
+      return inForce;
     });
+  }
+
+  private async current(subjects: readonly Subject[]): Promise<ReadonlyMap<string, WrappedKey>> {
+    if (subjects.length === 0) return new Map();
+    const rows = await this.database.query<KeyRow>(
+      `select ${columns} from keys.data_key k
+       join unnest($1::text[], $2::text[], $3::text[]) as s(tenant_id, subject_kind, subject_id)
+         using (tenant_id, subject_kind, subject_id)`,
+      subjectArrays(subjects),
+    );
+    return new Map(rows.map(toKey).map((key) => [subjectKey(key.subject), key]));
   }
 
   async byId(tenantId: string, ids: readonly string[]): Promise<readonly WrappedKey[]> {

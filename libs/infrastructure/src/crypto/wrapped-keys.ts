@@ -13,10 +13,8 @@ export interface WrappedKey {
 
 /** Where wrapped keys live. Every write is durable before it returns. */
 export interface WrappedKeys {
-  /** Each subject's key in force, in order. */
-  current(subjects: readonly Subject[]): Promise<readonly (WrappedKey | undefined)[]>;
-  /** Stores keys of distinct subjects; gives the other's key where another process was first. In order. */
-  insert(keys: readonly WrappedKey[]): Promise<readonly WrappedKey[]>;
+  /** Stores those keys of distinct subjects whose subject has none, and gives each subject's key in force, in order. */
+  ensure(keys: readonly WrappedKey[]): Promise<readonly WrappedKey[]>;
   byId(tenantId: string, ids: readonly string[]): Promise<readonly WrappedKey[]>;
   /** Every key of the tenant, or of one subject, without its bytes. */
   list(tenantId: string, subject?: Subject): Promise<readonly Omit<WrappedKey, 'wrapped'>[]>;

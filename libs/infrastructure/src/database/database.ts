@@ -5,7 +5,9 @@ import { migrations } from '#migrations/migrations.js';
 import { EmbeddedListener, ServerListener, type Listener } from './listener.js';
 import { openPglite, type PgliteHandle } from './pglite.js';
 import { PoolWatch } from './pool-watch.js';
-import { Prepared } from './prepared.js';
+import type { Row } from './planned-statement.js';
+import { Prepared, type Read } from './prepared.js';
+import { ReadGroups } from './read-groups.js';
 
 export type DatabaseTarget =
   | { readonly url: string }
@@ -32,6 +34,14 @@ interface PostgresDriver {
 }
 
 /**
+ * A parameter whose value the planner does not look at. Where it sees one, as of arrays that are few rows today, it believes that
+ * a plan for each call pays, and plans a prepared statement anew for ever.
+ */
+export function hidden(parameter: string): string {
+  return `(select ${parameter})`;
+}
+
+/**
  * The one way to Postgres: a server's pool, or the single session of an embedded PGlite. Queries inside `transaction`
  * use its connection, wherever they are called from. Nothing else may open a connection: on PGlite a second user of the
  * session would have its rows rolled back by the first.
@@ -39,6 +49,7 @@ interface PostgresDriver {
 export class Database {
   private readonly scopes = new AsyncLocalStorage<Scope>();
   private readonly prepared = new Prepared();
+  private readonly reads = new ReadGroups((reads) => this.detached(() => this.readAll(reads)));
   private readonly watch = new PoolWatch();
 
   private constructor(
@@ -90,10 +101,20 @@ export class Database {
     if (this.engine === 'pglite') return this.query(text, params);
     const scope = this.scopes.getStore();
     const values = params as unknown[];
-    const result = await this.withClient(scope?.client, (client) =>
+    const rows = await this.withClient(scope?.client, (client) =>
       this.prepared.run(client, text, values, scope?.transaction !== true),
     );
-    return result.rows as R[];
+    return rows as R[];
+  }
+
+  /**
+   * As `queryPrepared`, for reads that are over in a moment: outside of a transaction, those of one time go out together on
+   * one connection, and wait for each other. One that was slow runs by itself for a while.
+   */
+  async queryTogether<R>(text: string, params: readonly unknown[] = []): Promise<R[]> {
+    const alone = this.engine === 'pglite' || this.scopes.getStore() !== undefined || this.prepared.isSlow(text);
+    if (alone) return this.queryPrepared<R>(text, params);
+    return (await this.reads.run(text, params as unknown[])) as R[];
   }
 
   /** Runs one statement and gives the number of affected rows. */
@@ -207,27 +228,30 @@ export class Database {
     return this.withClient(undefined, (client) => client.query(text, params as unknown[]));
   }
 
+  private readAll(reads: readonly Read[]): Promise<PromiseSettledResult<Row[]>[]> {
+    return this.withClient(undefined, async (client) => {
+      const settled = await this.prepared.runAll(client, reads);
+      // The pool itself lets no connection back that has broken.
+      if (settled.some((one) => one.status === 'rejected' && isConnectionLoss(one.reason))) this.watch.failed();
+      return settled;
+    });
+  }
+
   private async withClient<T>(
     held: pg.PoolClient | undefined,
     work: (client: pg.PoolClient) => Promise<T>,
   ): Promise<T> {
     if (held !== undefined) return work(held);
     const client = await this.acquire();
-    // The pool listens only to idle clients: a connection that breaks while held would end the process.
-    client.on('error', ignore);
-    const release = (destroy = false): void => {
-      if (!destroy) client.off('error', ignore);
-      client.release(destroy);
-    };
     try {
       const value = await work(client);
-      release();
+      client.release();
       return value;
     } catch (error) {
       // A broken server connection must not go back; PGlite's one session always does.
       const lost = isConnectionLoss(error);
       if (lost) this.watch.failed();
-      release(this.engine === 'postgres' && lost);
+      client.release(this.engine === 'postgres' && lost);
       throw error;
     }
   }
@@ -251,11 +275,16 @@ export class Database {
 
 const ignore = (): void => undefined;
 
-async function connect(extra: object): Promise<DataSource> {
+/** The pool listens only to idle clients: a connection that breaks while held would end the process. */
+function survive(client: pg.ClientBase): void {
+  client.on('error', ignore);
+}
+
+async function connect(options: object): Promise<DataSource> {
   const dataSource = new DataSource({
     type: 'postgres',
     driver: pg,
-    extra,
+    extra: { ...options, onConnect: survive },
     installExtensions: false,
     migrations: [...migrations],
     migrationsTableName: 'schema_migrations',

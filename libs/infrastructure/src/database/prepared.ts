@@ -1,9 +1,34 @@
 import type pg from 'pg';
+import {
+  callOf,
+  PlannedStatement,
+  runTogether,
+  type GroupOutcome,
+  type PlannedCall,
+  type Row,
+  type RowText,
+} from './planned-statement.js';
 
 /** Most statements that are kept prepared on each connection. */
 const MOST = 100;
 /** Plans older than this are made again: a table may have grown since, which only planning sees. */
 const PLAN_MS = 30_000;
+
+/** A read that took longer among others is kept from them for a while; well above what a busy loop adds to a short one. */
+const SLOW_MS = 100;
+const SLOW_FOR_MS = 10_000;
+
+/** A statement that changes nothing, and its values. */
+export interface Read {
+  readonly text: string;
+  readonly values: unknown[];
+}
+
+/** What one connection has planned. */
+interface Session {
+  plannedAt: number;
+  readonly statements: Map<string, PlannedStatement>;
+}
 
 /**
  * Statements that each connection of a server plans once instead of at each call; for few, fixed texts whose plan does
@@ -12,22 +37,68 @@ const PLAN_MS = 30_000;
 export class Prepared {
   private readonly names = new Map<string, string>();
   private readonly refused = new Set<string>();
-  private readonly plannedAt = new WeakMap<pg.PoolClient, number>();
+  private readonly slow = new Map<string, number>();
+  private readonly sessions = new WeakMap<pg.PoolClient, Session>();
 
-  /** Runs a statement on a client under its name, when it has one. */
-  async run(client: pg.PoolClient, text: string, values: unknown[], canRetry: boolean): Promise<pg.QueryResult> {
+  /** Runs a statement on a client under its name, when it has one, and gives its rows. */
+  async run(client: pg.PoolClient, text: string, values: unknown[], canRetry: boolean): Promise<Row[]> {
     const name = this.nameOf(text);
-    if (name === undefined) return client.query(text, values);
-    await this.renewPlans(client);
+    if (name === undefined) return (await client.query<Row>(text, values)).rows;
+    const { statements } = await this.sessionOf(client);
     try {
-      return await client.query({ name, text, values });
+      const planned = statements.get(text);
+      if (planned !== undefined) return await runOne(client, callOf(planned, values));
+      const { rows, fields } = await client.query<Row>({ name, text, values });
+      statements.set(text, new PlannedStatement(client, name, fields));
+      return rows;
     } catch (error) {
+      // It was made where the socket was read; this trace leads to who asked.
+      if (error instanceof Error) Error.captureStackTrace(error);
       if (!isStale(error)) throw error;
       // Its view gives other types now, and the connection would refuse it for ever.
       this.refused.add(text);
       if (!canRetry) throw error;
-      return client.query(text, values);
+      return (await client.query<Row>(text, values)).rows;
     }
+  }
+
+  /** Runs reads on a client, those that it has planned in one message, and gives what became of each. */
+  async runAll(client: pg.PoolClient, reads: readonly Read[]): Promise<PromiseSettledResult<Row[]>[]> {
+    const { statements } = await this.sessionOf(client);
+    // Looked up once: what runs by itself below is planned from then on.
+    const planned = reads.map(({ text, values }) => {
+      const statement = statements.get(text);
+      return statement === undefined ? undefined : sendable(statement, values);
+    });
+    const calls = planned.filter((call) => call !== undefined);
+    const group = calls.length === 0 ? nothing : await runTogether(client, calls);
+    const next = outcomesOf(calls, group);
+    const settled: PromiseSettledResult<Row[]>[] = [];
+    for (const [at, { text, values }] of reads.entries()) {
+      const own = planned[at] === undefined ? undefined : next.next().value;
+      if (own?.took !== undefined && own.took > SLOW_MS) this.slow.set(text, performance.now());
+      // What was not planned, cannot be sent, or came after one that failed, runs by itself.
+      settled.push(own?.settled ?? (await this.settledOf(client, text, values)));
+    }
+    return settled;
+  }
+
+  /** Whether others were held up by a read lately, which had better run by itself. */
+  isSlow(text: string): boolean {
+    const since = this.slow.get(text);
+    if (since === undefined) return false;
+    if (performance.now() - since < SLOW_FOR_MS) return true;
+    this.slow.delete(text);
+    return false;
+  }
+
+  private async settledOf(
+    client: pg.PoolClient,
+    text: string,
+    values: unknown[],
+  ): Promise<PromiseSettledResult<Row[]>> {
+    const [settled] = await Promise.allSettled([this.run(client, text, values, true)]);
+    return settled;
   }
 
   private nameOf(text: string): string | undefined {
@@ -39,13 +110,58 @@ export class Prepared {
     return name;
   }
 
-  private async renewPlans(client: pg.PoolClient): Promise<void> {
+  private sessionOf(client: pg.PoolClient): Session | Promise<Session> {
     const now = performance.now();
-    const last = this.plannedAt.get(client);
-    if (last !== undefined && now - last < PLAN_MS) return;
-    this.plannedAt.set(client, now);
-    if (last !== undefined) await client.query('discard plans');
+    const known = this.sessions.get(client);
+    if (known === undefined) {
+      const session = { plannedAt: now, statements: new Map<string, PlannedStatement>() };
+      this.sessions.set(client, session);
+      return session;
+    }
+    if (now - known.plannedAt < PLAN_MS) return known;
+    known.plannedAt = now;
+    return client.query('discard plans').then(() => known);
   }
+}
+
+/** Undefined where the values cannot be sent. */
+function sendable(statement: PlannedStatement, values: readonly unknown[]): PlannedCall | undefined {
+  try {
+    return callOf(statement, values);
+  } catch {
+    return undefined;
+  }
+}
+
+const nothing: GroupOutcome = { ended: [], error: undefined };
+
+interface Outcome {
+  readonly settled: PromiseSettledResult<Row[]>;
+  readonly took?: number;
+}
+
+/** What became of the calls of a group, in order, as far as they were tried; a stale plan is tried without. */
+function* outcomesOf(calls: readonly PlannedCall[], { ended, error }: GroupOutcome): Generator<Outcome, undefined> {
+  for (const [at, { texts, took }] of ended.entries()) yield { settled: readRows(calls[at], texts), took };
+  if (error !== undefined && !isStale(error)) yield { settled: { status: 'rejected', reason: error } };
+  return undefined;
+}
+
+function readRows(call: PlannedCall | undefined, texts: readonly RowText[]): PromiseSettledResult<Row[]> {
+  try {
+    return { status: 'fulfilled', value: call?.statement.rowsOf(texts) ?? [] };
+  } catch (reason) {
+    return { status: 'rejected', reason };
+  }
+}
+
+async function runOne(client: pg.PoolClient, call: PlannedCall): Promise<Row[]> {
+  const {
+    ended: [own],
+    error,
+  } = await runTogether(client, [call]);
+  if (own === undefined) throw error ?? new Error('a statement ended without an outcome');
+  return call.statement.rowsOf(own.texts);
 }
 
 /** "cached plan must not change result type" (0A000, which stands for other refusals too). */

@@ -78,6 +78,8 @@ export interface SubscribeOptions {
   readonly signal: AbortSignal;
   /** Most events in one batch; 1,000 by default. */
   readonly batchSize?: number;
+  /** Called before a read at the head: what is appended until it returns is read together. */
+  readonly rest?: (signal: AbortSignal) => Promise<void>;
 }
 
 /** A batch of a subscription, in order. An empty batch is a heartbeat or progress past filtered events. */

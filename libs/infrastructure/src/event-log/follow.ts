@@ -53,7 +53,7 @@ export async function* follow(
   options: SubscribeOptions,
   { nudges, isTransient }: FollowOptions,
 ): AsyncGenerator<Batch, void, undefined> {
-  const { signal, filter, batchSize: limit = 1_000 } = options;
+  const { signal, filter, batchSize: limit = 1_000, rest } = options;
   const query = { limit, ...(filter === undefined ? {} : { filter }) };
   let after = options.after;
   let poll = FIRST_POLL_MS;
@@ -69,7 +69,9 @@ export async function* follow(
       lastYield = performance.now();
     }
     poll = moved ? FIRST_POLL_MS : Math.min(LAST_POLL_MS, poll * 2);
-    if (page.atHead) await nudges.wait(seen, poll, signal);
+    if (!page.atHead) continue;
+    await nudges.wait(seen, poll, signal);
+    await rest?.(signal);
   }
 }
 

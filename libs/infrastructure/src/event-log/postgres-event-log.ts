@@ -1,4 +1,4 @@
-import { isTransient, type Database } from '#infra/database/database.js';
+import { hidden, isTransient, type Database } from '#infra/database/database.js';
 import { AppendQueue, type AppendQueueLimits } from './append-queue.js';
 import {
   LogUnavailable,
@@ -21,6 +21,7 @@ import { follow, Nudges } from './follow.js';
 import { appendBatch, type AppendFunction } from './postgres-appends.js';
 import { ordinalOf, positionOf, prepareAppend } from './prepared-append.js';
 import { eventColumns, rawEvents, storedEvents, type EventRow, type RawEvent } from './stored-row.js';
+import { STREAM_PAGE, StreamReads } from './stream-reads.js';
 
 export interface PostgresEventLogOptions {
   /** The epoch under which this process appends; the stored one by default. */
@@ -32,8 +33,10 @@ const logNumbers: Readonly<Record<LogId, number>> = { domain: 1, access: 2 };
 
 /** Positions that one filtered read looks at, so that a sparse filter never scans the whole log at once. */
 const FILTER_WINDOW = 20_000;
-const STREAM_PAGE = 1_000;
-const selectEvents = `select ${eventColumns('s.name')} from log.event e join log.stream s using (stream_pk)`;
+
+/** Of each event its stream is looked up (`offset 0`): a kept plan must not join the page with all streams. */
+const selectEvents = `select ${eventColumns('s.name')} from log.event e
+  cross join lateral (select n.name, n.category from log.stream n where n.stream_pk = e.stream_pk offset 0) s`;
 
 /** First position that is left, less one: what retention cut off the access log is a prefix. */
 const cutTo = `coalesce((select min(position) from log.event where log_id = $1), 1) - 1`;
@@ -52,6 +55,7 @@ export class PostgresEventLog implements EventLog {
   private readonly queue: AppendQueue<AppendResult>;
   private readonly underFreeze: AppendQueue<AppendResult>;
   private readonly closing = new AbortController();
+  private readonly streams: StreamReads;
   private listening: Promise<() => Promise<void>> | undefined;
 
   private constructor(
@@ -61,6 +65,7 @@ export class PostgresEventLog implements EventLog {
     limits: AppendQueueLimits | undefined,
   ) {
     this.number = logNumbers[log];
+    this.streams = new StreamReads(database, this.number);
     const queueOf = (by: AppendFunction): AppendQueue<AppendResult> =>
       new AppendQueue(async (batch) => {
         const outcomes = await appendBatch(database, this.number, this.currentEpoch, batch, by);
@@ -103,7 +108,7 @@ export class PostgresEventLog implements EventLog {
     let next = options.from ?? (backwards ? Number.MAX_SAFE_INTEGER : 0);
     for (let left = options.limit ?? Infinity; left > 0; left -= STREAM_PAGE) {
       const size = Math.min(left, STREAM_PAGE);
-      const events = await this.readStreamPage(stream, next, size, backwards);
+      const events = storedEvents(await this.streams.page(stream, next, size, backwards).catch(unreadable));
       yield* events;
       const last = events.at(-1);
       if (last === undefined || events.length < size) return;
@@ -144,7 +149,7 @@ export class PostgresEventLog implements EventLog {
   }
 
   async head(): Promise<Position | null> {
-    const [row] = await this.query<{ position: string }>('select position from log.head where log_id = $1', [
+    const [row] = await this.queryPrepared<{ position: string }>('select position from log.head where log_id = $1', [
       this.number,
     ]);
     return row === undefined || row.position === '0' ? null : positionOf(row.position);
@@ -173,29 +178,17 @@ export class PostgresEventLog implements EventLog {
 
   /** Bounded at both ends, so that no plan, however old its statistics, reads the rest of the log for one page. */
   private readRows(after: Position | null, limit: number): Promise<EventRow[]> {
-    return this.query<EventRow>(
-      `${selectEvents} where e.log_id = $1 and e.position > $2::bigint
-          and e.position <= greatest($2::bigint, ${cutTo}) + $3::bigint
+    return this.queryPrepared<EventRow>(
+      `${selectEvents} where e.log_id = ${hidden('$1::smallint')} and e.position > ${hidden('$2::bigint')}
+          and e.position <= greatest(${hidden('$2::bigint')}, ${cutTo}) + ${hidden('$3::bigint')}
         order by e.position`,
       [this.number, ordinalOf(after), limit],
     );
   }
 
-  private async readStreamPage(stream: string, at: number, limit: number, backwards: boolean): Promise<StoredEvent[]> {
-    const [compare, order] = backwards ? ['<=', 'desc'] : ['>=', 'asc'];
-    const rows = await this.queryPrepared<EventRow>(
-      `select ${eventColumns('$2::text')} from log.event e
-        where e.stream_pk = (select s.stream_pk from log.stream s where s.log_id = $1 and s.name = $2)
-          and e.revision ${compare} $3::bigint
-        order by e.revision ${order} limit $4`,
-      [this.number, stream, at, limit],
-    );
-    return storedEvents(rows);
-  }
-
   /** Head and events come from one snapshot; the head row stands alone when nothing matched. */
   private async readFiltered(after: Position | null, limit: number, filter: Filter): Promise<Page> {
-    const rows = await this.query<FilteredRow>(
+    const rows = await this.queryPrepared<FilteredRow>(
       `select w.head, w.until, x.*
          from (select h.position as head,
                       least(h.position, greatest($2::bigint, ${cutTo}) + ${FILTER_WINDOW}) as until

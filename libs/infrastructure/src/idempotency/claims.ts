@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Facts } from '#domain/kernel/decider.js';
 
 /** What makes a key unique: the same key of another actor, method or path is another request. */
@@ -48,5 +48,5 @@ export interface IdempotencyOptions {
 /** The scope as stored: hex SHA-256, so that paths and keys of any length fit the index. */
 export function scopeName(scope: IdempotencyScope): string {
   const parts = [scope.tenantId, scope.actorId, scope.method, scope.path, scope.key];
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+  return hash('sha256', JSON.stringify(parts), 'hex');
 }

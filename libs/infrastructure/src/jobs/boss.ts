@@ -9,6 +9,8 @@ const KEEP_FINISHED_SECONDS = 7 * 24 * 3_600;
 const ONE_HOUR = 3_600;
 
 const ownTransaction = /^\s*BEGIN;([\s\S]*)COMMIT;\s*$/;
+/** What makes and ends jobs; the text of what fetches them changes with how many. */
+const fixedText = /^\s*(?:INSERT INTO|WITH results AS)/;
 
 /**
  * pg-boss over our database: its statements join the ambient transaction, and the texts that bring their own BEGIN and
@@ -17,7 +19,10 @@ const ownTransaction = /^\s*BEGIN;([\s\S]*)COMMIT;\s*$/;
 export function openBoss(database: Database): PgBoss {
   const executeSql = async (text: string, values: unknown[] = []): Promise<{ rows: unknown[] }> => {
     const inner = ownTransaction.exec(text)?.[1];
-    if (inner === undefined) return { rows: await database.query<unknown>(text, values) };
+    if (inner === undefined) {
+      const rows = fixedText.test(text) ? database.queryPrepared(text, values) : database.query(text, values);
+      return { rows: await rows };
+    }
     await database.transaction(() => database.execute(inner));
     return { rows: [] };
   };

@@ -7,6 +7,7 @@ import type { Database } from '#infra/database/database.js';
 import { openBoss, syncQueues } from './boss.js';
 import { dueMinutes, parseCron, type Cron } from './cron.js';
 import { scheduleId } from './job-ids.js';
+import { FairTurns } from './fair-turns.js';
 import { JobStore, type JobCount, type JobListOptions, type JobPage, type JobView } from './job-store.js';
 import { JobWorkers } from './job-workers.js';
 
@@ -52,6 +53,7 @@ const LOOK_BACK = 5;
 export class JobQueue {
   private readonly boss: PgBoss;
   private readonly store: JobStore;
+  private readonly turns: FairTurns;
   private readonly jobs: ReadonlyMap<string, AnyJob>;
   private readonly schedules: readonly (readonly [name: string, cron: Cron])[];
   private readonly onError: (error: unknown, where: string) => void;
@@ -66,6 +68,7 @@ export class JobQueue {
   constructor(private readonly options: JobQueueOptions) {
     this.boss = openBoss(options.database);
     this.store = new JobStore(options.database);
+    this.turns = new FairTurns(options.database);
     this.jobs = new Map(options.jobs.map((job) => [job.name, job]));
     this.schedules = options.jobs.flatMap((job) =>
       job.cron === undefined ? [] : [[job.name, parseCron(job.cron)] as const],
@@ -125,12 +128,18 @@ export class JobQueue {
     if (!this.jobs.has(name)) throw new UnknownJob(name);
     if (jobs.length === 0) return;
     const { database } = this.options;
+    const turns = this.jobs.get(name)?.fair === true ? await this.turns.of(name, jobs) : [];
     await this.boss.insert(
       name,
-      jobs.map(({ afterSeconds, ...job }) => (afterSeconds === undefined ? job : { ...job, startAfter: afterSeconds })),
+      jobs.map(({ afterSeconds, ...job }, at) => ({
+        ...job,
+        ...turns[at],
+        ...(afterSeconds === undefined ? {} : { startAfter: afterSeconds }),
+      })),
     );
+    // A server tells this process too.
     if (database.engine === 'postgres') await database.notify(CHANNEL, name);
-    database.afterCommit(() => this.wake(name));
+    else database.afterCommit(() => this.wake(name));
   }
 
   /** Makes the scheduled jobs of the minutes up to `now` that are not made yet. Safe in several processes at once. */

@@ -1,7 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 import type { PgBoss } from 'pg-boss';
 import { Postponed, RetryLater, type AnyJob, type JobAttempt } from '#domain/kernel/job.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
+import { Gathered } from '#infra/batching/gathered.js';
 import { isTransient } from '#infra/database/database.js';
 import { wellFormedTrace, withLogScope, type LogScope } from '#infra/telemetry/log-scope.js';
 import { TRACE_FIELD } from './command-job.js';
@@ -17,8 +18,11 @@ export interface WorkerOptions {
 
 interface Queue {
   readonly job: AnyJob;
+  /** Jobs that ended meanwhile are told of together. */
+  readonly completed: Gathered<string, undefined>;
   running: number;
   pulling: boolean;
+  /** Whether jobs may be waiting: somebody said so, or the last fetch gave as many as it could. */
   again: boolean;
 }
 
@@ -26,6 +30,10 @@ interface Running {
   readonly name: string;
   readonly abort: AbortController;
   readonly done: Promise<void>;
+}
+
+interface Failure {
+  readonly error: unknown;
 }
 
 interface FetchedJob {
@@ -53,8 +61,18 @@ export class JobWorkers {
 
   constructor(private readonly options: WorkerOptions) {
     this.queues = new Map(
-      options.jobs.map((job) => [job.name, { job, running: 0, pulling: false, again: false }] as const),
+      options.jobs.map(
+        (job) =>
+          [job.name, { job, completed: this.completing(job), running: 0, pulling: false, again: false }] as const,
+      ),
     );
+  }
+
+  private completing({ name }: AnyJob): Gathered<string, undefined> {
+    return new Gathered(async (ids) => {
+      await this.options.boss.complete(name, [...ids]);
+      return ids.map(() => undefined);
+    });
   }
 
   /** The ids of the jobs that run here now. */
@@ -72,7 +90,11 @@ export class JobWorkers {
   /** Looks for jobs of one queue, or of all. */
   wake(name?: string): void {
     const queues = name === undefined ? [...this.queues.values()] : [this.queues.get(name)];
-    for (const queue of queues) if (queue !== undefined) void this.pull(queue);
+    for (const queue of queues) {
+      if (queue === undefined) continue;
+      queue.again = true;
+      void this.pull(queue);
+    }
   }
 
   /** Tells the server that the running jobs are alive. */
@@ -95,11 +117,12 @@ export class JobWorkers {
   }
 
   private async pull(queue: Queue): Promise<void> {
-    queue.again = true;
     if (queue.pulling) return;
     queue.pulling = true;
     try {
       while (queue.again && !this.stopping && queue.running < queue.job.concurrency) {
+        // Jobs that end in the same turn are followed by one fetch.
+        await turn();
         queue.again = false;
         await this.fetch(queue);
       }
@@ -113,6 +136,7 @@ export class JobWorkers {
   private async fetch(queue: Queue): Promise<void> {
     const batchSize = queue.job.concurrency - queue.running;
     const rows = await this.options.boss.fetch<JsonObject>(queue.job.name, { batchSize, includeMetadata: true });
+    if (rows.length === batchSize) queue.again = true;
     for (const row of rows) this.launch(queue, row);
   }
 
@@ -120,16 +144,19 @@ export class JobWorkers {
     const abort = new AbortController();
     queue.running += 1;
     const done = this.attempt(queue.job, row, abort)
-      .catch((error: unknown) => this.options.onError(error, `settling job ${row.id} of ${queue.job.name}`))
       .finally(() => {
-        this.running.delete(row.id);
+        // The next may begin while this one's end is written down.
         queue.running -= 1;
         void this.pull(queue);
-      });
+      })
+      .then((failure) => this.settle(queue, row.id, failure))
+      .catch((error: unknown) => this.options.onError(error, `settling job ${row.id} of ${queue.job.name}`))
+      .finally(() => this.running.delete(row.id));
     this.running.set(row.id, { name: queue.job.name, abort, done });
   }
 
-  private async attempt(job: AnyJob, row: FetchedJob, abort: AbortController): Promise<void> {
+  /** Undefined when it succeeded. */
+  private async attempt(job: AnyJob, row: FetchedJob, abort: AbortController): Promise<Failure | undefined> {
     const { [TRACE_FIELD]: trace, ...data } = row.data ?? {};
     const attempt: JobAttempt = {
       id: row.id,
@@ -142,11 +169,10 @@ export class JobWorkers {
       () => abort.abort(new Error(`${job.name} ran longer than ${job.timeoutSeconds} s`)),
       job.timeoutSeconds * 1_000,
     );
-    const failure = await withLogScope(scopeOf(row.id, trace), () => this.handle(job, attempt))
+    return withLogScope(scopeOf(row.id, trace), () => this.handle(job, attempt))
       .then(() => undefined)
       .catch((error: unknown) => ({ error }))
       .finally(() => clearTimeout(timer));
-    await this.settle(job.name, row.id, failure);
   }
 
   private async handle(job: AnyJob, attempt: JobAttempt): Promise<void> {
@@ -164,10 +190,10 @@ export class JobWorkers {
     }
   }
 
-  private async settle(name: string, id: string, failure: { error: unknown } | undefined): Promise<void> {
+  private async settle({ job: { name }, completed }: Queue, id: string, failure: Failure | undefined): Promise<void> {
     for (let tries = 1; ; tries += 1) {
       try {
-        if (failure === undefined) await this.options.boss.complete(name, id);
+        if (failure === undefined) await completed.add(id);
         else if (failure.error instanceof HandedBack) await this.options.store.handBack([id]);
         else if (failure.error instanceof Postponed)
           await this.options.store.handBack([id], failure.error.afterSeconds);

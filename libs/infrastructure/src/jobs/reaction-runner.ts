@@ -35,6 +35,8 @@ interface Planned extends Plan {
 /** Milliseconds after which a checkpoint is stored even though nothing was to be done. */
 const IDLE_STORE_MS = 5_000;
 const TRIES = 3;
+/** What is appended in this time is reacted to together. */
+const REST_MS = 5;
 
 /**
  * Follows the domain log for all reactions by one reader, in one process at a time. The jobs of a batch are made in the
@@ -150,7 +152,8 @@ export class ReactionRunner {
     const types = [...new Set(this.followers.flatMap(({ reaction }) => Object.keys(reaction.on as object)))];
     const signal = AbortSignal.any([this.session.signal, this.stopping.signal]);
     const after = from === '' ? null : from;
-    for await (const batch of this.options.log.subscribe({ after, filter: { types }, signal })) {
+    const rest = (): Promise<void> => delay(REST_MS);
+    for await (const batch of this.options.log.subscribe({ after, filter: { types }, signal, rest })) {
       await this.take(batch);
       if (signal.aborted || this.followers.length === 0) return;
     }

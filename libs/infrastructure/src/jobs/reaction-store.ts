@@ -95,13 +95,13 @@ export class ReactionStore {
 
   /** Moves checkpoints as a compare-and-set, first in the batch's transaction. Throws ReactionLeaseLost. */
   async move(epoch: string, moves: readonly Move[]): Promise<void> {
-    const moved = await this.database.execute(
+    const moved = await this.database.queryPrepared(
       `update reactions.checkpoints c set position = m.next, moved_at = clock_timestamp()
         from unnest($2::text[], $3::text[], $4::text[]) as m(name, previous, next)
-        where c.name = m.name and c.position = m.previous and c.epoch = $1 and c.error is null`,
+        where c.name = m.name and c.position = m.previous and c.epoch = $1 and c.error is null returning c.name`,
       [epoch, moves.map(({ name }) => name), moves.map(({ from }) => from), moves.map(({ to }) => to)],
     );
-    if (moved !== moves.length) throw new ReactionLeaseLost();
+    if (moved.length !== moves.length) throw new ReactionLeaseLost();
   }
 
   /** Stops a reaction where it stands. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { LogId, StoredEvent } from '#infra/event-log/event-log.js';
 
 /** Version byte of the leaf format (docs/ledger-format.md, 1). */
@@ -33,7 +33,7 @@ export class MalformedLeaf extends Error {
 
 /** SHA-256 over the UTF-8 bytes of a text. */
 export function sha256(text: string | Uint8Array): Uint8Array {
-  return createHash('sha256').update(text).digest();
+  return hash('sha256', text, 'buffer');
 }
 
 /** Leaf bytes of a stored event: version byte, then nine fields, each behind its length as 4 bytes big-endian. */

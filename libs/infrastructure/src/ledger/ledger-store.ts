@@ -179,7 +179,7 @@ export class LedgerStore {
   }
 
   private async insertLeaves(leaves: readonly StoredLeaf[]): Promise<void> {
-    await this.database.execute(
+    await this.database.queryPrepared(
       `insert into ledger.leaf (log_id, idx, position, event_id, leaf, hash)
        select $1, * from unnest($2::bigint[], $3::text[], $4::text[], $5::bytea[], $6::bytea[])`,
       [

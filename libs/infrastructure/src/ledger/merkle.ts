@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** Bytes of one tree hash (SHA-256). */
 export const HASH_BYTES = 32;
@@ -7,19 +7,19 @@ export const HASH_BYTES = 32;
 export type NodeReader = (level: number, index: number) => Promise<Uint8Array>;
 
 /** Root of the tree without leaves: SHA-256 of nothing (RFC 6962, 2.1). */
-export const EMPTY_ROOT: Uint8Array = createHash('sha256').digest();
+export const EMPTY_ROOT: Uint8Array = hash('sha256', '', 'buffer');
 
 const leafPrefix = Uint8Array.of(0);
 const nodePrefix = Uint8Array.of(1);
 
 /** SHA-256(0x00 ‖ leaf), RFC 6962 2.1. */
 export function leafHash(leaf: Uint8Array): Uint8Array {
-  return createHash('sha256').update(leafPrefix).update(leaf).digest();
+  return hash('sha256', Buffer.concat([leafPrefix, leaf]), 'buffer');
 }
 
 /** SHA-256(0x01 ‖ left ‖ right), RFC 6962 2.1. */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
-  return createHash('sha256').update(nodePrefix).update(left).update(right).digest();
+  return hash('sha256', Buffer.concat([nodePrefix, left, right]), 'buffer');
 }
 
 /** True when both are the same bytes; the values compared are public, so time is not hidden. */

@@ -1,21 +1,44 @@
+import type { CommandPath } from '#infra/commands/command-path.js';
 import type { Config } from '#infra/config/config.js';
 import { CircuitBreaker } from '#infra/shared-state/circuit-breaker.js';
+import { OutboundSignals } from '#infra/shared-state/outbound-signals.js';
 import { Outbound } from '#infra/shared-state/outbound.js';
 import type { SharedState } from '#infra/shared-state/shared-state.js';
 import { WebhookSender, type Message, type Sent } from '#infra/webhooks/webhook-sender.js';
+import { BreakerRecorder, type BreakerNote } from './breaker-recorder.js';
 
-/** The one way to other services, under the configured deadlines, retries and breakers. */
-export function openOutbound({ external }: Config, shared: SharedState): Outbound {
-  const breaker = new CircuitBreaker(shared, {
+/** The one way to other services, under the configured deadlines, retries and breakers, and what tells the log of the latter. */
+export function openOutbound(
+  options: {
+    readonly config: Config;
+    readonly onProblem: (error: unknown, where: string) => void;
+    readonly recordBreaker: (path: CommandPath, note: BreakerNote) => Promise<unknown>;
+  },
+  shared: SharedState,
+  path: CommandPath,
+): { readonly outbound: Outbound; readonly breakers: BreakerRecorder } {
+  const { external } = options.config;
+  const signals = new OutboundSignals();
+  const breakers = new BreakerRecorder({
+    record: (note) => options.recordBreaker(path, note),
+    onProblem: (error) => options.onProblem(error, 'circuit breakers'),
+    onLost: () => (signals.unrecorded += 1),
+  });
+  const limits = {
     failures: external.CB_FAILURE_THRESHOLD,
     openMs: external.CB_OPEN_SECONDS * 1_000,
     trials: external.CB_HALF_OPEN_TRIALS,
+  };
+  const breaker = new CircuitBreaker(shared, limits, (change) => {
+    signals.changed(change);
+    breakers.changed(change);
   });
-  return new Outbound(breaker, {
+  const calls = {
     timeoutMs: external.EXT_CALL_TIMEOUT_MS,
     attempts: external.EXT_RETRY_MAX_ATTEMPTS,
     pauseMs: external.EXT_RETRY_BACKOFF_MS,
-  });
+  };
+  return { outbound: new Outbound(breaker, calls, Math.random, signals), breakers };
 }
 
 /** The receiver of billing messages, if one is switched on. */

@@ -4,6 +4,7 @@ import type { CommandPort, ContentPort, SubjectKeyPort } from '#domain/kernel/po
 import type { Actor } from '#domain/kernel/events.js';
 import { AccessRetention } from '#infra/access-log/access-retention.js';
 import type { Config } from '#infra/config/config.js';
+import type { CommandPath } from '#infra/commands/command-path.js';
 import { derivedId } from '#infra/commands/ids.js';
 import { personalAad } from '#infra/crypto/personal.js';
 import { DocumentChunks } from '#infra/ingestion/document-chunks.js';
@@ -11,6 +12,7 @@ import { DocumentParser } from '#infra/parsing/document-parser.js';
 import type { RetrievalIndex } from '#infra/retrieval/retrieval-index.js';
 import type { Reembedding } from '#infra/retrieval/reembedding.js';
 import type { BillingWebhook } from './external.js';
+import { corpusDocumentsPort } from './corpus-documents.js';
 import type { Platform } from './platform.js';
 
 const SYSTEM: Actor = { type: 'system', id: 'jobs', role: null };
@@ -22,6 +24,8 @@ export interface JobPorts {
   readonly commands: CommandPort;
   readonly chunks: ReturnType<typeof chunkPort>;
   readonly reembedding: Reembedding;
+  readonly corpora: { exists(tenantId: string, corpusId: string): Promise<boolean> };
+  readonly corpusDocuments: ReturnType<typeof corpusDocumentsPort>;
   /** Opens text that an event holds sealed; null when its person was forgotten. */
   readonly personal: ReturnType<typeof personalPort>;
   readonly webhook: BillingWebhook;
@@ -34,6 +38,7 @@ export interface JobPorts {
 /** The ports over an open platform. */
 export function jobPorts(platform: Platform): JobPorts {
   const { content, keys, path } = platform;
+  const commands = commandPort(path);
   return {
     content,
     keys,
@@ -48,18 +53,26 @@ export function jobPorts(platform: Platform): JobPorts {
     }),
     chunks: chunkPort(platform),
     reembedding: platform.reembedding,
-    commands: {
-      load: (decider, tenantId, streamId) => path.load(decider, tenantId, streamId),
-      run: async (decider, tenantId, streamId, command, commandId) => {
-        await path.run(decider, streamId, command, {
-          tenantId,
-          actor: SYSTEM,
-          now: new Date().toISOString(),
-          commandId: derivedId(commandId, 'command'),
-          newId: derivedId(commandId, 'new'),
-          requestId: null,
-        });
-      },
+    commands,
+    corpora: {
+      exists: (tenantId, corpusId) => platform.options.corpora.exists(path, tenantId, corpusId),
+    },
+    corpusDocuments: corpusDocumentsPort(platform, commands),
+  };
+}
+
+function commandPort(path: CommandPath): CommandPort {
+  return {
+    load: (decider, tenantId, streamId) => path.load(decider, tenantId, streamId),
+    run: async (decider, tenantId, streamId, command, commandId) => {
+      await path.run(decider, streamId, command, {
+        tenantId,
+        actor: SYSTEM,
+        now: new Date().toISOString(),
+        commandId: derivedId(commandId, 'command'),
+        newId: derivedId(commandId, 'new'),
+        requestId: null,
+      });
     },
   };
 }

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { EmbeddingChoice } from '#domain/kernel/embedding.js';
 import type { Capability } from '#domain/kernel/capability.js';
 import type { AnyJob } from '#domain/kernel/job.js';
+import type { CommandPort } from '#domain/kernel/ports.js';
 import { Embedders } from '#infra/adapters/embedding/embedders.js';
 import { CommandPath } from '#infra/commands/command-path.js';
 import type { Config } from '#infra/config/config.js';
@@ -16,6 +17,7 @@ import { PostgresEventLog } from '#infra/event-log/postgres-event-log.js';
 import { IdempotencyStore } from '#infra/idempotency/idempotency-store.js';
 import { ProgressHub } from '#infra/projections/progress.js';
 import { CapabilityRegistry } from '#infra/projections/registry.js';
+import type { WaitTarget } from '#infra/projections/waiter.js';
 import { ReadModels } from '#infra/read-models/read-models.js';
 import { RecordedStreams } from '#infra/recorded-streams/recorded-streams.js';
 import type { Reembedding } from '#infra/retrieval/reembedding.js';
@@ -31,6 +33,7 @@ import type { Answerer } from '#infra/adapters/llm/answerer.js';
 import { openRetrieval } from './retrieval-parts.js';
 import { openDomainLog, type DomainLog } from './domain-log.js';
 import { openRouter } from './retrieval.js';
+import type { BreakerNote, BreakerRecorder } from './breaker-recorder.js';
 import { openBillingWebhook, openOutbound, type BillingWebhook } from './external.js';
 import { openAnswerer } from './models.js';
 import { openStores, type StartLog, type Stores } from './stores.js';
@@ -42,6 +45,8 @@ export interface PlatformOptions {
   readonly documentsView: string;
   /** Where it stands which model each corpus has chosen. */
   readonly corpora: CorporaSource;
+  /** Appends the event of a breaker's change; the same command id again changes nothing. */
+  readonly recordBreaker: (path: CommandPath, note: BreakerNote) => Promise<unknown>;
   readonly log: StartLog;
   /** Jobs that whoever composes the process adds to those of the capabilities. */
   readonly jobs?: (platform: Platform) => readonly AnyJob[];
@@ -54,7 +59,17 @@ export interface PlatformOptions {
 export interface CorporaSource {
   /** A read model with the chosen embedding of each corpus, e.g. `read.corpora_v2`. */
   readonly view: string;
+  /** The read model behind `documentsView`. */
+  readonly documents: WaitTarget;
+  /** Rejects for a corpus that is not there. */
   readonly embedding: (path: CommandPath, tenantId: string, corpusId: string) => Promise<EmbeddingChoice | null>;
+  readonly exists: (path: CommandPath, tenantId: string, corpusId: string) => Promise<boolean>;
+  /** Deletes a document whose corpus is gone; one that is gone itself is left alone. */
+  readonly removeDocument: (
+    commands: CommandPort,
+    place: { readonly tenantId: string; readonly documentId: string },
+    commandId: string,
+  ) => Promise<void>;
 }
 
 /** Everything that the roles of a process share: stores, log, command path, read models, retrieval. */
@@ -89,6 +104,7 @@ export class Platform {
   /** The one way to other services. */
   readonly outbound: Outbound;
   readonly billingWebhook: BillingWebhook;
+  private readonly breakers: BreakerRecorder;
   private openedAnswerer: Answerer | undefined;
   /** How far the projections of this process are, for waiters that need no round trip. */
   readonly progress = new ProgressHub();
@@ -124,7 +140,7 @@ export class Platform {
     this.idempotency = new IdempotencyStore(database, keys, {
       ttlMs: options.config.idempotency.IDEMPOTENCY_TTL_HOURS * 3_600_000,
     });
-    this.outbound = openOutbound(options.config, shared);
+    ({ outbound: this.outbound, breakers: this.breakers } = openOutbound(options, shared, this.path));
     this.billingWebhook = openBillingWebhook(options.config, this.outbound);
     this.embedders = new Embedders(options.config, this.outbound);
     const retrieval = openRetrieval({
@@ -166,6 +182,7 @@ export class Platform {
     await this.retrieval.close();
     await this.idempotency.close();
     await this.streams.stop();
+    await this.breakers.stop();
     await this.log.close();
     await this.accessLog.close();
     await this.shared.close();

@@ -54,6 +54,7 @@ export class BatchApplier {
     });
     for (const fed of behind) {
       fed.position = to;
+      fed.movedAt = performance.now();
       this.progress.publish(fed, to);
     }
   }

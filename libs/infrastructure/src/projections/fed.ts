@@ -19,6 +19,8 @@ export class Fed {
   readonly epoch: string;
   readonly name: string;
   position: string;
+  /** When its checkpoint moved last, which prolongs its lease; milliseconds of this process. */
+  movedAt = -Infinity;
   /** Keys whose events are parked; reloaded when the checkpoint row says that the list changed. */
   quarantined: ReadonlySet<string> | undefined;
   quarantineRevision: number;

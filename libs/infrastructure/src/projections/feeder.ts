@@ -3,6 +3,7 @@ import type { Batch, EventLog, StoredEvent } from '#infra/event-log/event-log.js
 import { backoff, breathe } from './backoff.js';
 import type { Fed } from './fed.js';
 import type { GenerationStore } from './generations.js';
+import type { Hurry } from './hurry.js';
 import type { CapabilityRegistry } from './registry.js';
 import type { Settler } from './settler.js';
 
@@ -12,6 +13,9 @@ export interface FeederParts {
   readonly settler: Settler;
   readonly generations: GenerationStore;
   readonly batchSize: number;
+  readonly hurry: Hurry;
+  /** How old an event may get before it is projected, in milliseconds, while nobody in this process waits for it. */
+  readonly restMs: number;
   readonly onProblem: (error: unknown) => void;
   readonly onUnknown: (type: string) => void;
 }
@@ -74,7 +78,9 @@ export class Feeder {
     await before;
     for (let attempt = 1; !signal.aborted; attempt += 1) {
       try {
-        const options = { after: this.position || null, batchSize: this.parts.batchSize, signal };
+        const { batchSize, hurry, restMs } = this.parts;
+        const rest = (ended: AbortSignal): Promise<void> => hurry.rest(restMs, ended);
+        const options = { after: this.position || null, batchSize, signal, rest };
         for await (const batch of ahead(this.parts.log.subscribe(options))) {
           if (signal.aborted) break;
           await this.inTurn(() => this.take(batch, signal));

@@ -139,7 +139,7 @@ export class GenerationStore {
    * Throws `LeaseLost` when one of them is not where and whose it should be.
    */
   async move(feds: readonly Fed[], to: readonly string[], leaseMs: number): Promise<void> {
-    const rows = await this.database.query<GenerationRow & { notified: string | null }>(
+    const rows = await this.database.queryPrepared<GenerationRow & { notified: string | null }>(
       `with moved as (
          update projections.generations g set position = w.next, moved_at = clock_timestamp(),
                 expires_at = clock_timestamp() + $8 * interval '1 millisecond'

@@ -1,10 +1,22 @@
 import type { Fed } from './fed.js';
+import { Hurry } from './hurry.js';
 
 type OnProgress = (table: string, version: number, position: string) => void;
 
 /** What this process knows of the positions of projections; shared by its runner and its waiters. */
 export class ProgressHub {
+  /** Whether somebody in this process waits for a position of a patient table, or of another. */
+  readonly hurries = { patient: new Hurry(), prompt: new Hurry() };
+  private readonly patientTables = new Set<string>();
   private readonly listeners = new Set<OnProgress>();
+
+  notePatient(table: string): void {
+    this.patientTables.add(table);
+  }
+
+  hurryOf(table: string): Hurry {
+    return this.hurries[this.patientTables.has(table) ? 'patient' : 'prompt'];
+  }
 
   /** Tells of a committed move of a served generation. */
   publish(fed: Fed, position: string): void {

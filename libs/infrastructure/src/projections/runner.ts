@@ -5,6 +5,7 @@ import type { Database } from '#infra/database/database.js';
 import type { EventLog } from '#infra/event-log/event-log.js';
 import { BatchApplier } from './applier.js';
 import { pause } from './backoff.js';
+import type { Fed } from './fed.js';
 import { Feeder } from './feeder.js';
 import { GenerationStore, LEASE_CHANNEL } from './generations.js';
 import { PoisonIsolator } from './poison.js';
@@ -31,6 +32,9 @@ export interface ProjectionRunnerOptions {
   readonly onProblem?: (error: unknown) => void;
 }
 
+/** How old an event may get before it is projected, in milliseconds, while nobody in this process waits for it. */
+const REST_MS = { prompt: 10, patient: 50 };
+
 /** Feeds every projection over one log that no other process feeds, and takes over those whose owner fell silent. */
 export class ProjectionRunner {
   readonly owner: string;
@@ -41,7 +45,8 @@ export class ProjectionRunner {
   private readonly onProblem: (error: unknown) => void;
   private readonly generations: GenerationStore;
   private readonly readers: ReaderStore;
-  private readonly feeder: Feeder;
+  /** Apart, so that who waits for a row waits for few tables only. */
+  private readonly feeders: { readonly prompt: Feeder; readonly patient: Feeder };
   private readonly stopping = new AbortController();
   private keeping: Promise<void> | undefined;
   private unlisten: (() => Promise<void>) | undefined;
@@ -65,7 +70,13 @@ export class ProjectionRunner {
     };
     this.generations = generations;
     this.readers = new ReaderStore(database);
-    this.feeder = new Feeder({ log, registry, settler, generations, batchSize, onProblem, onUnknown });
+    const feeder = (pace: 'prompt' | 'patient'): Feeder =>
+      new Feeder({
+        ...{ log, registry, settler, generations, batchSize, onProblem, onUnknown },
+        ...{ hurry: progress.hurries[pace], restMs: REST_MS[pace] },
+      });
+    this.feeders = { prompt: feeder('prompt'), patient: feeder('patient') };
+    for (const { table, patient } of this.projections) if (patient === true) progress.notePatient(table);
   }
 
   /** Makes missing tables and starts to feed. Rejects when the database cannot be reached. */
@@ -81,10 +92,18 @@ export class ProjectionRunner {
     this.stopping.abort();
     this.wake();
     await this.keeping;
-    const feds = this.feeder.feds;
-    await this.feeder.stop();
+    const { feds } = this;
+    await Promise.all([this.feeders.prompt.stop(), this.feeders.patient.stop()]);
     await this.unlisten?.();
     await this.generations.release(feds, this.owner);
+  }
+
+  private get feds(): readonly Fed[] {
+    return [...this.feeders.prompt.feds, ...this.feeders.patient.feds];
+  }
+
+  private feederOf({ projection }: Fed): Feeder {
+    return this.feeders[projection.patient === true ? 'patient' : 'prompt'];
   }
 
   private get projections(): readonly AnyProjection[] {
@@ -93,13 +112,13 @@ export class ProjectionRunner {
 
   /** What this process feeds now, as `table v1 generation 1`. */
   get feeding(): readonly string[] {
-    return this.feeder.feds.map((fed) => fed.name);
+    return this.feds.map((fed) => fed.name);
   }
 
   /** Resolves when everything that this process feeds has passed the head that the log has now. */
   async caughtUp(): Promise<void> {
     const head = await this.options.log.head();
-    while (head !== null && this.feeder.feds.some((fed) => fed.position < head)) {
+    while (head !== null && this.feds.some((fed) => fed.position < head)) {
       if (this.stopping.signal.aborted) return;
       await pause(2, this.stopping.signal);
     }
@@ -127,18 +146,22 @@ export class ProjectionRunner {
   }
 
   private async renew(): Promise<void> {
-    const feds = this.feeder.feds;
-    const held = await this.generations.renew(feds, this.owner, this.leaseMs);
-    for (const fed of feds) if (!held.has(fed)) this.feeder.drop(fed);
+    // To wait for the rows of a batch under way would hold up the next of all others.
+    const resting = this.feds.filter(({ movedAt }) => performance.now() - movedAt > this.leaseMs / 5);
+    const held = await this.generations.renew(resting, this.owner, this.leaseMs);
+    for (const fed of resting) if (!held.has(fed)) this.feederOf(fed).drop(fed);
   }
 
   private async acquire(): Promise<void> {
     const wanted = await this.wanted();
-    const surplus = this.feeder.feds.filter((fed) => !wanted.includes(fed.projection));
-    for (const fed of surplus) this.feeder.drop(fed);
+    const surplus = this.feds.filter((fed) => !wanted.includes(fed.projection));
+    for (const fed of surplus) this.feederOf(fed).drop(fed);
     if (surplus.length > 0) await this.generations.release(surplus, this.owner);
     const lease = { owner: this.owner, ms: this.leaseMs };
-    this.feeder.adopt(await this.generations.acquire(wanted, ['active', 'ready'], lease));
+    const acquired = Map.groupBy(await this.generations.acquire(wanted, ['active', 'ready'], lease), (fed) =>
+      this.feederOf(fed),
+    );
+    for (const [feeder, feds] of acquired) feeder.adopt(feds);
   }
 
   /** The newest version of each table, and older ones for as long as a live process reads them. */

@@ -28,6 +28,8 @@ export interface ProjectionWaiterOptions {
 export class ProjectionWaiter {
   private readonly known = new Map<string, string>();
   private readonly waiting = new Map<string, Set<() => void>>();
+  /** Read models that are being asked for; however many wait for one, it is asked once. */
+  private readonly polled = new Set<string>();
   private readonly stops: (() => void | Promise<void>)[] = [];
 
   constructor(private readonly options: ProjectionWaiterOptions) {}
@@ -53,8 +55,7 @@ export class ProjectionWaiter {
   async waitFor(target: WaitTarget, position: string, timeoutMs: number): Promise<WaitResult> {
     const name = `${target.table}:${target.version}`;
     if (this.passed(name, position)) return { reached: true, lagEvents: 0 };
-    const settled = new AbortController();
-    const done = (): void => settled.abort();
+    const { promise: settled, resolve: done } = Promise.withResolvers<void>();
     const timer = setTimeout(done, timeoutMs);
     const waiters = this.waiting.get(name) ?? new Set();
     this.waiting.set(name, waiters);
@@ -62,11 +63,13 @@ export class ProjectionWaiter {
       if (this.passed(name, position)) done();
     };
     waiters.add(check);
+    const calm = this.options.progress?.hurryOf(target.table).begin();
+    void this.poll(target, name);
     try {
-      await Promise.race([this.poll(target, name, settled.signal), aborted(settled.signal)]);
+      await settled;
     } finally {
-      done();
       clearTimeout(timer);
+      calm?.();
       waiters.delete(check);
       if (waiters.size === 0) this.waiting.delete(name);
     }
@@ -74,16 +77,21 @@ export class ProjectionWaiter {
     return { reached: false, lagEvents: difference(position, this.known.get(name) ?? '') };
   }
 
-  private async poll(target: WaitTarget, name: string, signal: AbortSignal): Promise<void> {
-    for (let wait = 25; !signal.aborted; wait = Math.min(100, wait * 1.5)) {
+  /** Asks as long as anybody waits. The first time at once, for no message may have come yet; then messages come first. */
+  private async poll(target: WaitTarget, name: string): Promise<void> {
+    if (this.polled.has(name)) return;
+    this.polled.add(name);
+    for (let wait = this.known.has(name) ? 25 : 0; this.waiting.has(name); wait = Math.min(100, 25 + wait * 1.5)) {
+      if (wait > 0) await pause(wait, never);
+      if (!this.waiting.has(name)) break;
       const position = await this.read(target).catch(() => undefined);
       if (position !== undefined) this.note(name, position);
-      await pause(wait, signal);
     }
+    this.polled.delete(name);
   }
 
   private async read({ table, version }: WaitTarget): Promise<string | undefined> {
-    const rows = await this.options.database.query<{ position: string }>(
+    const rows = await this.options.database.queryPrepared<{ position: string }>(
       `select position from projections.generations where table_name = $1 and version = $2 and state = 'active'`,
       [table, version],
     );
@@ -100,10 +108,7 @@ export class ProjectionWaiter {
   }
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-}
+const never = new AbortController().signal;
 
 /** Events between two positions of a gapless log; null where positions are no count. */
 export function difference(to: string, from: string): number | null {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { CatalogueError, defineErrors } from '#domain/kernel/errors.js';
 import type { Json } from '#domain/kernel/schema.js';
 import { stableJson } from '#infra/projections/row.js';
@@ -9,10 +9,7 @@ export const readModelErrors = defineErrors('read-models', {
 
 /** Names a list: a cursor of another tenant, filter or order does not fit. */
 export function listHash(...parts: readonly unknown[]): string {
-  return createHash('sha256')
-    .update(stableJson(parts as readonly Json[]))
-    .digest('base64url')
-    .slice(0, 16);
+  return hash('sha256', stableJson(parts as readonly Json[]), 'base64url').slice(0, 16);
 }
 
 /** How the place after a list's last row is written for a client, and read again. */

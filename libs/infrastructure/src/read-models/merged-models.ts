@@ -64,7 +64,7 @@ export class MergedModels<R> {
   async find(tenantId: string, id: string): Promise<{ readonly row: R; readonly in: AnyProjection } | undefined> {
     for (const [projection, { view, selected }] of this.parts) {
       const text = `select ${selected} from ${view} t where t.tenant_id = $1 and t.id = $2`;
-      const [row] = await this.database.queryPrepared<R>(text, [tenantId, id]);
+      const [row] = await this.database.queryTogether<R>(text, [tenantId, id]);
       if (row !== undefined) return { row, in: projection };
     }
     return undefined;

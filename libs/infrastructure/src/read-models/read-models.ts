@@ -100,7 +100,7 @@ export class ReadModel<R> {
   }
 
   async find(tenantId: string, id: string): Promise<R | undefined> {
-    const [row] = await this.database.queryPrepared<R>(this.findSql, [tenantId, id]);
+    const [row] = await this.database.queryTogether<R>(this.findSql, [tenantId, id]);
     return row;
   }
 
@@ -183,7 +183,7 @@ export class ReadModel<R> {
       // The best plan depends on what is looked for, and there are as many texts as conditions and as tenants' own rules.
       if (search !== undefined || matching !== undefined || visible?.varies === true)
         return await this.database.query<R>(text, params.values);
-      return await this.database.queryPrepared<R>(text, params.values);
+      return await this.database.queryTogether<R>(text, params.values);
     } catch (error) {
       // A forged cursor can hold a value that its column cannot read (class 22: data exception).
       const code = (error as { readonly code?: unknown }).code;

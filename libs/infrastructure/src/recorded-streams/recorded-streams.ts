@@ -1,8 +1,16 @@
 import { EventEmitter } from 'node:events';
-import type { ContentStore } from '../content/content-store.js';
+import type { ContentStore, SealedContent, Subject } from '../content/content-store.js';
 import type { Database } from '../database/database.js';
+import { CHANNEL, nameOf, type NewBatch, StreamRows, type StreamHeaders, type StreamSubject } from './stream-rows.js';
 import { type News, Wake } from './stream-wake.js';
-import { type RecordedFrame, type StoreFrames, type StreamKey, StreamLost, StreamWriter } from './stream-writer.js';
+import {
+  type RecordedFrame,
+  type MakeFrame,
+  type StoreFrames,
+  type StreamKey,
+  StreamLost,
+  StreamWriter,
+} from './stream-writer.js';
 
 export interface StreamInfo {
   readonly lastSeq: number;
@@ -15,27 +23,18 @@ export interface StreamInfo {
   readonly headers: StreamHeaders | null;
 }
 
-export type StreamHeaders = Readonly<Record<string, string>>;
+export type { StreamHeaders } from './stream-rows.js';
 
-const CHANNEL = 'recorded_streams';
+export interface StreamBeginning {
+  readonly headers?: StreamHeaders | undefined;
+  readonly first?: readonly MakeFrame[];
+  readonly contents?: readonly SealedContent[];
+}
+
 const POLL_MS = 1_000;
+/** Only saves a look at the store, so that the oldest may go. */
+const MOST_LIVE = 1_000;
 const KIND = 'stream-frames';
-
-/**
- * The batch, the stream's new end and the news of it in one statement, which is one round trip and one commit. A batch
- * whose outcome was unknown comes again, with more behind it.
- */
-const RECORD = `
-  with mine as (
-    update streams.stream set last_seq = coalesce($4::int, last_seq), ended = $5::boolean, beat_at = now()
-     where tenant_id = $1 and stream_id = $2 and owner = $3 and not ended
-    returning tenant_id, stream_id),
-  batch as (
-    insert into streams.batch (tenant_id, stream_id, first_seq, last_seq, content_id)
-    select tenant_id, stream_id, $6::int, $4::int, $7::uuid from mine where $7::uuid is not null
-    on conflict (tenant_id, stream_id, first_seq)
-      do update set last_seq = excluded.last_seq, content_id = excluded.content_id)
-  select pg_notify('${CHANNEL}', $8) from mine`;
 
 interface Row {
   readonly last_seq: number;
@@ -50,13 +49,18 @@ interface Row {
 export class RecordedStreams {
   private readonly local = new EventEmitter().setMaxListeners(0);
   private unlisten: (() => Promise<void>) | undefined;
+  /** Streams that this process writes now. */
+  private readonly live = new Map<string, StreamWriter>();
+  private readonly rows: StreamRows;
 
   constructor(
     private readonly database: Database,
     private readonly content: ContentStore,
     /** Names this process in `owner`. */
     private readonly processId: string,
-  ) {}
+  ) {
+    this.rows = new StreamRows(database, processId);
+  }
 
   /** Starts to hear of frames that other processes record. */
   async start(): Promise<void> {
@@ -67,29 +71,16 @@ export class RecordedStreams {
     await this.unlisten?.();
   }
 
-  /** Creates a stream; undefined when its id is taken. */
+  /** Creates a stream with its first frames, and stores `contents` with it; undefined when its id is taken: nothing is stored then. */
   async open(
     key: StreamKey,
-    subject: { readonly kind: string; readonly id: string },
-    headers?: StreamHeaders,
+    subject: StreamSubject,
+    { headers, first = [], contents: more = [] }: StreamBeginning = {},
   ): Promise<StreamWriter | undefined> {
-    const made = await this.database.execute(
-      `insert into streams.stream (tenant_id, stream_id, subject_kind, subject_id, owner, headers)
-       values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
-      [
-        key.tenantId,
-        key.streamId,
-        subject.kind,
-        subject.id,
-        this.processId,
-        headers === undefined ? null : JSON.stringify(headers),
-      ],
-    );
-    return made === 0
-      ? undefined
-      : new StreamWriter(this.database, key, this.processId, (frames, ended) =>
-          this.store(key, subject, frames, ended),
-        );
+    const frames = first.map((make, at) => ({ seq: at + 1, text: make(at + 1) }));
+    const content = await this.seal({ tenantId: key.tenantId, ...subject }, frames);
+    const made = await this.rows.open({ key, subject, headers, count: frames.length, content, more });
+    return made ? this.writer(key, subject, frames) : undefined;
   }
 
   /** Takes over a stream whose owner was silent for `silentMs`; undefined while it lives, when it ended, or is unknown. */
@@ -104,8 +95,21 @@ export class RecordedStreams {
     if (row === undefined) return undefined;
     const subject = { kind: row.subject_kind, id: row.subject_id };
     const earlier = await this.read(key, 0);
+    return this.writer(key, subject, earlier);
+  }
+
+  private writer(key: StreamKey, subject: StreamSubject, earlier?: readonly RecordedFrame[]): StreamWriter {
     const store: StoreFrames = (frames, ended) => this.store(key, subject, frames, ended);
-    return new StreamWriter(this.database, key, this.processId, store, earlier);
+    const writer = new StreamWriter(store, () => this.beat(key), earlier);
+    for (const oldest of this.live.keys()) if (this.live.size >= MOST_LIVE) this.live.delete(oldest);
+    this.live.set(nameOf(key), writer);
+    return writer;
+  }
+
+  private async beat(key: StreamKey): Promise<boolean> {
+    const mine = await this.rows.beat(key);
+    if (!mine) this.live.delete(nameOf(key));
+    return mine;
   }
 
   async info(key: StreamKey): Promise<StreamInfo | undefined> {
@@ -148,14 +152,20 @@ export class RecordedStreams {
 
   /** Plays the frames after `afterSeq`, then follows the owner until the stream ends or the signal aborts. */
   async *follow(key: StreamKey, afterSeq: number, signal: AbortSignal): AsyncIterable<RecordedFrame> {
+    for await (const frames of this.batches(key, afterSeq, signal)) yield* frames;
+  }
+
+  /** As `follow`; frames that were recorded together come together. */
+  async *batches(key: StreamKey, afterSeq: number, signal: AbortSignal): AsyncIterable<readonly RecordedFrame[]> {
     if (signal.aborted) return;
     const wake = new Wake(this.local, key.streamId, signal);
     let seq = afterSeq;
-    let news: News | undefined;
+    // Only at first: later, another process may have taken the stream over.
+    let news = this.fromLive(key, seq);
     try {
       while (!signal.aborted) {
         const { frames, ended } = byHand(news, seq) ?? (await this.fromStore(key, seq));
-        yield* frames;
+        if (frames.length > 0) yield frames;
         seq = frames.at(-1)?.seq ?? seq;
         if (ended) return;
         news = await wake.next(POLL_MS);
@@ -165,10 +175,17 @@ export class RecordedStreams {
     }
   }
 
+  /** What is stored of a stream that this process writes and keeps whole. */
+  private fromLive(key: StreamKey, seq: number): News | undefined {
+    const frames = this.live.get(nameOf(key))?.after(seq);
+    return frames === undefined ? undefined : { frames, ended: false };
+  }
+
   /** What the store has after `seq`; the end is read first, so that no frame can come after it. */
   private async fromStore(key: StreamKey, seq: number): Promise<News> {
     const info = await this.info(key);
-    return { frames: await this.read(key, seq), ended: info?.ended ?? true };
+    const frames = await this.read(key, seq);
+    return { frames, ended: info?.ended ?? true };
   }
 
   /** Removes streams that ended before `before`, with their frames; how many. */
@@ -193,21 +210,21 @@ export class RecordedStreams {
 
   private async store(
     key: StreamKey,
-    subject: { readonly kind: string; readonly id: string },
+    subject: StreamSubject,
     frames: readonly RecordedFrame[],
     ended: boolean,
   ): Promise<void> {
-    const first = frames[0]?.seq;
-    const last = frames.at(-1)?.seq;
-    const bytes = new TextEncoder().encode(JSON.stringify(frames.map((frame) => frame.text)));
-    const ref =
-      frames.length === 0 ? undefined : await this.content.put({ tenantId: key.tenantId, ...subject }, KIND, bytes);
-    const { tenantId, streamId } = key;
-    const news = `${this.processId} ${streamId}`;
-    const params = [tenantId, streamId, this.processId, last ?? null, ended, first ?? null, ref?.id ?? null, news];
-    const mine = await this.database.execute(RECORD, params);
-    if (mine === 0) throw new StreamLost(streamId);
+    const content = await this.seal({ tenantId: key.tenantId, ...subject }, frames);
+    const mine = await this.rows.record({ key, ended, ...placeOf(frames), content });
+    if (ended || !mine) this.live.delete(nameOf(key));
+    if (!mine) throw new StreamLost(key.streamId);
     this.local.emit(key.streamId, { frames, ended } satisfies News);
+  }
+
+  private async seal(subject: Subject, frames: readonly RecordedFrame[]): Promise<SealedContent | undefined> {
+    if (frames.length === 0) return undefined;
+    const bytes = Buffer.from(JSON.stringify(frames.map(({ text }) => text)));
+    return this.content.seal({ subject, kind: KIND, bytes });
   }
 
   private heard(payload: string): void {
@@ -215,6 +232,10 @@ export class RecordedStreams {
     // Our own frames went by hand; after a reconnect ('') everyone looks, within the poll interval at the latest.
     if (streamId !== undefined && owner !== this.processId) this.local.emit(streamId);
   }
+}
+
+function placeOf(frames: readonly RecordedFrame[]): Pick<NewBatch, 'first' | 'last'> {
+  return { first: frames[0]?.seq ?? null, last: frames.at(-1)?.seq ?? null };
 }
 
 /** Frames that this process recorded itself, unless there is a hole before them, which only the store can fill. */

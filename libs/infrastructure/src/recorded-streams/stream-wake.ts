@@ -1,4 +1,4 @@
-import { type EventEmitter, on } from 'node:events';
+import type { EventEmitter } from 'node:events';
 import type { RecordedFrame } from './stream-writer.js';
 
 /** Frames that this process has just recorded. */
@@ -7,35 +7,46 @@ export interface News {
   readonly ended: boolean;
 }
 
-function newsOf(result: IteratorResult<unknown>): { readonly news: News | undefined } {
-  return { news: result.done === true ? undefined : (result.value as readonly [News?])[0] };
-}
-
 /** Wakes a follower when frames were recorded, in this process or another; `next` also returns after `ms`. */
 export class Wake {
-  private readonly abort = new AbortController();
-  private readonly wakes: AsyncIterator<unknown>;
-  private pending: Promise<{ readonly news: News | undefined }> | undefined;
+  /** What came while nobody waited; undefined stands for what another process has. */
+  private readonly kept: (News | undefined)[] = [];
+  private hand: ((news: News | undefined) => void) | undefined;
+  private closed = false;
 
-  constructor(emitter: EventEmitter, name: string, signal: AbortSignal) {
-    this.wakes = on(emitter, name, { signal: AbortSignal.any([signal, this.abort.signal]) });
+  constructor(
+    private readonly emitter: EventEmitter,
+    private readonly name: string,
+    private readonly signal: AbortSignal,
+  ) {
+    emitter.on(name, this.take);
+    signal.addEventListener('abort', this.close, { once: true });
+    if (signal.aborted) this.close();
   }
 
-  /** The next news; undefined when another process has some, or after `ms`. */
-  async next(ms: number): Promise<News | undefined> {
-    const pending = (this.pending ??= this.wakes.next().then(newsOf, () => ({ news: undefined })));
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), ms);
+  /** The next news; undefined when another process has some, after `ms`, or once it is closed. */
+  next(ms: number): Promise<News | undefined> {
+    if (this.kept.length > 0) return Promise.resolve(this.kept.shift());
+    if (this.closed) return Promise.resolve(undefined);
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.hand?.(undefined), ms);
+      this.hand = (news) => {
+        this.hand = undefined;
+        clearTimeout(timer);
+        resolve(news);
+      };
     });
-    const first = await Promise.race([pending, timeout]);
-    clearTimeout(timer);
-    // Only what is handed out is taken; news that come after the time is up wait for the next call.
-    if (first !== undefined) this.pending = undefined;
-    return first?.news;
   }
 
-  close(): void {
-    this.abort.abort();
-  }
+  readonly close = (): void => {
+    this.closed = true;
+    this.emitter.off(this.name, this.take);
+    this.signal.removeEventListener('abort', this.close);
+    this.hand?.(undefined);
+  };
+
+  private readonly take = (news?: News): void => {
+    if (this.hand === undefined) this.kept.push(news);
+    else this.hand(news);
+  };
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Database } from '../database/database.js';
+import { setImmediate as turn } from 'node:timers/promises';
 
 /** One stream of frames, e.g. of a run. `streamId` is a uuid. */
 export interface StreamKey {
@@ -12,6 +12,9 @@ export interface RecordedFrame {
   readonly seq: number;
   readonly text: string;
 }
+
+/** The text of a frame, once its number is known. */
+export type MakeFrame = (seq: number) => string;
 
 export interface StreamDigest {
   readonly count: number;
@@ -30,8 +33,13 @@ export class StreamLost extends Error {
   }
 }
 
+const KEPT_CHARACTERS = 256 * 1024;
+
 /** The owner's side: frames go to the store first, then to whoever follows. */
 export class StreamWriter {
+  /** What is stored, while it is little enough to be kept. */
+  private kept: RecordedFrame[] | undefined = [];
+  private keptLength = 0;
   private readonly hash = createHash('sha256');
   private seq = 0;
   private stored = 0;
@@ -39,17 +47,22 @@ export class StreamWriter {
   private flushing: Promise<void> | undefined;
 
   constructor(
-    private readonly database: Database,
-    private readonly key: StreamKey,
-    private readonly owner: string,
     private readonly store: StoreFrames,
+    /** Says that the owner lives; false when it is not the owner any more, or the stream has ended. */
+    readonly beat: () => Promise<boolean>,
     earlier: readonly RecordedFrame[] = [],
   ) {
     for (const frame of earlier) this.take(frame);
     this.stored = this.seq;
+    this.keep(earlier);
   }
 
-  async write(make: (seq: number) => string): Promise<void> {
+  /** The stored frames after `seq`; undefined when only the store has them. */
+  after(seq: number): readonly RecordedFrame[] | undefined {
+    return this.kept?.slice(seq);
+  }
+
+  async write(make: MakeFrame): Promise<void> {
     const frame = { seq: this.seq + 1, text: make(this.seq + 1) };
     this.take(frame);
     this.waiting.push(frame);
@@ -57,19 +70,10 @@ export class StreamWriter {
   }
 
   /** Of all frames so far, and of those that will be written next. */
-  digest(next: readonly ((seq: number) => string)[] = []): StreamDigest {
+  digest(next: readonly MakeFrame[] = []): StreamDigest {
     const hash = this.hash.copy();
     next.forEach((make, at) => hash.update(make(this.seq + 1 + at)));
     return { count: this.seq + next.length, sha256: hash.digest('hex') };
-  }
-
-  /** Says that the owner lives; false when it is not the owner any more, or the stream has ended. */
-  async beat(): Promise<boolean> {
-    const mine = await this.database.execute(
-      `update streams.stream set beat_at = now() where tenant_id = $1 and stream_id = $2 and owner = $3 and not ended`,
-      [this.key.tenantId, this.key.streamId, this.owner],
-    );
-    return mine === 1;
   }
 
   /** Resolves when every frame so far is stored; after a rejection it may be called again. */
@@ -78,7 +82,7 @@ export class StreamWriter {
   }
 
   /** Ends the stream; its last frames are stored together with its end. After a rejection, call it again without them. */
-  async end(last: readonly ((seq: number) => string)[] = []): Promise<void> {
+  async end(last: readonly MakeFrame[] = []): Promise<void> {
     for (const make of last) {
       const frame = { seq: this.seq + 1, text: make(this.seq + 1) };
       this.take(frame);
@@ -101,7 +105,9 @@ export class StreamWriter {
     return this.flushing;
   }
 
-  private async storeWaiting(ended = false): Promise<void> {
+  private async storeWaiting(ended: boolean): Promise<void> {
+    // One turn of the loop, so that what is told at one time is stored together.
+    if (!ended) await turn();
     const frames = this.waiting;
     this.waiting = [];
     if (frames.length === 0 && !ended) return;
@@ -113,5 +119,12 @@ export class StreamWriter {
       throw error;
     }
     this.stored = frames.at(-1)?.seq ?? this.stored;
+    this.keep(frames);
+  }
+
+  private keep(frames: readonly RecordedFrame[]): void {
+    this.keptLength += frames.reduce((sum, { text }) => sum + text.length, 0);
+    if (this.keptLength > KEPT_CHARACTERS) this.kept = undefined;
+    this.kept?.push(...frames);
   }
 }

@@ -1,4 +1,6 @@
+import type { PageSpan } from '#domain/kernel/text/page-span.js';
 import type { Database } from '#infra/database/database.js';
+import { storedPages, type PageColumns } from './chunk-pages.js';
 import type { ChunkCipher } from './passage.js';
 import { chunkIdOf } from './version-rows.js';
 
@@ -9,6 +11,8 @@ export interface StoredChunk {
   readonly ordinal: number;
   readonly start: number;
   readonly end: number;
+  /** Null where the document has no pages. */
+  readonly pages: PageSpan | null;
 }
 
 export interface OpenChunk extends StoredChunk {
@@ -18,7 +22,7 @@ export interface OpenChunk extends StoredChunk {
   readonly nextId: string | null;
 }
 
-interface Row {
+interface Row extends PageColumns {
   readonly chunk_id: string;
   readonly version_id: string;
   readonly ordinal: number;
@@ -26,7 +30,7 @@ interface Row {
   readonly end_at: number;
 }
 
-const columns = 'c.chunk_id, v.version_id, c.ordinal, c.start_at, c.end_at';
+const columns = 'c.chunk_id, v.version_id, c.ordinal, c.start_at, c.end_at, c.page_start, c.page_end, c.page_breaks';
 const from = 'retrieval.version v join retrieval.chunk c on c.version_no = v.version_no';
 
 /** Reads the chunks of a document; whether the caller may see the document, and which version answers, others know. */
@@ -72,6 +76,8 @@ export class ChunkReader {
   }
 }
 
-function chunkOf({ chunk_id, version_id, ordinal, start_at, end_at }: Row): StoredChunk {
-  return { chunkId: chunk_id, versionId: version_id, ordinal, start: start_at, end: end_at };
+function chunkOf(row: Row): StoredChunk {
+  const { chunk_id, version_id, ordinal, start_at, end_at } = row;
+  const pages = storedPages(row);
+  return { chunkId: chunk_id, versionId: version_id, ordinal, start: start_at, end: end_at, pages };
 }

@@ -1,5 +1,6 @@
 import type { MetadataFilter } from '#domain/kernel/filter/metadata-filter.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
+import type { PageSpan } from '#domain/kernel/text/page-span.js';
 import type { VisibilityPredicate } from './retrieval-sql.js';
 
 /** Seals chunk texts under their document's key. `decrypt` gives undefined when the key was destroyed. */
@@ -53,6 +54,8 @@ export interface Passage {
   /** Null where the provider has no such score. */
   readonly vectorScore: number | null;
   readonly lexicalScore: number | null;
+  /** Null where the document has no pages. */
+  readonly pages: PageSpan | null;
   /** What is known of the document, as its owner said it. */
   readonly metadata: JsonObject;
 }

@@ -17,6 +17,8 @@ export interface Postings {
 }
 
 const blockBits = 8;
+/** Chunks of a block. */
+export const BLOCK_CHUNKS = 1 << blockBits;
 
 /** Counts the terms of each chunk's index text; chunks in the order of their ordinals. */
 export function postingsOf(

@@ -49,7 +49,7 @@ export class Reembedding {
   async begin({ tenantId, corpusId }: CorpusPlace, choice: EmbeddingChoice): Promise<void> {
     const scopeNo = await this.options.spaces.scope(tenantId, corpusId);
     // Those that answer now stay a target, also of a corpus to which nothing was written yet.
-    await this.options.scopes.targets(tenantId, corpusId, scopeNo);
+    await this.options.scopes.targets(tenantId, corpusId, scopeNo, true);
     const { space } = await this.target(choice);
     await this.options.scopes.add(scopeNo, space);
   }
@@ -111,7 +111,7 @@ export class Reembedding {
   private async waiting(scopeNo: number, space: EmbeddingSpace): Promise<readonly WaitingVersion[]> {
     const found = await this.options.database.query<WaitingVersion>(
       `select v.version_no, v.document_id, v.context, v.chunk_count from retrieval.version v
-        where v.scope_no = $1
+        where v.scope_no = $1 and v.finished
           and not exists (select 1 from retrieval.version_space s where s.version_no = v.version_no and s.space_no = $2)
         order by v.version_no limit ${versionsAtOnce}`,
       [scopeNo, space.spaceNo],
@@ -167,8 +167,7 @@ export class Reembedding {
       return clear === undefined ? undefined : Buffer.from(clear);
     };
     const bodies = await Promise.all(rows.map(({ body }) => open(body)));
-    const sealed = context === null ? undefined : await open(context);
-    const prefixes = sealed === undefined ? undefined : unpackPrefixes(sealed);
+    const prefixes = await this.prefixesOf(version_no, context, open);
     // Versions from before contexts were kept have their document's opening before all but the first chunk.
     const opening = openingOf(bodies[0]?.toString('utf8') ?? '');
     return rows.flatMap(({ ordinal }, at) => {
@@ -177,6 +176,21 @@ export class Reembedding {
       const prefix = prefixes?.[at] ?? (at === 0 ? '' : opening);
       return [{ ordinal, text: indexedForm(prefix, body.toString('utf8')) }];
     });
+  }
+
+  /** What stood before each chunk; undefined where it is not known. Large versions have it part by part. */
+  private async prefixesOf(
+    versionNo: string,
+    context: Uint8Array | null,
+    open: (bytes: Uint8Array) => Promise<Buffer | undefined>,
+  ): Promise<readonly string[] | undefined> {
+    const parts = await this.options.database.query<{ context: Uint8Array }>(
+      'select context from retrieval.version_terms where version_no = $1 and context is not null order by part',
+      [versionNo],
+    );
+    const sealed = context === null ? parts.map((part) => part.context) : [context];
+    const opened = (await Promise.all(sealed.map(open))).filter((bytes) => bytes !== undefined);
+    return opened.length === 0 ? undefined : opened.flatMap(unpackPrefixes);
   }
 
   private async spaceOf(spaceNo: number): Promise<EmbeddingSpace> {

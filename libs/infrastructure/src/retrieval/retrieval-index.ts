@@ -5,12 +5,14 @@ import type { Database } from '#infra/database/database.js';
 import { ChunkVectors } from './chunk-vectors.js';
 import { oneEmbedder, type CorpusEmbeddings } from './corpus-embeddings.js';
 import { EmbeddingSpaces } from './embedding-space.js';
-import { indexedForm, packPrefixes } from './index-context.js';
+import { GroupWrite, isSmall } from './group-write.js';
+import { indexedForm, packPrefixes, prefixOf } from './index-context.js';
+import { LargeVersions, type ChunkParts } from './large-version.js';
 import type { ChunkCipher, VersionRef } from './passage.js';
 import { postingsOf, type Postings } from './postings.js';
 import { ScopeSpaces, type Target } from './scope-spaces.js';
 import type { TermHasher } from './term-hasher.js';
-import { insertChunks, insertPostings, insertVersion, storable } from './version-rows.js';
+import { insertChunks, insertPostings, insertVersion, postingsAtOnce, storable } from './version-rows.js';
 import { insertVectors, turn } from './vectors.js';
 
 export interface RetrievalIndexOptions {
@@ -63,7 +65,6 @@ export interface StoredVersion {
 const contextLength = 200;
 /** Keeps the parameters of one insert at a few megabytes. */
 const rowsAtOnce = 250;
-const postingsAtOnce = 5_000;
 
 /** The opening of a text, at most 200 characters: what a later chunk is about, as far as the text itself says. */
 export function openingOf(text: string): string {
@@ -76,6 +77,8 @@ export class RetrievalIndex {
   readonly spaces: EmbeddingSpaces;
   private readonly scopes: ScopeSpaces;
   private readonly vectors: ChunkVectors;
+  private readonly group: GroupWrite;
+  private readonly large: LargeVersions;
   private readonly database: Database;
 
   constructor(private readonly options: RetrievalIndexOptions) {
@@ -84,6 +87,17 @@ export class RetrievalIndex {
     const embeddings = options.embeddings ?? oneEmbedder(options.embedder);
     this.scopes = new ScopeSpaces(options.database, this.spaces, embeddings);
     this.vectors = new ChunkVectors(options.database, options.hasher);
+    this.group = new GroupWrite(options.database);
+    const { database, cipher, hasher } = options;
+    const parts = { database, cipher, hasher, spaces: this.spaces, scopes: this.scopes, vectors: this.vectors };
+    const remove = (version: VersionRef) =>
+      this.remove(version.tenantId, version.documentId, version.versionId, 'only');
+    this.large = new LargeVersions({ ...parts, remove });
+  }
+
+  /** As `write`, part by part: neither memory nor a transaction grows with the number of chunks. */
+  writeParts(version: VersionRef, parts: ChunkParts): Promise<Written> {
+    return this.large.write(version, parts);
   }
 
   /** Embeds, seals and stores the chunks in one short transaction; a repeated call replaces what the first one wrote. */
@@ -97,8 +111,8 @@ export class RetrievalIndex {
     const meter = newMeter();
     const context = { tenantId, meter, ...(options.signal && { signal: options.signal }) };
     const vectors = new Map<number, Float32Array[]>();
-    for (;;) {
-      const targets = await this.scopes.targets(tenantId, corpusId, scopeNo);
+    for (let fresh = false; ; fresh = true) {
+      const targets = await this.scopes.targets(tenantId, corpusId, scopeNo, fresh);
       for (const target of targets)
         if (!vectors.has(target.space.spaceNo))
           vectors.set(target.space.spaceNo, await this.vectors.of(texts, target, context));
@@ -120,6 +134,14 @@ export class RetrievalIndex {
 
   /** False, with nothing written, when the scope has a target for which there are no vectors. */
   private async store(version: VersionRef, scopeNo: number, parts: VersionParts): Promise<boolean> {
+    if (!isSmall(parts.chunks) || this.database.inTransaction) return this.storeAlone(version, scopeNo, parts);
+    const { chunks, sealed, hashes, postings, targets, vectors } = parts;
+    const spaces = targets.map(({ space }) => ({ space, vectors: vectors.get(space.spaceNo) ?? [] }));
+    const outcome = await this.group.add({ version, scopeNo, chunks, ...sealed, hashes, postings, spaces });
+    return outcome === 'there' ? this.storeAlone(version, scopeNo, parts) : outcome === 'written';
+  }
+
+  private async storeAlone(version: VersionRef, scopeNo: number, parts: VersionParts): Promise<boolean> {
     const { chunks, sealed, hashes, postings, targets, vectors } = parts;
     const ordinals = chunks.map(({ ordinal }) => ordinal);
     const lacks = new Error('the scope has another space');
@@ -240,9 +262,4 @@ export class RetrievalIndex {
       );
     return doomed.length;
   }
-}
-
-/** The first chunk holds the opening already. */
-function prefixOf(chunk: Chunk, context: string): string {
-  return [chunk.ordinal === 0 ? '' : context, chunk.context ?? ''].filter((words) => words !== '').join('\n');
 }

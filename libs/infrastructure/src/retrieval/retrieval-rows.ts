@@ -1,4 +1,5 @@
 import type { JsonObject } from '#domain/kernel/schema.js';
+import type { PageColumns } from './chunk-pages.js';
 import type { Candidacy, Found } from './found.js';
 import { unit, type Candidate, type Fused, type FusionRule } from './fusion.js';
 
@@ -12,7 +13,7 @@ export interface CandidateRow {
 }
 
 /** A row of the final order. */
-export interface PassageRow {
+export interface PassageRow extends PageColumns {
   readonly version_no: string;
   readonly ordinal: number;
   readonly final: number;

@@ -46,6 +46,7 @@ const relation = /^[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)?$/u;
 /**
  * One statement: the visible versions, the best of both legs among them, and each candidate's value in the other leg.
  * Document frequencies and lengths are counted over exactly what is visible. A last row has ordinal -1 and the totals.
+ * That a posting's term is one of the query's is said twice, lest a planner that knows little of a corpus read every word of it.
  */
 export function candidatesStatement(request: CandidateRequest): { text: string; values: unknown[] } {
   const params = new Params();
@@ -66,9 +67,10 @@ export function candidatesStatement(request: CandidateRequest): { text: string; 
     query as (select q.term, q.weight from unnest(${terms}::bigint[], ${weights}::float8[]) q(term, weight)),
     matched as materialized (
       select p.term, q.weight, p.version_no, p.hits
-        from query q
-        join retrieval.posting p on p.scope_no = ${scope} and p.term = q.term
-        join visible v on v.version_no = p.version_no),
+        from retrieval.posting p
+        join query q on q.term = p.term
+        join visible v on v.version_no = p.version_no
+       where p.scope_no = ${scope} and p.term = any(${terms}::bigint[])),
     weighed as (
       select f.term, f.found, f.weight * ln(1 + (t.chunks - f.found + 0.5) / (f.found + 0.5)) as idf
         from (select q.term, q.weight, coalesce(sum(cardinality(m.hits)), 0)::float8 as found
@@ -172,6 +174,7 @@ export function passagesStatement(
       select *, row_number() over (order by final desc, chunk_id) as standing
         from final order by final desc, chunk_id limit ${p(shown.rows)}::int)
     select f.version_no, f.ordinal, f.final, f.chunk_id, k.start_at, k.end_at,
+           k.page_start, k.page_end, k.page_breaks,
            case when f.standing <= ${p(shown.texts)}::int then k.body end as body, v.metadata,
            v.document_id as document_uid, d.document_id, ${view.source ?? `'document://' || d.document_id`} as source
       from best f

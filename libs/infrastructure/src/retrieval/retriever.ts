@@ -2,6 +2,7 @@ import type { Fusion, RetrievalSettings } from '#domain/kernel/retrieval/retriev
 import { terms } from '#domain/kernel/text/tokenizer.js';
 import type { EmbedContext, Embedder } from '#infra/adapters/embedding/embedder.js';
 import type { Database } from '#infra/database/database.js';
+import { storedPages } from './chunk-pages.js';
 import { oneEmbedder, type CorpusEmbeddings } from './corpus-embeddings.js';
 import { EmbeddingSpaces, vectorText, type EmbeddingSpace } from './embedding-space.js';
 import { filterSql } from './filter-sql.js';
@@ -46,12 +47,15 @@ export interface RetrievalTuning {
   readonly hitBudget: number;
 }
 
-/** Measured on Cranfield (1,400 abstracts, 225 queries) and on 100,000 chunks; see `test/bench/retrieval.bench.ts`. */
+/**
+ * From the literature (k1 and b: Okapi, Lucene; k of fusion: Cormack et al. 2009), not fitted to a collection; the README says
+ * what chose each. The bounds of exact search and of hits: `test/bench/retrieval.bench.ts`.
+ */
 export const defaultTuning: RetrievalTuning = {
   vectorWeight: 0.3,
   fusion: 'weighted',
   rrfK: 60,
-  k1: 1.6,
+  k1: 1.2,
   b: 0.75,
   candidates: 100,
   feedbackSeeds: 5,
@@ -175,6 +179,7 @@ export class Retriever implements PassageSearch, ProviderSearch {
           text: Buffer.from(bytes).toString('utf8'),
           start: row.start_at,
           end: row.end_at,
+          pages: storedPages(row),
           metadata: row.metadata,
         };
       }),

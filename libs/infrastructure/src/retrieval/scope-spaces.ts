@@ -15,17 +15,25 @@ interface TargetRow {
   readonly dimension: number;
 }
 
+const KEPT_SCOPES = 10_000;
+
 /** In which spaces a scope is written: one, and a second one while it is embedded anew. */
 export class ScopeSpaces {
+  private readonly kept = new Map<number, readonly TargetRow[]>();
+
   constructor(
     private readonly database: Database,
     private readonly spaces: EmbeddingSpaces,
     private readonly embeddings: CorpusEmbeddings,
   ) {}
 
-  /** The targets of a corpus; its first write makes them what the corpus has chosen. */
-  async targets(tenantId: string, corpusId: string, scopeNo: number): Promise<readonly Target[]> {
-    const found = await this.rows(scopeNo);
+  /**
+   * The targets of a corpus; its first write makes them what the corpus has chosen. Unless `fresh`, they may be old: who
+   * writes looks whether they still are the scope's when nobody can change them any more.
+   */
+  async targets(tenantId: string, corpusId: string, scopeNo: number, fresh: boolean): Promise<readonly Target[]> {
+    const found = (fresh ? undefined : this.kept.get(scopeNo)) ?? (await this.rows(scopeNo));
+    this.keep(scopeNo, found);
     if (found.length > 0)
       return found.map(({ space_no, model, dimension }) => ({
         space: spaceOf(space_no, dimension),
@@ -70,6 +78,13 @@ export class ScopeSpaces {
       [scopeNo, kept],
     );
     return written.map(({ space_no }) => space_no);
+  }
+
+  private keep(scopeNo: number, rows: readonly TargetRow[]): void {
+    this.kept.delete(scopeNo);
+    if (rows.length === 0) return;
+    if (this.kept.size >= KEPT_SCOPES) this.kept.clear();
+    this.kept.set(scopeNo, rows);
   }
 
   private rows(scopeNo: number): Promise<TargetRow[]> {

@@ -1,10 +1,10 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 
 const memoLimit = 100_000;
 
 /** Index terms as keyed 64-bit numbers, different for every tenant: no word is stored, none can be looked up without the key. */
 export class TermHasher {
-  private readonly tenantKeys = new Map<string, Buffer>();
+  private readonly tenantKeys = new Map<string, KeyObject>();
   private readonly memo = new Map<string, bigint>();
 
   constructor(private readonly key: Uint8Array) {
@@ -28,11 +28,11 @@ export class TermHasher {
     return [mac.slice(0, 8), mac.slice(8, 12), mac.slice(12, 16), mac.slice(16, 20), mac.slice(20, 32)].join('-');
   }
 
-  private tenantKey(tenantId: string): Buffer {
+  private tenantKey(tenantId: string): KeyObject {
     let derived = this.tenantKeys.get(tenantId);
     if (derived === undefined) {
       if (this.tenantKeys.size >= 1000) this.tenantKeys.clear();
-      derived = createHmac('sha256', this.key).update(tenantId).digest();
+      derived = createSecretKey(createHmac('sha256', this.key).update(tenantId).digest());
       this.tenantKeys.set(tenantId, derived);
     }
     return derived;

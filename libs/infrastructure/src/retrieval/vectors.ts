@@ -11,8 +11,8 @@ export interface VersionVectors {
   readonly vectors: readonly Float32Array[];
 }
 
-/** Writes a version's vectors and says that it has them; within the transaction of whoever calls. */
-export async function insertVectors(
+/** Writes vectors of a version; within the transaction of whoever calls. */
+export async function insertVectorRows(
   database: Database,
   scopeNo: number,
   versionNo: string,
@@ -32,9 +32,19 @@ export async function insertVectors(
     );
     await turn();
   }
+}
+
+/** Writes a version's vectors and says that it has them; within the transaction of whoever calls. */
+export async function insertVectors(
+  database: Database,
+  scopeNo: number,
+  versionNo: string,
+  all: VersionVectors,
+): Promise<void> {
+  await insertVectorRows(database, scopeNo, versionNo, all);
   await database.execute('insert into retrieval.version_space (version_no, space_no) values ($1, $2)', [
     versionNo,
-    space.spaceNo,
+    all.space.spaceNo,
   ]);
 }
 

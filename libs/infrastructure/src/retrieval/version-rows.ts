@@ -2,8 +2,12 @@ import { v5 as uuidV5 } from 'uuid';
 import type { JsonObject } from '#domain/kernel/schema.js';
 import type { Chunk } from '#domain/kernel/text/chunker.js';
 import type { Database } from '#infra/database/database.js';
+import { pageColumns } from './chunk-pages.js';
 import type { VersionRef } from './passage.js';
 import type { Posting, Postings } from './postings.js';
+
+/** Keeps the parameters of one insert at a few megabytes. */
+export const postingsAtOnce = 5_000;
 
 const namespace = '6d0c2f5e-6f0b-5c5e-9c44-6a52b5a6f1d3';
 
@@ -52,10 +56,13 @@ export async function insertChunks(
   hashes: readonly (string | null)[],
 ): Promise<void> {
   await database.execute(
-    `insert into retrieval.chunk (version_no, ordinal, chunk_id, start_at, end_at, body, text_hash)
-     select $1, c.ordinal, c.chunk_id, c.start_at, c.end_at, decode(c.body, 'base64'), c.text_hash
-       from unnest($2::int[], $3::uuid[], $4::int[], $5::int[], $6::text[], $7::uuid[])
-            c(ordinal, chunk_id, start_at, end_at, body, text_hash)`,
+    `insert into retrieval.chunk (version_no, ordinal, chunk_id, start_at, end_at, body, text_hash,
+                                 page_start, page_end, page_breaks)
+     select $1, c.ordinal, c.chunk_id, c.start_at, c.end_at, decode(c.body, 'base64'), c.text_hash,
+            c.page_start, c.page_end, c.page_breaks::int[]
+       from unnest($2::int[], $3::uuid[], $4::int[], $5::int[], $6::text[], $7::uuid[],
+                   $8::int[], $9::int[], $10::text[])
+            c(ordinal, chunk_id, start_at, end_at, body, text_hash, page_start, page_end, page_breaks)`,
     [
       versionNo,
       chunks.map(({ ordinal }) => ordinal),
@@ -64,6 +71,7 @@ export async function insertChunks(
       chunks.map(({ end }) => end),
       bodies.map((body) => Buffer.from(body).toString('base64')),
       hashes,
+      ...pageColumns(chunks),
     ],
   );
 }

@@ -1,4 +1,10 @@
-import type { CircuitLimits, CircuitState, CircuitStep, CircuitResult } from './circuit.js';
+import {
+  circuitTtlMs,
+  type CircuitLimits,
+  type CircuitState,
+  type CircuitStep,
+  type CircuitResult,
+} from './circuit.js';
 import { MemorySharedState } from './memory-shared-state.js';
 import type { SharedState } from './shared-state.js';
 
@@ -23,8 +29,33 @@ export interface BreakerOptions {
 
 export type BreakerState = CircuitState;
 
+/** What moved a breaker from one state to another, and when by the clock of its store. */
+export interface BreakerChange extends BreakerKey {
+  readonly from: BreakerState;
+  readonly to: BreakerState;
+  readonly reason: 'failures_in_a_row' | 'open_time_passed' | 'trial_failed' | 'trial_succeeded';
+  readonly failures: number;
+  /** The name of the failure that was the last straw. */
+  readonly error: string | null;
+  readonly at: Date;
+}
+
 /** Told of each change by the process whose call made it; must not throw. */
-export type OnBreakerChange = (key: BreakerKey, state: BreakerState, failures: number) => void;
+export type OnBreakerChange = (change: BreakerChange) => void;
+
+/** Each step can make one change only. */
+const changesOf: Partial<Record<CircuitStep, Pick<BreakerChange, 'from' | 'reason'>>> = {
+  admit: { from: 'open', reason: 'open_time_passed' },
+  failed: { from: 'closed', reason: 'failures_in_a_row' },
+  'trial failed': { from: 'half_open', reason: 'trial_failed' },
+  'trial succeeded': { from: 'half_open', reason: 'trial_succeeded' },
+};
+
+interface Seen {
+  readonly state: BreakerState;
+  /** When the store has forgotten it, if nobody calls. */
+  readonly until: number;
+}
 
 /** Whether a call may be made; the outcome of a `trial` closes or opens the breaker. */
 export type Admission = Pick<CircuitResult, 'allowed' | 'trial' | 'failures' | 'retryAfterMs'>;
@@ -33,7 +64,7 @@ export type Admission = Pick<CircuitResult, 'allowed' | 'trial' | 'failures' | '
 export class CircuitBreaker {
   private readonly local = new MemorySharedState();
   private readonly limits: CircuitLimits;
-  private readonly seen = new Map<string, BreakerState>();
+  private readonly seen = new Map<string, Seen>();
 
   constructor(
     private readonly shared: SharedState,
@@ -55,8 +86,8 @@ export class CircuitBreaker {
   }
 
   /** Reports that an admitted call failed. */
-  async failed(key: BreakerKey, { trial }: Admission): Promise<void> {
-    await this.step(key, trial ? 'trial failed' : 'failed');
+  async failed(key: BreakerKey, { trial }: Admission, error: string | null = null): Promise<void> {
+    await this.step(key, trial ? 'trial failed' : 'failed', error);
   }
 
   /** Reports that an admitted call ended without telling anything of the service. */
@@ -71,21 +102,33 @@ export class CircuitBreaker {
   /** What this process last saw of the breakers that are not closed, the worst of each integration. */
   worst(): ReadonlyMap<string, BreakerState> {
     const worst = new Map<string, BreakerState>();
-    for (const [name, state] of this.seen) {
+    const now = performance.now();
+    for (const [name, { state, until }] of this.seen) {
       const integration = name.slice(name.indexOf(':') + 1);
-      if (state === 'open' || !worst.has(integration) || worst.get(integration) === 'closed')
-        worst.set(integration, state);
+      if (until <= now) this.seen.delete(name);
+      else if (state === 'open' || !worst.has(integration)) worst.set(integration, state);
     }
     return worst;
   }
 
-  private async step(key: BreakerKey, step: CircuitStep): Promise<CircuitResult> {
+  private async step(key: BreakerKey, step: CircuitStep, error: string | null = null): Promise<CircuitResult> {
     const name = `${key.tenantId}:${key.integration}`;
     const result = await this.stepIn(name, step);
     if (result.state === 'closed') this.seen.delete(name);
-    else this.seen.set(name, result.state);
-    if (result.changed) this.onChange(key, result.state, result.failures);
+    else this.seen.set(name, { state: result.state, until: performance.now() + circuitTtlMs(this.limits) });
+    if (result.changed) this.tell(key, step, result, error);
     return result;
+  }
+
+  private tell(
+    { tenantId, integration }: BreakerKey,
+    step: CircuitStep,
+    { state: to, failures, now }: CircuitResult,
+    error: string | null,
+  ): void {
+    const change = changesOf[step];
+    if (change === undefined) return;
+    this.onChange({ tenantId, integration, ...change, to, failures, error, at: new Date(now) });
   }
 
   private async stepIn(name: string, step: CircuitStep): Promise<CircuitResult> {

@@ -40,6 +40,8 @@ export interface CircuitResult {
   readonly retryAfterMs: number;
   /** This step moved the circuit to `state`; of all processes one is told so. */
   readonly changed: boolean;
+  /** Ms of the store's clock when it decided. */
+  readonly now: number;
 }
 
 export const closedCircuit: Circuit = { state: 'closed', failures: 0, until: 0, trials: 0 };
@@ -54,19 +56,19 @@ type Stepped = { readonly next: Circuit; readonly result: CircuitResult };
 /** One step; `circuitScript` is the same in Redis. */
 export function stepCircuit(circuit: Circuit, step: CircuitStep, limits: CircuitLimits, now: number): Stepped {
   if (step === 'admit') return admitted(circuit, limits, now);
-  if (step === 'look') return told(circuit, circuit);
+  if (step === 'look') return told(circuit, circuit, now);
   const next = reported(circuit, step, limits, now);
-  return told(circuit, next);
+  return told(circuit, next, now);
 }
 
 function admitted(circuit: Circuit, limits: CircuitLimits, now: number): Stepped {
-  if (circuit.state === 'closed') return told(circuit, circuit, { allowed: true });
+  if (circuit.state === 'closed') return told(circuit, circuit, now, { allowed: true });
   const again = circuit.until <= now;
   if (circuit.state === 'half_open' && circuit.trials < limits.trials && !again)
-    return told(circuit, { ...circuit, trials: circuit.trials + 1 }, { allowed: true, trial: true });
-  if (!again) return told(circuit, circuit, { retryAfterMs: circuit.until - now });
+    return told(circuit, { ...circuit, trials: circuit.trials + 1 }, now, { allowed: true, trial: true });
+  if (!again) return told(circuit, circuit, now, { retryAfterMs: circuit.until - now });
   const next: Circuit = { state: 'half_open', failures: circuit.failures, until: now + limits.trialMs, trials: 1 };
-  return told(circuit, next, { allowed: true, trial: true });
+  return told(circuit, next, now, { allowed: true, trial: true });
 }
 
 function reported(circuit: Circuit, step: CircuitStep, limits: CircuitLimits, now: number): Circuit {
@@ -83,8 +85,8 @@ function reported(circuit: Circuit, step: CircuitStep, limits: CircuitLimits, no
   return step === 'trial left' ? { ...circuit, trials: Math.max(0, circuit.trials - 1) } : circuit;
 }
 
-function told(before: Circuit, next: Circuit, verdict: Partial<CircuitResult> = {}): Stepped {
+function told(before: Circuit, next: Circuit, now: number, verdict: Partial<CircuitResult> = {}): Stepped {
   const { state, failures } = next;
   const result = { state, failures, allowed: false, trial: false, retryAfterMs: 0, ...verdict };
-  return { next, result: { ...result, changed: before.state !== state } };
+  return { next, result: { ...result, changed: before.state !== state, now } };
 }

@@ -1,8 +1,9 @@
 import { CatalogueError, defineErrors } from '#domain/kernel/errors.js';
-import type { Admission, BreakerKey, CircuitBreaker } from './circuit-breaker.js';
+import type { Admission, BreakerKey, BreakerState, CircuitBreaker } from './circuit-breaker.js';
 import { Deadline } from './deadline.js';
 import { streamParts, type Seen, type StreamDeadlines } from './stream-parts.js';
 import { FairSlots, SlotsTaken, type Slot } from './fair-slots.js';
+import { OutboundSignals } from './outbound-signals.js';
 
 export const outboundErrors = defineErrors('outbound', {
   timedOut: ['unavailable', 'INTEGRATION_TIMEOUT', 'A service that this request needs did not answer in time'],
@@ -58,10 +59,16 @@ export class Outbound {
     private readonly breaker: CircuitBreaker,
     options: OutboundOptions = {},
     private readonly random: () => number = Math.random,
-    /** Told of each repetition, for the metrics. */
-    private readonly onRetry: (integration: string) => void = () => undefined,
+    /** Counts for the metrics. */
+    readonly signals: OutboundSignals = new OutboundSignals(),
   ) {
     this.defaults = { timeoutMs: 10_000, attempts: 3, pauseMs: 100, concurrency: 32, queue: 128, ...options };
+  }
+
+  /** The state of the breakers by integration, the worst of all tenants; every integration that was ever called has one. */
+  breakers(): ReadonlyMap<string, BreakerState> {
+    const worst = this.breaker.worst();
+    return new Map([...this.lanes.keys(), ...worst.keys()].map((name) => [name, worst.get(name) ?? 'closed']));
   }
 
   /** Calls under way to an integration. */
@@ -147,12 +154,14 @@ export class Outbound {
       .acquire(call.tenantId, { signal: call.signal, waitMs: Math.max(0, waitMs) })
       .catch((error: unknown): never => {
         if (!(error instanceof SlotsTaken)) throw error;
+        this.signals.refused(call.integration, 'busy');
         throw new CatalogueError(outboundErrors.full, { integration: call.integration });
       });
     try {
       const admission = await this.breaker.admit(call);
       if (admission.allowed) return { admission, slot };
       const { retryAfterMs } = admission;
+      this.signals.refused(call.integration, 'open');
       throw new CatalogueError(outboundErrors.open, { integration: call.integration, retryAfterMs });
     } catch (error) {
       slot.release();
@@ -162,7 +171,7 @@ export class Outbound {
 
   private async failed(call: OutboundCall, admission: Admission, error: unknown): Promise<void> {
     if (call.signal?.aborted === true) await this.breaker.left(call, admission);
-    else if (call.counts?.(error) ?? true) await this.breaker.failed(call, admission);
+    else if (call.counts?.(error) ?? true) await this.breaker.failed(call, admission, nameOf(error));
     // An answer such as "bad request" proves that the service lives.
     else await this.breaker.succeeded(call, admission);
   }
@@ -183,7 +192,7 @@ export class Outbound {
 
   private async again(call: OutboundCall, lane: Lane, pauseMs: number): Promise<void> {
     lane.budget -= 1;
-    this.onRetry(call.integration);
+    this.signals.retried(call.integration);
     await pause(pauseMs, call.signal);
   }
 
@@ -202,6 +211,12 @@ function mayPass({ signal, retryable }: OutboundCall, error: unknown): boolean {
   if (signal?.aborted === true) return false;
   if (error instanceof CatalogueError && error.row !== outboundErrors.timedOut) return false;
   return retryable?.(error) ?? false;
+}
+
+/** A code or the name of a class; texts of errors may hold anything. */
+function nameOf(error: unknown): string | null {
+  const name = error instanceof CatalogueError ? error.row.code : error instanceof Error ? error.name : '';
+  return /^[A-Za-z][A-Za-z0-9_]{0,63}$/.test(name) ? name : null;
 }
 
 function timedOut(call: OutboundCall, waitedFor: string, timeoutMs: number): CatalogueError {

@@ -84,7 +84,7 @@ return redis.call('DEL', KEYS[1])`;
 
 /**
  * KEYS: circuit. ARGV: step, failures, window ms, open ms, trials, trial ms, ttl ms. Gives state, failures, allowed, trial,
- * ms to wait, changed. `stepCircuit` is the same in memory.
+ * ms to wait, changed, now. `stepCircuit` is the same in memory.
  */
 export const circuitScript = `
 local time = redis.call('TIME')
@@ -122,4 +122,4 @@ if wrote then
     redis.call('PEXPIRE', KEYS[1], ARGV[7])
   end
 end
-return { state, failures, allowed, trial, string.format('%.0f', wait), before ~= state and 1 or 0 }`;
+return { state, failures, allowed, trial, string.format('%.0f', wait), before ~= state and 1 or 0, string.format('%.0f', now) }`;

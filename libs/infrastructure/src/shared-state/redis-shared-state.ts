@@ -102,7 +102,7 @@ export class RedisSharedState implements SharedState {
     const key = `${this.options.circuitPrefix ?? `${this.prefix}cb`}:${name}`;
     const args = [step, failures, windowMs, openMs, trials, trialMs, circuitTtlMs(limits)];
     const found = (await this.runOn(circuitScript, [key], args)) as [CircuitState, ...(string | number)[]];
-    const [state, counted, allowed, trial, wait, changed] = found;
+    const [state, counted, allowed, trial, wait, changed, now] = found;
     return {
       state,
       failures: Number(counted),
@@ -110,6 +110,7 @@ export class RedisSharedState implements SharedState {
       trial: trial === 1,
       retryAfterMs: Number(wait),
       changed: changed === 1,
+      now: Number(now),
     };
   }
 

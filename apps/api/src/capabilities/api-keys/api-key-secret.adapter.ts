@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes, randomUUID } from 'node:crypto';
+import { createHmac, hash, randomBytes, randomUUID } from 'node:crypto';
 import type { NewKey } from '#domain/capabilities/api-keys/api-keys.decider.js';
 import type { Config } from '#infra/config/config.js';
 
@@ -14,7 +14,7 @@ const PREFIX_LENGTH = 12;
 
 /** Hex SHA-256 of a whole key or session token; enough for 256 random bits. */
 export function sha256Of(secret: string): string {
-  return createHash('sha256').update(secret).digest('hex');
+  return hash('sha256', secret, 'hex');
 }
 
 const hmacUnder =

@@ -74,20 +74,30 @@ export class ApiKeyAuthenticator implements Authenticator {
   }
 
   private prove(attempt: AuthAttempt): Principal | Promise<Principal> {
-    const { enabled, devBypass, operatorTenantId } = this.settings;
     const token = this.tokenOf(attempt);
-    const operator = token === undefined ? undefined : this.operators.principalOf(token, attempt, operatorTenantId);
-    if (operator !== undefined) return operator;
-    if (devBypass && (token === undefined || !enabled)) return bypass(attempt, operatorTenantId);
-    if (token === undefined || !enabled) throw new CredentialRefused(authErrors.unauthorized);
-    return token.startsWith(SESSION_PREFIX) ? this.session(token, attempt) : this.key(token, attempt);
+    const hash = token !== undefined && this.settings.enabled ? this.deps.hasher.hash(token) : undefined;
+    // Most calls come with a key that is known, which is no operator's token.
+    const known = hash === undefined ? undefined : this.known(hash);
+    return known === undefined ? this.others(token, hash, attempt) : this.judge.principalOf(known);
   }
 
-  private key(token: string, attempt: AuthAttempt): Principal | Promise<Principal> {
-    const hash = this.deps.hasher.hash(token);
+  private others(
+    token: string | undefined,
+    hash: string | undefined,
+    attempt: AuthAttempt,
+  ): Principal | Promise<Principal> {
+    const { devBypass, operatorTenantId } = this.settings;
+    const operator = token === undefined ? undefined : this.operators.principalOf(token, attempt, operatorTenantId);
+    if (operator !== undefined) return operator;
+    if (devBypass && hash === undefined) return bypass(attempt, operatorTenantId);
+    if (token === undefined || hash === undefined) throw new CredentialRefused(authErrors.unauthorized);
+    return token.startsWith(SESSION_PREFIX) ? this.session(token, attempt) : this.missed(token, hash, attempt);
+  }
+
+  /** The key of a hash, while memory may say so. */
+  private known(hash: string): ApiKeyRow | undefined {
     const [row] = this.deps.keys.findBy('key_hash', hash);
-    if (row !== undefined && this.deps.keys.isFresh(row.tenant_id, row.id)) return this.judge.principalOf(row);
-    return this.missed(token, hash, attempt);
+    return row !== undefined && this.deps.keys.isFresh(row.tenant_id, row.id) ? row : undefined;
   }
 
   /** The key is not in memory under its hash, or memory is too old to say. */

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { authErrors } from '#domain/capabilities/api-keys/auth-errors.decider.js';
 import { isTenantId } from '#domain/kernel/streams.js';
 import { CredentialRefused, type AuthAttempt, type Principal } from '#api/http/principal.js';
@@ -12,7 +12,7 @@ export interface OperatorTokens {
 
 const WATCHED = /^(?:\/v1)?\/admin\/(?:system\/health(?:\.json)?|events\/stream)$/;
 
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+const digest = (text: string): Buffer => hash('sha256', text, 'buffer');
 
 /** Knows the tokens of operators. They are compared by digests of one length, in constant time. */
 export class OperatorCredentials {

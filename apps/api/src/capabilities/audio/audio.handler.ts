@@ -42,6 +42,12 @@ export class SpokenAnswers implements Voice {
     }
   }
 
+  async giveUp(asked: ToSpeak): Promise<Spoken> {
+    await this.fail(asked, new CatalogueError(speechErrors.ttsCancelled));
+    // It may have been stored a moment before.
+    return this.toldOf(asked.tenantId, asked.runId);
+  }
+
   async toldOf(tenantId: string, runId: string): Promise<Spoken> {
     const state = await this.deps.path.load(audio, tenantId, audioOf(runId));
     if (state.status !== 'stored') return failure(state.status === 'failed' ? state.failed : unknownFailure);

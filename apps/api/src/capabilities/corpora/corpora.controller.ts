@@ -15,9 +15,11 @@ import { Endpoint } from '#api/http/endpoint.js';
 import { httpErrors } from '#api/http/errors.js';
 import { Page, PageQuery } from '#api/http/paging.js';
 import { embeddingErrors } from '#infra/adapters/embedding/embedding-errors.js';
+import { retrievalErrors } from '#infra/adapters/retrieval/retrieval-errors.js';
 import { idFor } from '#infra/commands/ids.js';
 import { CorpusView, CreateCorpusRequest, PatchCorpusRequest } from './corpora.contract.js';
 import { CorpusEmbeddingChoices } from './corpus-embedding.adapter.js';
+import { CorpusProviders } from './corpus-providers.adapter.js';
 import { CorpusQueries } from './corpora.queries.js';
 
 @Controller('corpora')
@@ -29,6 +31,7 @@ export class CorporaController {
     private readonly scope: CorpusScope,
     private readonly authorization: Authorization,
     private readonly choices: CorpusEmbeddingChoices,
+    private readonly providers: CorpusProviders,
   ) {}
 
   @Endpoint('GET /', { does: 'List the corpora of the tenant', role: 'reader', returns: [CorpusView] })
@@ -46,9 +49,11 @@ export class CorporaController {
     refuses: [
       authorizationErrors.deniedByPolicy,
       corpusErrors.exists,
+      corpusErrors.emptying,
       providerConfigErrors.invalid,
       embeddingErrors.unknownModel,
       httpErrors.featureNotEnabled,
+      retrievalErrors.storeNotAllowed,
     ],
   })
   async create(@Body() body: CreateCorpusRequest, @Caller() caller: CallerContext): Promise<CorpusView> {
@@ -85,6 +90,7 @@ export class CorporaController {
       corpusErrors.reembedding,
       embeddingErrors.unknownModel,
       httpErrors.featureNotEnabled,
+      retrievalErrors.storeNotAllowed,
     ],
   })
   async patch(
@@ -111,6 +117,20 @@ export class CorporaController {
     return this.queries.written(state, caller);
   }
 
+  @Endpoint('DELETE /:corpusId', {
+    does: 'Delete a corpus: it is gone at once, and its documents, with their texts, chunks and keys, go after it',
+    role: 'admin',
+    audit: 'corpora.deleted',
+    waitsFor: [corpusRows.table],
+    refuses: [authorizationErrors.deniedByPolicy, corpusErrors.notFound],
+  })
+  async remove(@Param('corpusId') corpusId: string, @Caller() caller: CallerContext): Promise<void> {
+    if (!seesCorpus(caller, corpusId)) throw new CatalogueError(corpusErrors.notFound);
+    await this.authorization.authorize('corpus.manage', caller, { id: corpusId });
+    const streamId = idFor('corpora', caller.tenantId, corpusId);
+    await this.commands.run(corpora, streamId, { type: 'DeleteCorpus', data: {} }, caller);
+  }
+
   private async newEmbedding(corpusId: string, body: PatchCorpusRequest, caller: CallerContext) {
     if (body.embedding_json === undefined) return {};
     await this.authorization.authorize('corpus.manage', caller, { id: corpusId });
@@ -118,9 +138,10 @@ export class CorporaController {
     return { embedding: await this.choices.change(caller.tenantId, corpusId, body.embedding_json) };
   }
 
-  /** No plan gets by another address what it does not include. */
+  /** No plan gets by another address what it does not include, and no corpus what the platform does not offer. */
   private async requireProvider(config: JsonObject, caller: CallerContext): Promise<void> {
     const feature = retrievalFeature(providerOf(config) ?? '');
     if (feature !== undefined) await this.features.require(feature, caller);
+    this.providers.require(config, caller.tenantId);
   }
 }

@@ -15,6 +15,12 @@ export class ChunkView {
 
   @Field.integer({ does: 'UTF-16 units' })
   size!: number;
+
+  @Field.integer({ nullable: true, does: 'The page that it begins on, from 1; null where the document has no pages' })
+  page_start!: number | null;
+
+  @Field.integer({ nullable: true, does: 'The page that it ends on' })
+  page_end!: number | null;
 }
 
 export class ChunkTextView extends ChunkView {

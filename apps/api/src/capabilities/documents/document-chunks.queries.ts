@@ -61,6 +61,7 @@ export class ChunkQueries {
   }
 }
 
-function placeOf({ chunkId: id, ordinal, start, end }: StoredChunk) {
-  return { id, ordinal, start, end, size: end - start };
+function placeOf({ chunkId: id, ordinal, start, end, pages }: StoredChunk) {
+  const [page_start, page_end] = [pages?.first ?? null, pages?.last ?? null];
+  return { id, ordinal, start, end, size: end - start, page_start, page_end };
 }

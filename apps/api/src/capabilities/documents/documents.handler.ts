@@ -1,10 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { corpora, corpusErrors } from '#domain/capabilities/corpora/corpora.decider.js';
-import type {
-  ChangeDetails,
-  ContentRef,
-  SubmitDocument,
-} from '#domain/capabilities/documents/document-commands.decider.js';
+import type { ChangeDetails, SubmitDocument } from '#domain/capabilities/documents/document-commands.decider.js';
 import {
   documentErrors,
   documents,
@@ -23,8 +19,9 @@ import type { Rollouts } from '#api/commands/rollouts.js';
 import type { CallerContext } from '#api/http/caller.js';
 import { seesCorpus } from '#api/http/corpus-scope.js';
 import type { CommandOutcome } from '#infra/commands/command-path.js';
-import { derivedId, idFor, newId } from '#infra/commands/ids.js';
-import type { ContentStore, NewContent } from '#infra/content/content-store.js';
+import { idFor, newId } from '#infra/commands/ids.js';
+import type { ContentStore } from '#infra/content/content-store.js';
+import { DocumentContents, lengthOf, type StoredRefs } from './document-contents.adapter.js';
 import { defaultChunking, labelsOf } from './document-details.adapter.js';
 import type { DocumentSource } from './document-source.adapter.js';
 import type { DocumentAccepted, PatchDocumentRequest } from './documents.contract.js';
@@ -50,20 +47,19 @@ export interface Accepted {
   readonly queued: boolean;
 }
 
-interface StoredRefs {
-  readonly content: ContentRef;
-  readonly metadata: ContentRef | null;
-}
-
 /** Takes documents in: the text goes to the content store before the event that names it. */
 @Injectable()
 export class DocumentIntake {
+  private readonly contents: DocumentContents;
+
   constructor(
     private readonly commands: Commands,
-    private readonly content: ContentStore,
+    content: ContentStore,
     private readonly rollouts: Rollouts,
     private readonly access: DocumentAccess,
-  ) {}
+  ) {
+    this.contents = new DocumentContents(content);
+  }
 
   async submit(submission: Submission, caller: CallerContext): Promise<Accepted> {
     const { tenantId } = caller;
@@ -78,10 +74,10 @@ export class DocumentIntake {
     await this.authorize(submission, uid, known, caller);
     // A submission that will change nothing stores nothing either; the decider has the last word on all others.
     if (!caller.mayRepeat && isIdle(known, submission)) return { answer: acceptedOf(known, caller), queued: false };
-    const stored = await this.store(submission, documentSubject(tenantId, uid, known.deletions), caller);
+    const stored = await this.contents.store(submission, documentSubject(tenantId, uid, known.deletions), caller);
     const data = dataOf(submission, { ...stored, ...this.access.ownership(caller), documentId, chunking });
     const outcome = await this.commands.run(documents, uid, { type: 'SubmitDocument', data }, caller);
-    if (outcome.events.length === 0) await this.forget(tenantId, stored);
+    if (outcome.events.length === 0) await this.contents.forget(tenantId, stored);
     return { answer: acceptedOf(asDecided(outcome), caller), queued: outcome.events.length > 0 };
   }
 
@@ -106,42 +102,14 @@ export class DocumentIntake {
     const { metadata_json: metadata } = body;
     const labels = labelsOf(body.labels, metadata);
     const subject = documentSubject(tenantId, uid, state.deletions);
-    const content = metadata == null ? null : await this.putMetadata(metadata, subject, caller);
+    const content = metadata == null ? null : await this.contents.putMetadata(metadata, subject, caller);
     const change = metadata === undefined ? undefined : { content, keys: Object.keys(metadata ?? {}).sort() };
     const data: ChangeDetails['data'] = {
       ...(labels === undefined ? {} : { labels }),
       ...(change === undefined ? {} : { metadata: change }),
     };
     const { events } = await this.commands.run(documents, uid, { type: 'ChangeDetails', data }, caller);
-    if (events.length === 0 && content !== null) await this.content.delete(tenantId, content.id);
-  }
-
-  /** The bytes, and the metadata where there are any, under ids of the command, so that a repeat stores nothing twice. */
-  private async store(
-    { source, metadata }: Submission,
-    subject: NewContent['subject'],
-    caller: CallerContext,
-  ): Promise<StoredRefs> {
-    const id = derivedId(caller.facts.commandId, 'content');
-    const bytes = source.form === 'text' ? encoded({ text: source.text }) : source.file.read(0, source.file.size);
-    const described = Object.keys(metadata).length > 0;
-    const contents = [
-      { subject, kind: 'document', bytes, id },
-      ...(described ? [metadataContent(metadata, subject, caller)] : []),
-    ];
-    const [content, kept = null] = await this.content.putMany(contents);
-    if (content === undefined) throw new Error('the content store gave no reference');
-    return { content, metadata: kept };
-  }
-
-  private async forget(tenantId: string, stored: StoredRefs): Promise<void> {
-    await this.content.delete(tenantId, stored.content.id);
-    if (stored.metadata !== null) await this.content.delete(tenantId, stored.metadata.id);
-  }
-
-  private async putMetadata(metadata: JsonObject, subject: NewContent['subject'], caller: CallerContext) {
-    const [ref = null] = await this.content.putMany([metadataContent(metadata, subject, caller)]);
-    return ref;
+    if (events.length === 0 && content !== null) await this.contents.forget(tenantId, { content, metadata: null });
   }
 
   private async visible(documentId: string, caller: CallerContext): Promise<{ state: PresentDocument; uid: string }> {
@@ -164,9 +132,9 @@ export class DocumentIntake {
     await this.access.change('reindex', uid, state, caller);
     const chunking = asked ?? state.chunking;
     if (!isInProgress(state)) {
-      const stored = await this.content.get(tenantId, state.content.id);
+      const stored = await this.contents.open(tenantId, state.content.id);
       if (stored === undefined) throw new CatalogueError(documentErrors.sourceMissing);
-      if (state.form === 'text' && areTooMany(stored.length, chunking)) refuseTooMany(lengthOf(stored), chunking);
+      if (state.form === 'text' && areTooMany(stored.size, chunking)) refuseTooMany(await lengthOf(stored), chunking);
     }
     const outcome = await this.commands.run(
       documents,
@@ -213,20 +181,6 @@ function dataOf(
 
 function refuseTooMany(length: number, chunking: ChunkSettings): void {
   if (areTooMany(length, chunking)) throw new CatalogueError(chunkErrors.tooMany);
-}
-
-/** Characters of a stored document's text, which has more bytes than those. */
-function lengthOf(stored: Uint8Array): number {
-  return (JSON.parse(new TextDecoder().decode(stored)) as { text: string }).text.length;
-}
-
-function encoded(value: JsonObject): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(value));
-}
-
-function metadataContent(metadata: JsonObject, subject: NewContent['subject'], caller: CallerContext): NewContent {
-  const id = derivedId(caller.facts.commandId, 'metadata');
-  return { subject, kind: 'document-metadata', bytes: encoded(metadata), id };
 }
 
 /** What the command itself left: a repeat is answered like its first try, however far the document has come since. */

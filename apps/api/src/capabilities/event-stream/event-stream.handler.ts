@@ -92,7 +92,9 @@ export class EventStreams {
     const over = new AbortController();
     let refused: ErrorRow | undefined;
     const look = async (): Promise<void> => {
-      refused ??= await this.parts.refusal(principal);
+      const found = await this.parts.refusal(principal);
+      // A look that began earlier, and ends later, saw nothing of what is refused by now.
+      refused ??= found;
       if (refused !== undefined) over.abort();
     };
     const forget = this.parts.onCredential(principal, () => void look());

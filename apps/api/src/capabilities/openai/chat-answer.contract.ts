@@ -29,6 +29,9 @@ export class FileCitation {
   @Field.integer({ does: 'The page of the document, from 1; null where its format has none', nullable: true })
   page!: number | null;
 
+  @Field.integer({ does: 'The last page that it stands on', nullable: true })
+  page_end!: number | null;
+
   @Field.number({ does: 'The score of the passage, 0 to 1' })
   score!: number;
 }

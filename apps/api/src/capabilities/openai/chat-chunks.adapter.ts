@@ -25,10 +25,12 @@ function runOf({ runId, sessionId }: ChatContext, final?: FinalAnswer): ChatRun 
 export function annotationsOf({ text, citations }: FinalAnswer): ChatAnnotation[] {
   return citations.map((citation, at) => {
     const index = text.indexOf(`[${at + 1}]`);
-    const { source, document_id, chunk_id, start, end, score } = citation;
-    const { page = null } = citation as { readonly page?: number | null };
+    const { source, document_id, chunk_id, start, end, page_start: page, page_end, score } = citation;
     const place = { file_id: document_id, filename: source, marker: at + 1, index: index < 0 ? null : index };
-    return { type: 'file_citation', file_citation: { ...place, document_id, chunk_id, start, end, page, score } };
+    return {
+      type: 'file_citation',
+      file_citation: { ...place, document_id, chunk_id, start, end, page, page_end, score },
+    };
   });
 }
 

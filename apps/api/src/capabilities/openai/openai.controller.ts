@@ -8,7 +8,7 @@ import { Questions } from '#api/commands/questions.js';
 import { Caller, CallerContext } from '#api/http/caller.js';
 import { Endpoint } from '#api/http/endpoint.js';
 import { httpErrors } from '#api/http/errors.js';
-import { Stream } from '#api/http/events-param.js';
+import { Left, Stream } from '#api/http/events-param.js';
 import { PageQuery } from '#api/http/paging.js';
 import { StreamOpener } from '#api/http/sse.js';
 import { CommandPath } from '#infra/commands/command-path.js';
@@ -16,9 +16,13 @@ import { idFor } from '#infra/commands/ids.js';
 import { ChatCompletionRequest } from './chat.contract.js';
 import { ChatCompletion, ModelList, ModelView } from './chat-answer.contract.js';
 import { chatFailures, ChatPlayback } from './chat.handler.js';
+import { EmbeddingList, EmbeddingsRequest } from './embeddings.contract.js';
+import { embeddingFailures, Embeddings } from './embeddings.handler.js';
 import { questionOf } from './chat-question.adapter.js';
 import { ModelQueries } from './models.queries.js';
 import { openAiErrors } from './openai.contract.js';
+
+const MAX_INPUT_BYTES = 8 * 1024 * 1024;
 
 /** What clients of the OpenAI API call: each corpus is a model. */
 @Controller()
@@ -28,6 +32,7 @@ export class OpenAiController {
     private readonly chat: ChatPlayback,
     private readonly queries: ModelQueries,
     private readonly path: CommandPath,
+    private readonly embeddings: Embeddings,
   ) {}
 
   @Endpoint('GET /models', {
@@ -92,6 +97,27 @@ export class OpenAiController {
     await this.chat.stream(key, body.model, body.stream_options?.include_usage === true, opener.open());
     // The stream was the answer: what is returned now goes nowhere.
     return undefined as never;
+  }
+
+  @Endpoint('POST /embeddings', {
+    does: 'Make vectors of texts with an embedding model that corpora may have, by the OpenAI API',
+    role: 'reader',
+    rate: 'run',
+    audit: 'embeddings.created',
+    bare: true,
+    legacy: false,
+    errors: 'openai',
+    idempotent: false,
+    maxBodyBytes: MAX_INPUT_BYTES,
+    returns: EmbeddingList,
+    refuses: [openAiErrors.embeddingModelNotFound, ...embeddingFailures],
+  })
+  embed(
+    @Body() body: EmbeddingsRequest,
+    @Caller() caller: CallerContext,
+    @Left() left: AbortSignal,
+  ): Promise<EmbeddingList> {
+    return this.embeddings.create(body, caller, left);
   }
 
   private async requireModel(model: string, { tenantId }: CallerContext): Promise<void> {

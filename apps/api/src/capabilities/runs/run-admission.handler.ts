@@ -48,14 +48,14 @@ export class RunAdmission {
 
   /** Gives the corpus that is asked. An unknown one, or a provider that nobody knows, is the run's own answer. */
   async admit(
-    asked: { readonly corpusId: string; readonly audio: boolean },
+    asked: Pick<Question, 'corpusId' | 'audio' | 'speech'>,
     caller: CallerContext,
   ): Promise<Pick<RunAsked, 'corpus' | 'mayRead'>> {
     const { tenantId } = caller;
     await this.authorization.authorize('corpus.run', caller, { id: asked.corpusId });
     const corpus = await this.path.load(corpora, tenantId, idFor('corpora', tenantId, asked.corpusId));
     await this.provider(corpus, caller);
-    if (asked.audio) {
+    if (asked.audio || asked.speech !== undefined) {
       await this.features.require('feature.tts', caller);
       await this.rollouts.refuseUnless('rollout.tts', 'kill.tts', tenantId);
     }

@@ -1,15 +1,18 @@
 import { runs } from '#domain/capabilities/runs/runs.decider.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
+import type { Hearing } from '#api/commands/hearing.js';
 import { Questions } from '#api/commands/questions.js';
 import type { AnswerKey, FinalAnswer, Question, Said, TokensUsed } from '#api/commands/questions.js';
 import type { CallerContext } from '#api/http/caller.js';
 import type { CorpusScope } from '#api/http/corpus-scope.js';
-import { httpErrors } from '#api/http/errors.js';
+import { httpErrors, invalid } from '#api/http/errors.js';
 import { idempotencyKey } from '#api/http/idempotency.js';
 import type { CommandPath } from '#infra/commands/command-path.js';
-import { newId } from '#infra/commands/ids.js';
+import { derivedId, newId } from '#infra/commands/ids.js';
+import { speechErrors } from '#infra/adapters/speech/speech-errors.js';
 import type { RunAdmission } from './run-admission.handler.js';
 import { sentIn } from './run-frames.contract.js';
+import { LONGEST_QUESTION } from './runs.contract.js';
 import type { RunPlayback } from './runs.queries.js';
 import type { RunExecutor } from './runs.handler.js';
 
@@ -21,6 +24,7 @@ export class RunEntry extends Questions {
     private readonly scope: CorpusScope,
     private readonly playback: RunPlayback,
     private readonly path: CommandPath,
+    private readonly hearing: Hearing,
   ) {
     super();
   }
@@ -33,7 +37,7 @@ export class RunEntry extends Questions {
     return `own:${this.runIdOf(caller)}`;
   }
 
-  override async begin(question: Question, caller: CallerContext): Promise<string> {
+  override async begin(question: Question, caller: CallerContext, left?: AbortSignal): Promise<string> {
     await this.scope.require(question.corpusId, caller);
     const runId = this.runIdOf(caller);
     const [conversation, admitted] = await Promise.all([
@@ -42,14 +46,34 @@ export class RunEntry extends Questions {
     ]);
     const { answerHeaders: headers } = caller;
     const corpora = caller.principal.scopes?.corpora ?? null;
-    const asked = { ...question, conversation, corpora, ...admitted, headers };
-    const started = await this.executor.start(runId, asked, caller.facts, caller.context);
+    const heard = await this.heardIn(question, runId, caller, left);
+    const asked = { ...question, ...heard, conversation, corpora, ...admitted, headers };
+    // What nobody heard was heard before: the run is there.
+    const unheard = question.speech !== undefined && heard === undefined;
+    const started = !unheard && (await this.executor.start(runId, asked, caller.facts, caller.context));
     if (!started && !(await this.playback.isRepeat(caller.tenantId, runId, asked))) {
       throw new CatalogueError(httpErrors.idempotencyConflict);
     }
     if (started) caller.serves();
     else await this.repeat({ tenantId: caller.tenantId, runId }, caller);
     return runId;
+  }
+
+  /** What is said in a spoken question; undefined where nothing is, or where its run is there already. */
+  private async heardIn(
+    { speech }: Question,
+    runId: string,
+    caller: CallerContext,
+    signal = new AbortController().signal,
+  ): Promise<Pick<Question, 'message' | 'heard'> | undefined> {
+    if (speech === undefined || (await this.playback.exists({ tenantId: caller.tenantId, streamId: runId })))
+      return undefined;
+    const transcriptionId = derivedId(runId, 'transcription');
+    const heard = await this.hearing.hear(speech, { transcriptionId, runId, caller, signal });
+    if (heard.text === '') throw new CatalogueError(speechErrors.nothingSaid);
+    if (heard.text.length > LONGEST_QUESTION)
+      throw invalid([{ type: 'string_too_long', loc: ['body', 'file'], msg: 'must hold a shorter question' }]);
+    return { message: heard.text, heard };
   }
 
   /** What is sent again is sent under every header of the first answer, and says that it is a repeat. */

@@ -1,6 +1,7 @@
 import type { Spoken } from '#api/commands/voice.js';
 import { frameText } from '#api/http/sse.js';
 import type { Answer } from '#infra/adapters/llm/answerer.js';
+import type { MakeFrame } from '#infra/recorded-streams/stream-writer.js';
 
 /** What every frame of one run shares. */
 export interface FrameContext {
@@ -11,6 +12,7 @@ export interface FrameContext {
 
 export type FrameType =
   | 'request.accepted'
+  | 'input.transcribed'
   | 'debug.retrieval'
   | 'token.delta'
   | 'message.final'
@@ -19,9 +21,6 @@ export type FrameType =
   | 'error'
   | 'done'
   | 'resume.unsupported';
-
-/** A frame that waits for its number. */
-export type MakeFrame = (seq: number) => string;
 
 /** A typed event of a run: `id: <run id>:<seq>`, and the envelope {type, request_id, session_id, data, seq}. */
 export function runFrame(context: FrameContext, type: FrameType, data: object): MakeFrame {
@@ -49,16 +48,22 @@ export type ToldAnswer = Pick<
   'text' | 'citations' | 'degraded' | 'reasonCode' | 'provider' | 'model' | 'finishReason' | 'droppedCitations'
 >;
 
-/** How a run ends that has an answer. */
-export function finalFrames(context: FrameContext, answer: ToldAnswer, spoken?: Spoken): readonly MakeFrame[] {
+/** The answer, whole. */
+export function finalFrame(context: FrameContext, answer: ToldAnswer): MakeFrame {
   const { text, citations, degraded, reasonCode, provider, model, finishReason, droppedCitations } = answer;
   const by = { provider, model, finish_reason: finishReason, dropped_citations: droppedCitations };
   const marks = degraded ? { degraded, reason_code: reasonCode, ...by } : { degraded, ...by };
-  return [
-    runFrame(context, 'message.final', { text, citations, ...marks }),
-    ...(spoken === undefined ? [] : [runFrame(context, spoken.type, spoken.data)]),
-    runFrame(context, 'done', {}),
-  ];
+  return runFrame(context, 'message.final', { text, citations, ...marks });
+}
+
+/** How a run ends that has an answer; where it is spoken too, nobody waits for that to read it. */
+export function finalFrames(context: FrameContext, answer: ToldAnswer): readonly MakeFrame[] {
+  return [finalFrame(context, answer), runFrame(context, 'done', {})];
+}
+
+/** How it ends after what became of its speech is known. */
+export function speechFrames(context: FrameContext, spoken: Spoken): readonly MakeFrame[] {
+  return [runFrame(context, spoken.type, spoken.data), runFrame(context, 'done', {})];
 }
 
 /** How a run ends that has none. */

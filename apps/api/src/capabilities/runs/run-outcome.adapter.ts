@@ -1,4 +1,5 @@
 import { filterJson } from '#domain/kernel/filter/metadata-filter.js';
+import type { Heard } from '#api/commands/hearing.js';
 import type { RunAsked } from './run-admission.handler.js';
 import type { CompleteRun } from '#domain/capabilities/runs/runs.decider.js';
 import type { Answer } from '#infra/adapters/llm/answerer.js';
@@ -54,6 +55,9 @@ export function outcomeOf(answer: Answer, { timings }: RunClock): Omit<Outcome, 
   };
 }
 
+/** What is told of a question that was spoken. */
+export const heardData = ({ text, language, seconds }: Heard): object => ({ text, language, duration_s: seconds });
+
 export function errorData(row: { readonly code: string; readonly title: string }): { code: string; message: string } {
   return { code: row.code, message: row.title };
 }
@@ -64,6 +68,21 @@ export function lost(error: unknown, abort: AbortController): void {
   if (error instanceof StreamLost) abort.abort('lost');
 }
 
-/** What is kept of a question; a filter is part of it. */
-export const messageOf = ({ message: text, history, filter }: RunAsked): object =>
-  filter === undefined ? { text, history } : { text, history, filter: filterJson(filter) };
+/** What is kept of a question: all that its answer hangs on, so that a repeat is told from another question. */
+export const messageOf = ({ message: text, history, filter, options = {}, audio, speech }: RunAsked): object => ({
+  text,
+  history,
+  ...(speech === undefined ? {} : { speech: { sha256: speech.file.sha256, language: speech.language } }),
+  ...(filter === undefined ? {} : { filter: filterJson(filter) }),
+  ...(Object.keys(options).length === 0 ? {} : { options }),
+  ...(audio ? { audio } : {}),
+});
+
+/** Whether what was kept of a question is that of the one asked now. */
+export function isSameQuestion(kept: Uint8Array | undefined, asked: RunAsked): boolean {
+  if (kept === undefined) return false;
+  const stored = JSON.parse(new TextDecoder().decode(kept)) as { readonly text: string };
+  // The same audio is the same question, however it is heard the second time.
+  const message = asked.speech === undefined ? asked.message : stored.text;
+  return JSON.stringify(stored) === JSON.stringify(messageOf({ ...asked, message }));
+}

@@ -12,6 +12,8 @@ const markOf = (key: StreamKey): string => `run-watch:${key.tenantId}:${key.stre
 /** Knows whether anyone watches a run, in this process or another. */
 export class RunPresence {
   private readonly watchers = new Map<string, number>();
+  /** Runs of this process, and whether anybody has watched them here yet: who comes and goes between two looks has come. */
+  private readonly runs = new Map<string, { came: boolean }>();
 
   constructor(private readonly shared: SharedState) {}
 
@@ -22,6 +24,8 @@ export class RunPresence {
       this.shared.set(name, '1', ttlMs).catch(() => undefined);
     };
     this.watchers.set(name, (this.watchers.get(name) ?? 0) + 1);
+    const run = this.runs.get(name);
+    if (run !== undefined) run.came = true;
     mark();
     const timer = setInterval(() => mark(), MARK_MS);
     return () => {
@@ -38,7 +42,8 @@ export class RunPresence {
   watchOver(key: StreamKey, graceMs: number, onAbandoned: () => void): () => void {
     const name = markOf(key);
     let seenAt = Date.now();
-    let came = false;
+    const run = { came: this.watchers.has(name) };
+    this.runs.set(name, run);
     let asking = false;
     const look = async (): Promise<void> => {
       if (asking) return;
@@ -47,11 +52,13 @@ export class RunPresence {
       const elsewhere = await this.shared.get(name).catch(() => '1');
       asking = false;
       const here = this.watchers.has(name);
-      came ||= here;
       if (here || (elsewhere !== undefined && graceMs > 0)) seenAt = Date.now();
-      else if (Date.now() - seenAt > (came ? graceMs : Math.max(graceMs, ARRIVAL_MS))) onAbandoned();
+      else if (Date.now() - seenAt > (run.came ? graceMs : Math.max(graceMs, ARRIVAL_MS))) onAbandoned();
     };
     const timer = setInterval(() => void look(), Math.min(1_000, Math.max(50, graceMs / 4)));
-    return () => clearInterval(timer);
+    return () => {
+      clearInterval(timer);
+      this.runs.delete(name);
+    };
   }
 }

@@ -33,6 +33,12 @@ export class RunCitation {
   @Field.integer()
   end!: number;
 
+  @Field.integer({ nullable: true, does: 'The page that it begins on, from 1; null where the document has no pages' })
+  page_start!: number | null;
+
+  @Field.integer({ nullable: true, does: 'The page that it ends on' })
+  page_end!: number | null;
+
   @Field.number({ does: '0 to 1' })
   score!: number;
 }

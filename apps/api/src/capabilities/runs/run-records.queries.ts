@@ -85,7 +85,10 @@ function fieldsOf(row: Row) {
 function citationsIn(bytes: Uint8Array | undefined): readonly RunCitation[] {
   if (bytes === undefined) return [];
   const { citations = [] } = JSON.parse(new TextDecoder().decode(bytes)) as { citations?: readonly Citation[] };
-  return citations.map(({ source, document_id, chunk_id, start, end, score }) => {
-    return { source, document_id, chunk_id, start, end, score };
+  return citations.map((citation) => {
+    const { source, document_id, chunk_id, start, end, score } = citation;
+    // Answers from before pages were known say nothing of them.
+    const { page_start = null, page_end = null } = citation as Partial<Citation>;
+    return { source, document_id, chunk_id, start, end, page_start, page_end, score };
   });
 }

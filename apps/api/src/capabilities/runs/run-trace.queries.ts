@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { validate } from 'uuid';
-import { runErrors, runs } from '#domain/capabilities/runs/runs.decider.js';
+import { runErrors, runs, type RunState } from '#domain/capabilities/runs/runs.decider.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import { isOfCaller } from '#api/commands/conversations.js';
 import type { CallerContext } from '#api/http/caller.js';
@@ -10,7 +10,7 @@ import type { ContentStore } from '#infra/content/content-store.js';
 import type { RetrievalTrace } from '#infra/retrieval/found.js';
 import { traceView, type RetrievalTraceView } from './retrieval-trace.contract.js';
 
-/** What runs retrieved, kept with their answers and erased with them. */
+/** What runs retrieved, kept with their answers, or by itself where one failed, and erased with what was asked. */
 @Injectable()
 export class RunTraces {
   constructor(
@@ -24,11 +24,16 @@ export class RunTraces {
     const run = validate(runId) ? await this.path.load(runs, tenantId, runId) : runs.initial;
     if (run.status === 'absent') throw new CatalogueError(runErrors.notFound);
     const mine = isOfCaller(run.asked.userId, caller) && seesCorpus(caller, run.asked.corpusId);
-    const id = mine ? (run.completed?.answer.id ?? null) : null;
-    const bytes = id === null ? undefined : await this.content.get(tenantId, id);
-    const trace = bytes === undefined ? undefined : traceIn(bytes);
+    const trace = mine ? await this.keptBy(run, tenantId) : undefined;
     if (trace === undefined) throw new CatalogueError(runErrors.notFound);
     return traceView(trace);
+  }
+
+  /** With the answer, or by itself where there is none. */
+  private async keptBy(run: RunState, tenantId: string): Promise<RetrievalTrace | undefined> {
+    const kept = run.status === 'absent' ? undefined : (run.completed?.answer ?? run.trace);
+    const bytes = kept == null ? undefined : await this.content.get(tenantId, kept.id);
+    return bytes === undefined ? undefined : traceIn(bytes);
   }
 }
 

@@ -13,15 +13,22 @@ interface Answered {
   readonly signal: AbortSignal;
 }
 
-/** Speaks the answer of a run, if that was asked for: under the key of its conversation. */
+/** Speaks the answer of a run, under the key of its conversation; given up when the run is ended meanwhile. */
 export async function spokenAnswer(
   voice: Voice,
   { key, asked, facts, context, signal }: Answered,
   text: string,
-): Promise<Spoken | undefined> {
-  if (!asked.audio) return undefined;
+): Promise<Spoken> {
   const { tenantId, streamId: runId } = key;
   const { id: session, life } = asked.conversation;
   const subject = sessionSubject(tenantId, session, life);
-  return voice.speak({ tenantId, runId, session, subject, text, facts, context, signal });
+  const toSpeak = { tenantId, runId, session, subject, text, facts, context, signal };
+  try {
+    signal.throwIfAborted();
+    return await voice.speak(toSpeak);
+  } catch (error) {
+    // Where another process has the stream, it tells the rest.
+    if (!signal.aborted || signal.reason === 'lost') throw error;
+    return voice.giveUp(toSpeak);
+  }
 }

@@ -4,11 +4,14 @@ import { rolloutErrors } from '#domain/capabilities/rollouts/rollouts.decider.js
 import { runErrors } from '#domain/capabilities/runs/runs.decider.js';
 import { filterErrors } from '#domain/kernel/filter/filter-limits.js';
 import { isOfCaller } from '#api/commands/conversations.js';
+import { Hearing, hearingFailures, MAX_AUDIO_BYTES } from '#api/commands/hearing.js';
+import { speechErrors } from '#infra/adapters/speech/speech-errors.js';
 import { Questions } from '#api/commands/questions.js';
 import { Caller, CallerContext } from '#api/http/caller.js';
 import { seesCorpus } from '#api/http/corpus-scope.js';
 import { Endpoint } from '#api/http/endpoint.js';
-import { httpErrors } from '#api/http/errors.js';
+import { httpErrors, invalid } from '#api/http/errors.js';
+import { Upload, type UploadedFile } from '#api/http/upload.js';
 import { Stream } from '#api/http/events-param.js';
 import { filterOf } from '#api/http/filters.js';
 import { StreamOpener } from '#api/http/sse.js';
@@ -23,40 +26,59 @@ export class RunsController {
   constructor(
     private readonly questions: Questions,
     private readonly playback: RunPlayback,
+    private readonly hearing: Hearing,
   ) {}
 
   @Endpoint('POST /run', {
-    does: 'Answer a question from the passages of a corpus, as a stream of events',
+    does: 'Answer a question, written or spoken, from the passages of a corpus, as a stream of events',
     role: 'reader',
     rate: 'run',
     audit: 'run.invoked',
     stream: true,
     idempotent: false,
     settlesUnits: true,
+    upload: { maxBytes: MAX_AUDIO_BYTES, optional: true },
     refuses: [
       authorizationErrors.deniedByPolicy,
       filterErrors.invalid,
       filterErrors.tooComplex,
       runErrors.busy,
       rolloutErrors.disabled,
+      speechErrors.nothingSaid,
+      ...hearingFailures,
       httpErrors.idempotencyConflict,
       httpErrors.featureNotEnabled,
     ],
   })
-  async run(@Body() body: RunRequest, @Caller() caller: CallerContext, @Stream() opener: StreamOpener): Promise<void> {
+  async run(
+    @Body() body: RunRequest,
+    @Upload({ optional: true }) file: UploadedFile | undefined,
+    @Caller() caller: CallerContext,
+    @Stream() opener: StreamOpener,
+  ): Promise<void> {
     await this.questions.open(caller);
     const lastEventId = caller.header('last-event-id');
     if (lastEventId !== undefined) return this.resume(lastEventId, body, caller, opener);
     const question = {
       sessionId: body.session_id,
       corpusId: body.corpus_id,
-      message: body.message,
+      ...this.questionIn(body, file),
       topK: body.top_k ?? null,
       filter: filterOf(body.filter),
       audio: body.audio,
     };
-    const runId = await this.questions.begin(question, caller);
+    const runId = await this.questions.begin(question, caller, opener.left());
     await this.playback.play({ tenantId: caller.tenantId, streamId: runId }, 0, opener.open());
+  }
+
+  /** A question is written or spoken, and not both. */
+  private questionIn({ message, language }: RunRequest, file: UploadedFile | undefined) {
+    if (file !== undefined && message === undefined)
+      return { message: '', speech: this.hearing.utteranceIn(file, { language }) };
+    if (file !== undefined)
+      throw invalid([{ type: 'value_error', loc: ['body', 'message'], msg: 'must be left out beside a file' }]);
+    if (message === undefined) throw invalid([{ type: 'missing', loc: ['body', 'message'], msg: 'is required' }]);
+    return { message };
   }
 
   private async resume(id: string, body: RunRequest, caller: CallerContext, opener: StreamOpener): Promise<void> {

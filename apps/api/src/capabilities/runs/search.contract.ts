@@ -63,6 +63,12 @@ export class FoundPassageView {
   @Field.integer({ does: 'Where it ends' })
   end!: number;
 
+  @Field.integer({ nullable: true, does: 'The page that it begins on, from 1; null where the document has no pages' })
+  page_start!: number | null;
+
+  @Field.integer({ nullable: true, does: 'The page that it ends on' })
+  page_end!: number | null;
+
   @Field.json({ does: 'What is known of the document' })
   metadata!: object;
 }
@@ -93,6 +99,8 @@ export function searchView({ passages, trace }: Retrieved): SearchView {
       rerank_score: judged.get(passage.chunkId) ?? null,
       start: passage.start,
       end: passage.end,
+      page_start: passage.pages?.first ?? null,
+      page_end: passage.pages?.last ?? null,
       metadata: passage.metadata,
     })),
     trace: traceView(trace),

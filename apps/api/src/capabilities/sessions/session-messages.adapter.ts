@@ -96,6 +96,9 @@ export function citationsIn(bytes: Uint8Array | undefined): readonly Citation[] 
   return (JSON.parse(new TextDecoder().decode(bytes)) as { citations?: readonly Citation[] }).citations ?? [];
 }
 
-export function citationView({ source, document_id, chunk_id, start, end, score }: Citation): MessageCitation {
-  return { source, document_id, chunk_id, start, end, score };
+/** A citation as it is shown. Those that were stored before pages were known have none. */
+export function citationView(citation: Citation): MessageCitation {
+  const { source, document_id, chunk_id, start, end, score } = citation;
+  const { page_start = null, page_end = null } = citation as Partial<Citation>;
+  return { source, document_id, chunk_id, start, end, page_start, page_end, score };
 }

@@ -1,20 +1,20 @@
-import { Injectable } from '@nestjs/common';
 import { uiErrors } from '#domain/capabilities/ui/ui.decider.js';
 import { uiActionRows } from '#domain/capabilities/ui/ui.projection.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { RowOf } from '#domain/kernel/projection.js';
-import { ReadYourWrites } from '#api/commands/read-your-writes.js';
+import type { DocumentAccess } from '#api/commands/document-access.js';
+import type { ReadYourWrites } from '#api/commands/read-your-writes.js';
 import type { CallerContext } from '#api/http/caller.js';
 import { Page } from '#api/http/paging.js';
-import { ReadModels } from '#infra/read-models/read-models.js';
+import type { ReadModels } from '#infra/read-models/read-models.js';
 import type { UiAction, UiActionsQuery } from './ui-actions.contract.js';
 
-/** The action log of one tenant. */
-@Injectable()
+/** The action log of one tenant, as far as the caller may read what was acted on. */
 export class UiActionLog {
   constructor(
     private readonly models: ReadModels,
     private readonly reads: ReadYourWrites,
+    private readonly access: DocumentAccess,
   ) {}
 
   async list(query: UiActionsQuery, caller: CallerContext): Promise<Page<UiAction>> {
@@ -25,13 +25,18 @@ export class UiActionLog {
       orderBy: [['accepted_at', 'desc']],
       limit,
       cursor,
+      visible: await this.access.readableOf(caller),
     });
     return new Page(rows.map(viewOf), next);
   }
 
   async get(actionId: string, caller: CallerContext): Promise<UiAction> {
     await this.reads.before(uiActionRows.table, caller);
-    const row = await this.models.for(uiActionRows).find(caller.tenantId, actionId);
+    const visible = await this.access.readableOf(caller);
+    const where = { id: actionId };
+    const {
+      rows: [row],
+    } = await this.models.for(uiActionRows).page(caller.tenantId, { where, limit: 1, visible });
     if (row === undefined) throw new CatalogueError(uiErrors.actionNotFound);
     return viewOf(row);
   }

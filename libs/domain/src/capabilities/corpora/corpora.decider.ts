@@ -8,6 +8,7 @@ import { normaliseProviderConfig } from './provider-config.decider.js';
 export const corpusErrors = defineErrors('corpora', {
   notFound: ['not_found', 'NOT_FOUND', 'Corpus not found'],
   exists: ['conflict', 'CONFLICT', 'A corpus with this id exists'],
+  emptying: ['conflict', 'CORPUS_DELETION_IN_PROGRESS', 'What a deleted corpus of this id held is still being removed'],
   reembedding: ['conflict', 'REEMBED_IN_PROGRESS', 'The corpus is being embedded anew'],
 });
 
@@ -48,7 +49,19 @@ export interface FailReembedding {
   readonly data: { readonly reembedId: string; readonly reason: string };
 }
 
-export type CorpusCommand = CreateCorpus | UpdateCorpus | CompleteReembedding | FailReembedding;
+export interface DeleteCorpus {
+  readonly type: 'DeleteCorpus';
+  readonly data: Readonly<Record<string, never>>;
+}
+
+/** Told by the job that removed what a deleted corpus held. */
+export interface CompleteEmptying {
+  readonly type: 'CompleteEmptying';
+  readonly data: Readonly<Record<string, never>>;
+}
+
+export type CorpusCommand =
+  CreateCorpus | UpdateCorpus | CompleteReembedding | FailReembedding | DeleteCorpus | CompleteEmptying;
 
 export interface PresentCorpus {
   readonly status: 'present';
@@ -63,11 +76,13 @@ export interface PresentCorpus {
   readonly failure: { readonly embedding: EmbeddingChoice; readonly reason: string } | null;
 }
 
-export type CorpusState = { readonly status: 'absent' } | PresentCorpus;
+export type CorpusState =
+  | { readonly status: 'absent'; /** Its id, while what it held is being removed. */ readonly emptying: string | null }
+  | PresentCorpus;
 
 export const corpora = defineDecider<CorpusCommand, CorpusEvent, CorpusState>({
   category: 'corpora',
-  initial: { status: 'absent' },
+  initial: { status: 'absent', emptying: null },
   decide: (command, state, facts) => {
     switch (command.type) {
       case 'CreateCorpus':
@@ -78,12 +93,21 @@ export const corpora = defineDecider<CorpusCommand, CorpusEvent, CorpusState>({
         return complete(command, state);
       case 'FailReembedding':
         return failed(command, state);
+      case 'DeleteCorpus':
+        return state.status === 'absent'
+          ? refuse(corpusErrors.notFound)
+          : [{ type: 'CorpusDeleted', data: { corpusId: state.corpusId } }];
+      case 'CompleteEmptying':
+        return state.status === 'present' || state.emptying === null
+          ? []
+          : [{ type: 'CorpusEmptied', data: { corpusId: state.emptying } }];
     }
   },
   evolve: (state, event) => {
     if (event.type === 'CorpusCreated')
       return { status: 'present', ...event.data, embedding: null, reembedding: null, failure: null };
-    return state.status === 'present' ? evolvePresent(state, event) : state;
+    if (state.status === 'present') return evolvePresent(state, event);
+    return event.type === 'CorpusEmptied' ? { status: 'absent', emptying: null } : state;
   },
 });
 
@@ -103,11 +127,16 @@ function evolvePresent(state: PresentCorpus, event: Exclude<CorpusEvent, { type:
       const { embedding, reason } = event.data;
       return { ...state, reembedding: null, failure: { embedding, reason } };
     }
+    case 'CorpusDeleted':
+      return { status: 'absent', emptying: state.corpusId };
+    case 'CorpusEmptied':
+      return state;
   }
 }
 
 function create(command: CreateCorpus, state: CorpusState): Decision<CorpusEvent> {
   if (state.status === 'present') return refuse(corpusErrors.exists);
+  if (state.emptying !== null) return refuse(corpusErrors.emptying);
   const providerConfig = normaliseProviderConfig(command.data.providerConfig);
   if (isRefusal(providerConfig)) return providerConfig;
   const { embedding, ...data } = command.data;

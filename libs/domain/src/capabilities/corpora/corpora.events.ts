@@ -63,6 +63,18 @@ export const corpusEvents = defineEvents({
       shows: ['reembedId', 'embedding', 'reason'],
     },
   },
+  /** From here on nobody can ask it or write to it; its documents go after it. */
+  CorpusDeleted: {
+    version: 1,
+    data: { corpusId: t.string },
+    audit: { type: 'corpora.deleted', category: 'data', outcome: 'success', resource },
+  },
+  /** Nothing of it is left, so that another corpus may have its id. */
+  CorpusEmptied: {
+    version: 1,
+    data: { corpusId: t.string },
+    audit: { type: 'corpora.emptied', category: 'data', outcome: 'success', resource },
+  },
 });
 
 export type CorpusEvent = EventOf<typeof corpusEvents>;

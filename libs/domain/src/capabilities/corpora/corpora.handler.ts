@@ -1,5 +1,5 @@
 import { CatalogueError } from '../../kernel/errors.js';
-import { defineJob, type JobAttempt } from '../../kernel/job.js';
+import { defineJob, RetryLater, type JobAttempt } from '../../kernel/job.js';
 import { corpora, type CorpusCommand } from './corpora.decider.js';
 import { corpusRows } from './corpora.projection.js';
 import { corpusReactions } from './corpora.reactions.js';
@@ -69,9 +69,33 @@ export const dropVectors = defineJob<ReembedData, CorpusPorts>({
   },
 });
 
+export type EmptyData = { readonly tenantId: string; readonly streamId: string; readonly position: string };
+
+/**
+ * Removes what a deleted corpus held. A document that was handed in before the deletion is shown by the position of that;
+ * one that comes later finds no corpus when it is to be ingested.
+ */
+export const emptyCorpus = defineJob<EmptyData, CorpusPorts>({
+  name: 'corpora.empty',
+  retryLimit: 20,
+  retryDelaySeconds: 2,
+  timeoutSeconds: 3_600,
+  concurrency: 2,
+  handle: async ({ id, data, signal }, { commands, corpusDocuments, reembedding }) => {
+    const { tenantId, streamId, position } = data;
+    const state = await commands.load(corpora, tenantId, streamId);
+    if (state.status === 'present' || state.emptying === null) return;
+    if (!(await corpusDocuments.shownUpTo(position))) throw new RetryLater('the documents are not shown yet', 5);
+    const place = { tenantId, corpusId: state.emptying };
+    while (await corpusDocuments.removeSome(place, id, signal)) signal.throwIfAborted();
+    await reembedding.keepOnly(place, []);
+    await commands.run(corpora, tenantId, streamId, { type: 'CompleteEmptying', data: {} }, `${id}:emptied`);
+  },
+});
+
 /** All that follows from what happened to a corpus. */
 export const corpusWork = {
   projections: [corpusRows],
   reactions: [corpusReactions],
-  jobs: [reembedCorpus, dropVectors],
+  jobs: [reembedCorpus, dropVectors, emptyCorpus],
 } as const;

@@ -22,7 +22,16 @@ export interface ReembeddingPort {
   keepOnly(place: CorpusPlace, choices: readonly EmbeddingChoice[]): Promise<number>;
 }
 
+/** What a corpus holds, for a corpus that is gone. */
+export interface CorpusDocumentsPort {
+  /** Whether everything up to a position of the log is shown; waits some seconds for it. */
+  shownUpTo(position: string): Promise<boolean>;
+  /** Deletes some documents of the corpus, also those that are being ingested; false when it holds none any more. */
+  removeSome(place: CorpusPlace, jobId: string, signal: AbortSignal): Promise<boolean>;
+}
+
 export interface CorpusPorts {
   readonly commands: CommandPort;
+  readonly corpusDocuments: CorpusDocumentsPort;
   readonly reembedding: ReembeddingPort;
 }

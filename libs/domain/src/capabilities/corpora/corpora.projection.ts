@@ -3,7 +3,7 @@ import type { CorpusEvent } from './corpora.events.js';
 
 export const corpusRows = defineProjection<CorpusEvent>()({
   table: 'corpora',
-  version: 2,
+  version: 3,
   columns: {
     id: 'text',
     tenant_id: 'text',
@@ -38,6 +38,7 @@ export const corpusRows = defineProjection<CorpusEvent>()({
         provider_config_json: event.data.providerConfig ?? row.provider_config_json,
         updated_at: event.occurredAt,
       },
+    CorpusDeleted: () => null,
     CorpusEmbeddingChosen: (event, row) => row && { ...row, embedding: event.data.embedding },
     CorpusReembeddingStarted: (event, row) =>
       row && {

@@ -26,5 +26,8 @@ export const corpusReactions = defineReaction<CorpusEvent>({
     CorpusReembeddingStarted: (event) => job('corpora.reembed', event),
     CorpusEmbeddingChanged: (event) => job('corpora.drop-vectors', event, UNDER_WAY_SECONDS),
     CorpusReembeddingFailed: (event) => job('corpora.drop-vectors', event),
+    CorpusDeleted: ({ tenantId, stream, position }) => [
+      { kind: 'job', job: 'corpora.empty', data: { tenantId, streamId: streamIdOf(stream), position } },
+    ],
   },
 });

@@ -42,6 +42,33 @@ describe('a corpus', () => {
   });
 });
 
+describe('a deleted corpus', () => {
+  const remove = { type: 'DeleteCorpus', data: {} } as const;
+  const emptied = { type: 'CompleteEmptying', data: {} } as const;
+  const deletion: CorpusEvent = { type: 'CorpusDeleted', data: { corpusId: 'c1' } };
+  const emptying: CorpusEvent = { type: 'CorpusEmptied', data: { corpusId: 'c1' } };
+
+  it('is gone at once, and is not deleted twice', () => {
+    specify(corpora).given(created).when(remove).then(deletion);
+    specify(corpora).given(created, deletion).when(remove).refuses(corpusErrors.notFound);
+    specify(corpora).given(created, deletion).when({ type: 'UpdateCorpus', data: {} }).refuses(corpusErrors.notFound);
+    specify(corpora).given().when(remove).refuses(corpusErrors.notFound);
+    const row = foldRow(corpusRows, recorded(created), undefined);
+    expect(foldRow(corpusRows, recorded(deletion), row)).toBeUndefined();
+  });
+
+  it('gives its id to another one only when nothing of it is left', () => {
+    specify(corpora).given(created, deletion).when(create).refuses(corpusErrors.emptying);
+    specify(corpora).given(created, deletion).when(emptied).then(emptying);
+    specify(corpora).given(created, deletion, emptying).when(create).then(created);
+  });
+
+  it('is emptied once, and never another one of its id', () => {
+    specify(corpora).given(created, deletion, emptying).when(emptied).thenNothing();
+    specify(corpora).given(created, deletion, emptying, created).when(emptied).thenNothing();
+  });
+});
+
 describe('a provider configuration', () => {
   it.each([
     [{ other: 1 }, 'retrieval config missing'],
@@ -75,6 +102,34 @@ describe('a provider configuration', () => {
     ],
   ])('is refused with its reason: %j', (config, reason) => {
     expect(normaliseProviderConfig(config)).toEqual({ refused: providerConfigErrors.invalid, details: { reason } });
+  });
+
+  it.each([
+    [[], ['generation'], 'generation must be an object'],
+    [{ chain: [] }, ['generation', 'chain'], 'generation.chain must be a list of 1 to 10 models'],
+    [{ chain: 'openai' }, ['generation', 'chain'], 'generation.chain must be a list of 1 to 10 models'],
+    [{ chain: ['openai', 1] }, ['generation', 'chain', 1], 'generation.chain must hold names of models'],
+    [{ temperature: 2.1 }, ['generation', 'temperature'], 'generation.temperature must be a number between 0 and 2'],
+    [{ temperature: '1' }, ['generation', 'temperature'], 'generation.temperature must be a number between 0 and 2'],
+    [
+      { max_output_tokens: 0.5 },
+      ['generation', 'max_output_tokens'],
+      'generation.max_output_tokens must be an integer between 1 and 1000000',
+    ],
+  ])('is refused for the field of the generation that is wrong: %j', (generation, path, reason) => {
+    expect(normaliseProviderConfig({ ...local, generation })).toEqual({
+      refused: providerConfigErrors.invalid,
+      details: {
+        reason,
+        errors: [{ type: 'value_error', loc: ['body', 'provider_config_json', ...path], msg: reason }],
+      },
+    });
+  });
+
+  it('keeps a generation that is as it must be', () => {
+    const generation = { chain: ['openai:gpt-4o-mini'], temperature: 0, max_output_tokens: 1, note: 'mine' };
+    expect(normaliseProviderConfig({ ...local, generation })).toEqual({ ...local, generation });
+    expect(normaliseProviderConfig({ ...local, generation: null })).toEqual({ ...local, generation: null });
   });
 
   it('keeps keys that it does not know', () => {

@@ -2,12 +2,19 @@ import { defineErrors, refuse, type Refusal } from '../../kernel/errors.js';
 import { retrievalProblem } from '../../kernel/retrieval/retrieval-rules.js';
 import { DEFAULT_TOP_K, objectOf } from '../../kernel/retrieval/retrieval-settings.js';
 import type { JsonObject } from '../../kernel/schema.js';
+import { generationProblem, type ConfigProblem } from './generation-config.decider.js';
 
 export const providerConfigErrors = defineErrors('corpora', {
   invalid: ['validation', 'VALIDATION_ERROR', 'The provider configuration is not valid'],
 });
 
 const invalid = (reason: string): Refusal => refuse(providerConfigErrors.invalid, { reason });
+
+/** Refuses a configuration for one of its fields, in the form of the validation of any body. */
+export function refuseField({ path, reason }: ConfigProblem): Refusal {
+  const errors = [{ type: 'value_error', loc: ['body', 'provider_config_json', ...path], msg: reason }];
+  return refuse(providerConfigErrors.invalid, { reason, errors });
+}
 
 /** The retrieval provider that a configuration names; undefined where it names none. */
 export function providerOf(config: JsonObject): string | undefined {
@@ -26,5 +33,7 @@ export function normaliseProviderConfig(config: JsonObject): JsonObject | Refusa
   if (retrieval === undefined) return invalid('retrieval config must be an object');
   const problem = retrievalProblem(retrieval);
   if (problem !== undefined) return invalid(problem);
+  const ofGeneration = generationProblem(config['generation']);
+  if (ofGeneration !== undefined) return refuseField(ofGeneration);
   return { ...config, retrieval: { ...retrieval, top_k_default: retrieval['top_k_default'] ?? DEFAULT_TOP_K } };
 }

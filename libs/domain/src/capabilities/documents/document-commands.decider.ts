@@ -79,7 +79,9 @@ export interface ChangeDetails {
 
 export interface DeleteDocument {
   readonly type: 'DeleteDocument';
-  readonly data: Readonly<Record<string, never>>;
+  readonly data: {
+    /** Also while it is being ingested; not when absent. */ readonly evenInProgress?: boolean;
+  };
 }
 
 export type DocumentCommand =

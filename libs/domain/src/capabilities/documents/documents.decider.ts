@@ -7,6 +7,7 @@ import type {
   Chunking,
   CompleteIndexing,
   ContentRef,
+  DeleteDocument,
   DocumentCommand,
   FailIngestion,
   ReindexDocument,
@@ -73,7 +74,7 @@ export const documents = defineDecider<DocumentCommand, DocumentEvent, DocumentS
       case 'ChangeDetails':
         return changeDetails(command, state);
       case 'DeleteDocument':
-        return remove(state);
+        return remove(command, state);
     }
   },
   evolve: (state, event) => {
@@ -199,8 +200,8 @@ function changeDetails({ data }: ChangeDetails, state: PresentDocument): Decisio
   return [{ type: 'DocumentDetailsChanged', data: details }];
 }
 
-function remove(state: PresentDocument): Decision<DocumentEvent> {
-  if (isInProgress(state)) return refuse(documentErrors.inProgress);
+function remove({ data }: DeleteDocument, state: PresentDocument): Decision<DocumentEvent> {
+  if (isInProgress(state) && data.evenInProgress !== true) return refuse(documentErrors.inProgress);
   const { documentId, corpusId } = state;
   return [{ type: 'DocumentDeleted', data: { documentId, corpusId, contentIds: contentIdsOf(state) } }];
 }

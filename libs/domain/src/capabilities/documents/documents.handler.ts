@@ -28,12 +28,24 @@ export const ingestDocument = defineJob<IngestData, DocumentPorts>({
   timeoutSeconds: 7_200,
   concurrency: 4,
   budget: 'ingest',
+  fair: true,
   handle: async (attempt, ports) => {
     const { tenantId, documentId, jobId } = attempt.data;
     const state = await ports.commands.load(documents, tenantId, documentId);
-    if (isInProgress(state) && state.jobId === jobId) await ingest(attempt, ports, state);
-    await dropUnneeded(tenantId, documentId, ports);
+    const isDue = isInProgress(state) && state.jobId === jobId;
+    if (isDue) await ingestOrRemove(attempt, ports, state);
+    const left = isDue ? await describeAnew(attempt.data, state, ports) : state;
+    // The first version of a document has no other beside it.
+    const isFirst = isDue && attempt.attempt === 1 && state.indexVersion === null && left.status !== 'absent';
+    if (!isFirst) await dropUnneeded(tenantId, documentId, ports);
   },
+});
+
+/** Short texts have a queue of their own: four are less work than a file, and their statements are shared by more. */
+export const ingestShortText = defineJob<IngestData, DocumentPorts>({
+  ...ingestDocument,
+  name: 'documents.ingest-short-text',
+  perPlace: 4,
 });
 
 /**
@@ -52,9 +64,21 @@ async function dropUnneeded(tenantId: string, documentId: string, ports: Documen
 }
 
 /** A version is needed while it answers questions, and while its job is under way. */
-function needs(state: DocumentState, versionId: string): boolean {
+export function needs(state: DocumentState, versionId: string): boolean {
   if (state.status === 'absent') return false;
   return state.indexVersion === versionId || (isInProgress(state) && state.jobId === versionId);
+}
+
+/** A document that was handed in while its corpus was deleted goes after it. */
+async function ingestOrRemove(
+  attempt: JobAttempt<IngestData>,
+  ports: DocumentPorts,
+  state: PresentDocument,
+): Promise<void> {
+  const { tenantId, documentId } = attempt.data;
+  if (await ports.corpora.exists(tenantId, state.corpusId)) return ingest(attempt, ports, state);
+  const remove: DocumentCommand = { type: 'DeleteDocument', data: { evenInProgress: true } };
+  await ports.commands.run(documents, tenantId, documentId, remove, `${attempt.id}:orphan`);
 }
 
 async function ingest(attempt: JobAttempt<IngestData>, ports: DocumentPorts, state: PresentDocument): Promise<void> {
@@ -63,11 +87,16 @@ async function ingest(attempt: JobAttempt<IngestData>, ports: DocumentPorts, sta
     ports.commands.run(documents, tenantId, documentId, command, `${attempt.id}:${step}`);
   const fail = ({ title, code }: ErrorRow): Promise<void> =>
     run({ type: 'FailIngestion', data: { jobId, reason: title, code } }, 'fail');
-  await run({ type: 'StartProcessing', data: { jobId } }, 'start');
+  // What is indexed is invisible until it is complete, so that it need not wait for the start to be stored.
+  const started = run({ type: 'StartProcessing', data: { jobId } }, 'start');
+  const indexing = index(attempt, ports, state, async (progress) => {
+    await started;
+    await run({ type: 'ReportProgress', data: { jobId, ...progress } }, `${progress.stage}:${progress.done}`);
+  });
   try {
-    const indexed = await index(attempt, ports, state, (progress) =>
-      run({ type: 'ReportProgress', data: { jobId, ...progress } }, `${progress.stage}:${progress.done}`),
-    );
+    await Promise.allSettled([started, indexing]);
+    await started;
+    const indexed = await indexing;
     if (indexed === undefined) return await fail(documentErrors.textMissing);
     await run({ type: 'CompleteIndexing', data: { jobId, ...indexed } }, 'complete');
   } catch (error) {
@@ -90,11 +119,14 @@ async function index(
   const metadata = await metadataOf(tenantId, state, ports);
   const target = { tenantId, corpusId, documentId, versionId: jobId, subjectId, metadata };
   const source = { contentId: content.id, form, contentType };
-  const indexed = await ports.chunks.index(target, source, chunking, { signal, tell });
-  // What was changed while it was being indexed would otherwise be overwritten by what it began with.
-  const now = await ports.commands.load(documents, tenantId, documentId);
-  if (now.status !== 'absent' && now.metadata?.id !== state.metadata?.id) await describe(data, now, ports);
-  return indexed;
+  return ports.chunks.index(target, source, chunking, { signal, tell });
+}
+
+/** What was changed while a document was being indexed was overwritten by what it began with. Gives its state now. */
+async function describeAnew(data: IngestData, before: PresentDocument, ports: DocumentPorts): Promise<DocumentState> {
+  const now = await ports.commands.load(documents, data.tenantId, data.documentId);
+  if (now.status !== 'absent' && now.metadata?.id !== before.metadata?.id) await describe(data, now, ports);
+  return now;
 }
 
 async function describe(
@@ -158,3 +190,6 @@ async function isCurrent({ tenantId, documentId, versionId }: ChunkVersion, port
   if (state.status === 'absent') return false;
   return needs(state, versionId) || !(await ports.chunks.retired(tenantId, documentId, versionId));
 }
+
+/** All that is done with documents behind the caller's back. */
+export const documentJobs = [ingestDocument, ingestShortText, describeDocument, purgeDocument, sweepChunks];

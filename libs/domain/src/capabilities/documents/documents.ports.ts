@@ -61,8 +61,14 @@ export interface ChunkPort {
   sweep(isCurrent: (versions: readonly ChunkVersion[]) => Promise<readonly boolean[]>): Promise<number>;
 }
 
+/** Whether the corpus of a document is there; asked of the log itself. */
+export interface CorporaPort {
+  exists(tenantId: string, corpusId: string): Promise<boolean>;
+}
+
 /** What ingestion needs of the world. */
 export interface DocumentPorts {
+  readonly corpora: CorporaPort;
   readonly content: ContentPort;
   readonly keys: SubjectKeyPort;
   readonly chunks: ChunkPort;

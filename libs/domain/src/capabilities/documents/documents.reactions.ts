@@ -2,8 +2,11 @@ import { defineReaction, type Effect } from '../../kernel/reaction.js';
 import { streamIdOf } from '../../kernel/streams.js';
 import type { DocumentEvent } from './documents.events.js';
 
-const ingest = (tenantId: string, stream: string, jobId: string): readonly Effect[] => [
-  { kind: 'job', job: 'documents.ingest', data: { tenantId, documentId: streamIdOf(stream), jobId } },
+/** Texts of no more characters are short. */
+const SHORT_TEXT = 65_536;
+
+const ingest = (tenantId: string, stream: string, jobId: string, job = 'documents.ingest'): readonly Effect[] => [
+  { kind: 'job', job, data: { tenantId, documentId: streamIdOf(stream), jobId } },
 ];
 
 const purge = (tenantId: string, stream: string, contentIds: readonly string[]): readonly Effect[] =>
@@ -17,7 +20,7 @@ export const documentReactions = defineReaction<DocumentEvent>({
   from: 'beginning',
   on: {
     DocumentSubmitted: (event) => [
-      ...ingest(event.tenantId, event.stream, event.data.jobId),
+      ...ingest(event.tenantId, event.stream, event.data.jobId, queueOf(event.data)),
       ...purge(event.tenantId, event.stream, event.data.replacedContentIds),
     ],
     DocumentReindexRequested: (event) => ingest(event.tenantId, event.stream, event.data.jobId),
@@ -30,3 +33,7 @@ export const documentReactions = defineReaction<DocumentEvent>({
     DocumentDeleted: (event) => purge(event.tenantId, event.stream, event.data.contentIds),
   },
 });
+
+function queueOf({ form, charCount }: { readonly form: 'text' | 'file'; readonly charCount: number }): string {
+  return form === 'text' && charCount <= SHORT_TEXT ? 'documents.ingest-short-text' : 'documents.ingest';
+}

@@ -50,6 +50,11 @@ const complete = (id: string) =>
   ({ type: 'CompleteIndexing', data: { jobId: id, chunkCount: 2, embeddingSpace: 'hash-512' } }) as const;
 
 describe('a document', () => {
+  const deleted: DocumentEvent = {
+    type: 'DocumentDeleted',
+    data: { documentId: 'd1', corpusId: 'c1', contentIds: [content.id] },
+  };
+
   it('has another key after its deletion, so that the old one can be destroyed at any time', () => {
     const removed: DocumentEvent = {
       type: 'DocumentDeleted',
@@ -109,6 +114,7 @@ describe('a document', () => {
   it('is neither deleted nor reindexed while a job has it', () => {
     const inFlight = specify(documents).given(submitted);
     inFlight.when({ type: 'DeleteDocument', data: {} }).refuses(documentErrors.inProgress);
+    inFlight.when({ type: 'DeleteDocument', data: { evenInProgress: true } }).then(deleted);
     inFlight.when({ type: 'ReindexDocument', data: { chunking } }).refuses(documentErrors.inProgress);
   });
 
@@ -122,10 +128,6 @@ describe('a document', () => {
   });
 
   it('can be submitted anew after it was deleted', () => {
-    const deleted: DocumentEvent = {
-      type: 'DocumentDeleted',
-      data: { documentId: 'd1', corpusId: 'c1', contentIds: [content.id] },
-    };
     specify(documents).given(submitted, started, indexed).when({ type: 'DeleteDocument', data: {} }).then(deleted);
     specify(documents).given(submitted, started, indexed, deleted).when(submit()).then(submitted);
   });
@@ -140,9 +142,14 @@ describe('a document', () => {
     expect(row).toMatchObject({ status: 'queued', index_version: jobId, last_job_id: otherJob, num_chunks: 2 });
   });
 
-  it('asks for an ingestion job once it is submitted', () => {
-    expect(
-      documentReactions.on.DocumentSubmitted?.(recorded(submitted as never, { stream: 'documents-t1.x' })),
-    ).toEqual([{ kind: 'job', job: 'documents.ingest', data: { tenantId: 't1', documentId: 'x', jobId } }]);
+  it.each([
+    ['documents.ingest-short-text', { form: 'text', charCount: 65_536 }],
+    ['documents.ingest', { form: 'text', charCount: 65_537 }],
+    ['documents.ingest', { form: 'file', charCount: 10 }],
+  ])('asks for a job of %s once %j is submitted', (job, source) => {
+    const event = { ...submitted, data: { ...submitted.data, ...source } };
+    expect(documentReactions.on.DocumentSubmitted?.(recorded(event as never, { stream: 'documents-t1.x' }))).toEqual([
+      { kind: 'job', job, data: { tenantId: 't1', documentId: 'x', jobId } },
+    ]);
   });
 });

@@ -23,6 +23,12 @@ export interface CompleteRun {
   readonly data: Omit<DataOf<'RunCompleted'>, 'runId' | 'sessionId'>;
 }
 
+/** Tells what became of the speech of an answer. */
+export interface TellSpeech {
+  readonly type: 'TellSpeech';
+  readonly data: Omit<DataOf<'RunSpeechTold'>, 'runId' | 'sessionId'>;
+}
+
 export interface FailRun {
   readonly type: 'FailRun';
   readonly data: Omit<DataOf<'RunFailed'>, 'runId' | 'sessionId'>;
@@ -39,7 +45,7 @@ export interface ForgetRun {
   readonly data: Readonly<Record<string, never>>;
 }
 
-export type RunCommand = StartRun | CompleteRun | FailRun | CancelRun | ForgetRun;
+export type RunCommand = StartRun | CompleteRun | TellSpeech | FailRun | CancelRun | ForgetRun;
 
 export type RunState =
   | { readonly status: 'absent' }
@@ -51,6 +57,10 @@ export type RunState =
       readonly asked: DataOf<'RunStarted'>;
       /** Present when it ended with an answer. */
       readonly completed?: DataOf<'RunCompleted'>;
+      /** What was retrieved for one that failed; null where nothing was. */
+      readonly trace?: DataOf<'RunFailed'>['trace'];
+      /** Present when its speech was told too. */
+      readonly speech?: DataOf<'RunSpeechTold'>;
       readonly forgotten?: true;
     };
 
@@ -62,6 +72,7 @@ export const runs = defineDecider<RunCommand, RunEvent, RunState>({
     if (command.type === 'StartRun') return start(command, state);
     if (state.status === 'absent') return refuse(runErrors.notFound);
     if (command.type === 'ForgetRun') return forget(state);
+    if (command.type === 'TellSpeech') return tellSpeech(command, state);
     if (state.status === 'ended') return [];
     const { runId, sessionId } = state;
     switch (command.type) {
@@ -79,7 +90,10 @@ export const runs = defineDecider<RunCommand, RunEvent, RunState>({
         return { status: 'running', runId: event.data.runId, sessionId: event.data.sessionId, asked: event.data };
       case 'RunCompleted':
         return state.status === 'running' ? { ...state, status: 'ended', completed: event.data } : state;
+      case 'RunSpeechTold':
+        return state.status === 'absent' ? state : { ...state, speech: event.data };
       case 'RunFailed':
+        return state.status === 'running' ? { ...state, status: 'ended', trace: event.data.trace } : state;
       case 'RunCancelled':
         return state.status === 'absent' ? state : { ...state, status: 'ended' };
       case 'RunForgotten':
@@ -88,11 +102,18 @@ export const runs = defineDecider<RunCommand, RunEvent, RunState>({
   },
 });
 
+/** Of an answer only, and once. */
+function tellSpeech({ data }: TellSpeech, state: Exclude<RunState, { status: 'absent' }>): Decision<RunEvent> {
+  const { runId, sessionId, completed, speech } = state;
+  if (completed === undefined || speech !== undefined) return [];
+  return [{ type: 'RunSpeechTold', data: { runId, sessionId, ...data } }];
+}
+
 /** One that is under way is forgotten when it has ended. */
 function forget(state: Exclude<RunState, { status: 'absent' }>): Decision<RunEvent> {
   if (state.status === 'running' || state.forgotten === true) return [];
-  const { runId, sessionId, asked, completed } = state;
-  const contentIds = [asked.message.id, ...(completed === undefined ? [] : [completed.answer.id])];
+  const { runId, sessionId, asked, completed, trace } = state;
+  const contentIds = [asked.message, completed?.answer, trace].flatMap((kept) => (kept == null ? [] : [kept.id]));
   return [{ type: 'RunForgotten', data: { runId, sessionId, contentIds } }];
 }
 

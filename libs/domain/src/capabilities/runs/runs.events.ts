@@ -5,7 +5,7 @@ const resource = ['run', 'runId'] as const;
 const run = { category: 'run', outcome: 'success', resource } as const;
 const contentRef = t.object({ id: t.uuid, sha256: t.sha256, size: t.integer, keyId: t.string });
 
-/** How many frames the stream had, and the SHA-256 of their bytes in order. */
+/** How many frames the stream had until then, and the SHA-256 of their bytes in order. */
 const frames = t.object({ count: t.integer, sha256: t.sha256 });
 
 export const runEvents = defineEvents({
@@ -95,16 +95,25 @@ export const runEvents = defineEvents({
       }),
     },
   },
-  RunFailed: {
+  /** What became of the speech of an answer, which is told after its text; the frames are those of the whole stream. */
+  RunSpeechTold: {
     version: 1,
+    data: { runId: t.uuid, sessionId: t.string, told: t.oneOf('audio.ready', 'audio.error'), frames },
+    audit: { ...run, type: 'run.speech_told', shows: ['sessionId', 'told'] },
+  },
+  RunFailed: {
+    version: 2,
     data: {
       runId: t.uuid,
       sessionId: t.string,
       code: t.string,
       frames: t.nullable(frames),
       durationMs: t.nullable(t.integer),
+      /** What was retrieved before it failed; null where nothing was. */
+      trace: t.nullable(contentRef),
     },
     audit: { ...run, outcome: 'failure', type: 'run.failed', shows: ['sessionId', 'code', 'durationMs'] },
+    upcasters: { 1: (data) => ({ ...data, trace: null }) },
   },
   RunCancelled: {
     version: 1,

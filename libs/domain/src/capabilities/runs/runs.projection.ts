@@ -4,7 +4,7 @@ import type { RunEvent } from './runs.events.js';
 
 export const runRows = defineProjection<RunEvent>()({
   table: 'runs',
-  version: 3,
+  version: 5,
   columns: {
     id: 'text',
     tenant_id: 'text',
@@ -19,6 +19,8 @@ export const runRows = defineProjection<RunEvent>()({
     /** Null once they are forgotten. */
     message_content_id: 'text?',
     answer_content_id: 'text?',
+    /** What was retrieved for a run that failed. */
+    trace_content_id: 'text?',
     top_k: 'integer?',
     citation_count: 'integer?',
     chunk_count: 'integer?',
@@ -55,6 +57,7 @@ export const runRows = defineProjection<RunEvent>()({
       reason_code: null,
       message_content_id: event.data.message.id,
       answer_content_id: null,
+      trace_content_id: null,
       top_k: event.data.topK,
       citation_count: null,
       chunk_count: null,
@@ -89,10 +92,23 @@ export const runRows = defineProjection<RunEvent>()({
         frames_sha256: event.data.frames.sha256,
         ended_at: event.occurredAt,
       },
-    RunFailed: (event, row) => row && { ...row, ...ended(event, 'failed', event.data.code) },
+    RunSpeechTold: ({ data: { frames } }, row) =>
+      row && { ...row, frame_count: frames.count, frames_sha256: frames.sha256 },
+    RunFailed: (event, row) =>
+      row && {
+        ...row,
+        ...ended(event, 'failed', event.data.code),
+        trace_content_id: event.data.trace?.id ?? null,
+      },
     RunCancelled: (event, row) => row && { ...row, ...ended(event, 'cancelled', event.data.reason) },
     RunForgotten: (event, row) =>
-      row && { ...row, message_content_id: null, answer_content_id: null, forgotten_at: event.occurredAt },
+      row && {
+        ...row,
+        message_content_id: null,
+        answer_content_id: null,
+        trace_content_id: null,
+        forgotten_at: event.occurredAt,
+      },
   },
 });
 

@@ -52,6 +52,24 @@ describe('a run', () => {
     specify(runs).given(started, completed).when(cancel).thenNothing();
   });
 
+  it('tells of its speech once, after its answer, and never without one', () => {
+    const speech = { told: 'audio.ready' as const, frames: { count: 7, sha256: 'c'.repeat(64) } };
+    const tell = { type: 'TellSpeech', data: speech } as const;
+    const told: RunEvent = { type: 'RunSpeechTold', data: { runId, sessionId: 's1', ...speech } };
+    const failed: RunEvent = {
+      type: 'RunFailed',
+      data: { runId, sessionId: 's1', code: 'X', frames: null, durationMs: null, trace: null },
+    };
+    specify(runs).given(started, completed).when(tell).then(told);
+    specify(runs).given(started, completed, told).when(tell).thenNothing();
+    specify(runs).given(started).when(tell).thenNothing();
+    specify(runs).given(started, failed).when(tell).thenNothing();
+    type Row = RowOf<typeof runRows.columns>;
+    const history = [started, completed, told];
+    const row = history.reduce<Row | undefined>((old, e) => foldRow(runRows, recorded(e), old), undefined);
+    expect(row).toMatchObject({ status: 'succeeded', frame_count: 7, frames_sha256: speech.frames.sha256 });
+  });
+
   it('does not end before it started', () => {
     specify(runs).given().when({ type: 'CompleteRun', data: result }).refuses(runErrors.notFound);
   });
@@ -60,6 +78,21 @@ describe('a run', () => {
     type Row = RowOf<typeof runRows.columns>;
     const row = [started, completed].reduce<Row | undefined>((old, e) => foldRow(runRows, recorded(e), old), undefined);
     expect(row).toMatchObject({ status: 'succeeded', frame_count: 4, frames_sha256: frames.sha256, session_id: 's1' });
+  });
+
+  it('that failed keeps what was retrieved for it, until it is forgotten', () => {
+    const failed: RunEvent = {
+      type: 'RunFailed',
+      data: { runId, sessionId: 's1', code: 'VERTEX_TIMEOUT', frames, durationMs: 1, trace: { ...content, id: runId } },
+    };
+    const contentIds = [content.id, runId];
+    const forgotten: RunEvent = { type: 'RunForgotten', data: { runId, sessionId: 's1', contentIds } };
+    specify(runs).given(started, failed).when({ type: 'ForgetRun', data: {} }).then(forgotten);
+    type Row = RowOf<typeof runRows.columns>;
+    const rowOf = (...history: RunEvent[]) =>
+      history.reduce<Row | undefined>((old, e) => foldRow(runRows, recorded(e), old), undefined);
+    expect(rowOf(started, failed)).toMatchObject({ status: 'failed', trace_content_id: runId });
+    expect(rowOf(started, failed, forgotten)).toMatchObject({ trace_content_id: null });
   });
 
   it('is forgotten once it has ended, once, with the words of both sides', () => {

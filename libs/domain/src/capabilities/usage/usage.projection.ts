@@ -2,10 +2,11 @@ import type { Recorded } from '../../kernel/events.js';
 import { defineProjection, type RowOf } from '../../kernel/projection.js';
 import { streamIdOf } from '../../kernel/streams.js';
 import type { DocumentEvent } from '../documents/documents.events.js';
+import type { EmbeddingEvent } from '../embeddings/embeddings.events.js';
 import type { RunEvent } from '../runs/runs.events.js';
 import type { UsageEvent } from './usage.events.js';
 
-type Counted = UsageEvent | RunEvent | DocumentEvent;
+type Counted = UsageEvent | RunEvent | DocumentEvent | EmbeddingEvent;
 
 /** Requests and quota units, in that order: by rate class or by endpoint. */
 export type UsedBy = Readonly<Record<string, readonly [requests: number, units: number]>>;
@@ -42,7 +43,8 @@ function usedIn(table: string, digits: number, rest: string, forgets: boolean) {
     row ?? unused(event, spanOf(event), rest);
   return defineProjection<Counted>()({
     table,
-    version: 1,
+    patient: true,
+    version: 2,
     form: 'tally',
     columns,
     indexes: [['tenant_id', 'start', 'id']],
@@ -54,6 +56,7 @@ function usedIn(table: string, digits: number, rest: string, forgets: boolean) {
         return { ...used, runs_started: used.runs_started + 1 };
       },
       RunCompleted: (event, row) => answered(open(event, row), event.data),
+      EmbeddingsCreated: (event, row) => embedded(open(event, row), event.data),
       DocumentIndexed: (event, row) => {
         if (event.data.reindex) return undefined;
         const used = open(event, row);
@@ -121,6 +124,14 @@ function answered(row: UsageRow, { inputTokens, outputTokens, tokensEstimated }:
   };
 }
 
+function embedded(row: UsageRow, { tokens, tokensEstimated }: EmbeddingEvent['data']): UsageRow {
+  return {
+    ...row,
+    input_tokens: row.input_tokens + tokens,
+    estimated_tokens: row.estimated_tokens + (tokensEstimated ? tokens : 0),
+  };
+}
+
 const counterColumns = {
   id: 'text',
   tenant_id: 'text',
@@ -145,9 +156,9 @@ export type CounterRow = RowOf<typeof counterColumns>;
  * What quotas are held against, one row a tenant so that every process can keep it in memory: the newest day and month and
  * the ones before. Older periods are in `usage_days`.
  */
-export const usageCounters = defineProjection<Served | RunEvent>()({
+export const usageCounters = defineProjection<Served | RunEvent | EmbeddingEvent>()({
   table: 'usage_counters',
-  version: 1,
+  version: 2,
   form: 'tally',
   columns: counterColumns,
   key: () => 'used',
@@ -158,6 +169,8 @@ export const usageCounters = defineProjection<Served | RunEvent>()({
       const tokens = event.data.inputTokens + event.data.outputTokens;
       return counted(row ?? nothing(event.tenantId), event.occurredAt, { units: 0, tokens });
     },
+    EmbeddingsCreated: (event, row) =>
+      counted(row ?? nothing(event.tenantId), event.occurredAt, { units: 0, tokens: event.data.tokens }),
   },
 });
 
@@ -246,6 +259,7 @@ export function usedSince(row: CounterRow | undefined, period: 'day' | 'month', 
 /** Bytes that a document's text takes, with the change of each day (`[YYYY-MM-DD, bytes]`): what is stored on a day is their sum. */
 export const usageStorage = defineProjection<DocumentEvent>()({
   table: 'usage_storage',
+  patient: true,
   version: 1,
   columns: { id: 'text', tenant_id: 'text', bytes: 'double precision', changes: 'jsonb' },
   key: (event) => streamIdOf(event.stream),

@@ -1,5 +1,6 @@
 import { CatalogueError, defineErrors, refuse, type Refusal } from '../errors.js';
 import { measureByCharacters, measureByTokens, type ChunkMeasure, type TokenEnds } from './chunk-measure.js';
+import type { PageSpan } from './page-span.js';
 import type { Span } from './sentences.js';
 import { blocksOf, paragraphsOf, type TextBlock } from './text-blocks.js';
 import { windowsOf } from './text-windows.js';
@@ -19,7 +20,7 @@ export interface Chunk extends Span {
   /** The headings that it stands under, and the head of the table that it goes on with; absent when there are none. */
   readonly context?: string;
   /** From 1; absent where the text has no pages. */
-  readonly pages?: { readonly first: number; readonly last: number };
+  readonly pages?: PageSpan;
 }
 
 export const chunkErrors = defineErrors('chunking', {

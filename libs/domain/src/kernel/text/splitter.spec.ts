@@ -65,8 +65,8 @@ describe('a text that comes in parts', () => {
     );
     const all = [...chunks, ...splitter.end()].map(({ text, pages }) => [text, pages]);
     expect(all).toEqual([
-      ['First page, all of it.', { first: 1, last: 1 }],
-      ['Second page.\n\nThird.', { first: 2, last: 3 }],
+      ['First page, all of it.', { first: 1, last: 1, breaks: [] }],
+      ['Second page.\n\nThird.', { first: 2, last: 3, breaks: [38] }],
     ]);
   });
 });

@@ -10,15 +10,10 @@ import {
   type Headings,
 } from './chunker.js';
 import { CatalogueError } from '../errors.js';
+import { pagesOf, type PageMark } from './page-span.js';
 
 /** Characters that are gathered before they are cut: many times what a chunk holds. */
 const GATHERED = 1_000_000;
-
-interface PageMark {
-  /** Where the page begins, from the start of the document. */
-  readonly at: number;
-  readonly page: number;
-}
 
 /** Cuts a text that comes in parts, in memory that does not grow with it, as `chunkText` would cut it at once. */
 export class Splitter {
@@ -85,7 +80,7 @@ export class Splitter {
     const placed = chunks.map(({ headings: _, ...chunk }, at): Chunk => {
       const start = this.base + chunk.start;
       const end = this.base + chunk.end;
-      const pages = this.pagesOf(start, end);
+      const pages = pagesOf(this.marks, start, end);
       return { ...chunk, ordinal: this.ordinal + at, start, end, ...(pages === undefined ? {} : { pages }) };
     });
     this.ordinal += placed.length;
@@ -93,11 +88,5 @@ export class Splitter {
     if (this.ordinal > mostChunks(length) || (this.ordinal > 1 && areTooMany(length, this.settings)))
       throw new CatalogueError(chunkErrors.tooMany);
     return placed;
-  }
-
-  private pagesOf(start: number, end: number): { first: number; last: number } | undefined {
-    const first = this.marks.findLast(({ at }) => at <= start);
-    const last = this.marks.findLast(({ at }) => at < end);
-    return first === undefined || last === undefined ? undefined : { first: first.page, last: last.page };
   }
 }

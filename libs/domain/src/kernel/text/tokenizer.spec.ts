@@ -18,6 +18,17 @@ describe('words', () => {
     expect(tokenize("Newton's don’t")).toEqual(['newton', 'dont']);
   });
 
+  it('are the same in plain ASCII as beside a letter of another script', () => {
+    const characters = fc.constantFrom(...`abzXYZ09 '.-_\n\t{`);
+    fc.assert(
+      fc.property(fc.array(characters, { maxLength: 40 }), (parts) => {
+        const text = parts.join('');
+        expect(tokenize(`${text} é`)).toEqual([...tokenize(text), 'e']);
+        expect(tokenize(`${text} 界`)).toEqual([...tokenize(text), '界']);
+      }),
+    );
+  });
+
   it('are index terms without stop words, unless there is nothing else', () => {
     expect(terms('What are the release gates?')).toEqual(['releas', 'gate']);
     expect(terms('to be or not to be')).toHaveLength(6);

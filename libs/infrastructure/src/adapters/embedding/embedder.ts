@@ -5,6 +5,8 @@ export interface EmbedContext {
   readonly signal?: AbortSignal;
   /** Models that tell questions from passages are told which these are; `document` by default. */
   readonly purpose?: 'document' | 'query';
+  /** Texts that are longer than the model reads are refused (`embeddingErrors.tooLong`) instead of cut. */
+  readonly whole?: boolean;
   /** Is added to as requests are answered. */
   readonly meter?: EmbeddingMeter;
 }

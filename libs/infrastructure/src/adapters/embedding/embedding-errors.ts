@@ -10,6 +10,7 @@ export const embeddingErrors = defineErrors('embedding', {
   invalid: ['internal', 'EMBEDDING_INVALID', 'The embedding model gave vectors that are not finite, or too few'],
   rateLimited: ['unavailable', 'EMBEDDING_RATE_LIMITED', 'The embedding provider limits the rate of requests'],
   failing: ['unavailable', 'EMBEDDING_ERROR', 'The embedding provider is failing'],
+  tooLong: ['bad_request', 'EMBEDDING_INPUT_TOO_LONG', 'A text is longer than the embedding model reads'],
   unknownModel: ['validation', 'EMBEDDING_MODEL_UNKNOWN', 'This embedding model is not offered'],
 });
 

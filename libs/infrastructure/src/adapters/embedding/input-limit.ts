@@ -27,6 +27,14 @@ function tokenizer(): Promise<Tokenizer> {
   return loading;
 }
 
+/** The last of the ordinary tokens of `cl100k_base`; control tokens come after. */
+export const LAST_TOKEN = 100_255;
+
+/** The text that tokens of `cl100k_base` spell, as clients of the OpenAI API count and cut their inputs. */
+export async function textOfTokens(tokens: readonly number[]): Promise<string> {
+  return (await tokenizer()).decode(tokens);
+}
+
 /** The text cut to what the model reads. A byte is at least no more than a token, so short texts are not counted word by word. */
 export async function fitInput(text: string, { inputTokens, counted }: ModelFacts): Promise<FittedInput> {
   const bytes = Buffer.byteLength(text);

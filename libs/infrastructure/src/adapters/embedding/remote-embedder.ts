@@ -1,7 +1,8 @@
 import type { EmbeddingChoice } from '#domain/kernel/embedding.js';
+import { CatalogueError } from '#domain/kernel/errors.js';
 import type { Outbound, OutboundCall } from '#infra/shared-state/outbound.js';
 import { normalised, type EmbedContext, type Embedder } from './embedder.js';
-import { EmbeddingFault } from './embedding-errors.js';
+import { embeddingErrors, EmbeddingFault } from './embedding-errors.js';
 import { firstPart, fitInput, type FittedInput } from './input-limit.js';
 import { spaceNameOf, type ModelFacts } from './models.js';
 
@@ -60,6 +61,8 @@ export class RemoteEmbedder implements Embedder {
       if (text.trim() === '') vectors[place] = normalised(new Float32Array(this.dimension));
       else inputs.push({ place, ...(await fitInput(text.toWellFormed(), this.options.facts)) });
     }
+    const long = inputs.find(({ truncated }) => truncated);
+    if (context.whole === true && long !== undefined) throw tooLong(long);
     if (context.meter !== undefined) context.meter.truncated += inputs.filter(({ truncated }) => truncated).length;
     const stop = new AbortController();
     const signal = context.signal === undefined ? stop.signal : AbortSignal.any([context.signal, stop.signal]);
@@ -107,11 +110,21 @@ export class RemoteEmbedder implements Embedder {
       const middle = Math.ceil(batch.length / 2);
       await this.take(batch.slice(0, middle), vectors, context);
       await this.take(batch.slice(middle), vectors, context);
-    } else if (only === undefined || cuts >= MOST_CUTS || only.text.length < 2) throw this.errorOf(found);
-    else {
-      if (!only.truncated && context.meter !== undefined) context.meter.truncated += 1;
-      await this.take([{ ...only, text: firstPart(only.text, 0.75), truncated: true }], vectors, context, cuts + 1);
-    }
+    } else await this.takeCut(only, found, vectors, context, cuts);
+  }
+
+  /** A single text that the provider finds too long, cut to three quarters, unless it must stay whole. */
+  private async takeCut(
+    only: Input | undefined,
+    fault: EmbeddingFault,
+    vectors: Float32Array[],
+    context: EmbedContext,
+    cuts: number,
+  ): Promise<void> {
+    if (only !== undefined && context.whole === true) throw tooLong(only);
+    if (only === undefined || cuts >= MOST_CUTS || only.text.length < 2) throw this.errorOf(fault);
+    if (!only.truncated && context.meter !== undefined) context.meter.truncated += 1;
+    await this.take([{ ...only, text: firstPart(only.text, 0.75), truncated: true }], vectors, context, cuts + 1);
   }
 
   /** One outbound call. A fault that says "too long" is returned, any other failure thrown as it is told to callers. */
@@ -163,3 +176,5 @@ export class RemoteEmbedder implements Embedder {
     });
   }
 }
+
+const tooLong = ({ place }: Input): CatalogueError => new CatalogueError(embeddingErrors.tooLong, { index: place });

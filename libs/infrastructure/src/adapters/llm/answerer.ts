@@ -1,4 +1,5 @@
 import type { JsonObject } from '#domain/kernel/schema.js';
+import { pagesWithin, type PageSpan } from '#domain/kernel/text/page-span.js';
 
 /** A passage as an answerer may quote it; `start` and `end` are UTF-16 offsets of the document's text. */
 export interface AnswerPassage {
@@ -9,9 +10,8 @@ export interface AnswerPassage {
   readonly start: number;
   readonly end: number;
   readonly score: number;
-  /** Pages from 1, where the format has any. */
-  readonly pageStart?: number | null;
-  readonly pageEnd?: number | null;
+  /** Null or absent where the document has no pages. */
+  readonly pages?: PageSpan | null;
 }
 
 /** One message of the conversation so far. */
@@ -113,15 +113,17 @@ export interface Answerer {
 
 /** The citation of a span of a passage. */
 export function citationOf(passage: AnswerPassage, quote?: { start: number; end: number; text: string }): Citation {
-  const { source, documentId, chunkId, start, end, pageStart, pageEnd } = passage;
+  const { source, documentId, chunkId, pages } = passage;
+  const { start, end } = quote ?? passage;
+  const cited = pages == null ? undefined : pagesWithin(pages, start, end);
   return {
     source,
     document_id: documentId,
     chunk_id: chunkId,
-    start: quote?.start ?? start,
-    end: quote?.end ?? end,
-    page_start: pageStart ?? null,
-    page_end: pageEnd ?? null,
+    start,
+    end,
+    page_start: cited?.first ?? null,
+    page_end: cited?.last ?? null,
     quote: quote?.text ?? null,
     score: Number.isFinite(passage.score) ? Math.min(1, Math.max(0, passage.score)) : 0,
   };

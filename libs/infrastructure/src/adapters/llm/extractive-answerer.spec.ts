@@ -51,9 +51,10 @@ describe('the extractive answerer', () => {
     expect((await ask('anything', [])).final.citations).toEqual([]);
   });
 
-  it('streams words that join to the final text', async () => {
+  it('streams a few words at a time, which join to the final text', async () => {
     const { deltas, final } = await ask('How do tides follow the moon?', passagesOf(text));
-    expect(deltas.length).toBeGreaterThan(5);
+    expect(deltas.length).toBeGreaterThan(1);
+    for (const delta of deltas) expect(delta.trim().split(/\s+/u).length).toBeLessThanOrEqual(8);
     expect(deltas.join('')).toBe(final.text);
   });
 
@@ -84,6 +85,36 @@ describe('the extractive answerer', () => {
         });
       }),
     );
+  });
+
+  describe('on records of a table', () => {
+    const rows = [
+      'Thing: samovar; Metal: copper; Note: holds 5.5 l. Made in Tula',
+      'Thing: kettle; Metal: steel',
+      'Thing: teapot; Metal: tin',
+    ];
+    const table = (lines: readonly string[]) => lines.map((line) => `${line}\n\n`).join('');
+
+    it('quotes the whole record that answers', async () => {
+      const { final } = await ask('Which metal is the samovar made of?', passagesOf(`# Stock\n\n${table(rows)}`, 400));
+      expect(final.citations[0]?.quote).toBe(rows[0]);
+      expect(final.text).toContain(`“${rows[0] ?? ''}” [1]`);
+    });
+
+    it('tells records apart that differ in one value only', async () => {
+      const many = ['Tula', 'Kazan'].map((city) => `Kind: samovar; Metal: copper; Litres: 5; Age: old; City: ${city}`);
+      const { final } = await ask('Which copper samovar is there?', passagesOf(table(many), 400));
+      expect(final.citations.map(({ quote }) => quote).sort()).toEqual([...many].sort());
+    });
+
+    it('takes rows of one column for records, and what stands alone for a heading', async () => {
+      const names = table(['Thing: samovar', 'Thing: kettle']);
+      expect((await ask('Is there a samovar?', passagesOf(names))).final.citations[0]?.quote).toBe('Thing: samovar');
+      const chapter = passagesOf('Part one: samovar\n\nIt is made of copper.');
+      expect((await ask('What is the samovar made of?', chapter)).final.citations[0]?.quote).toBe(
+        'It is made of copper.',
+      );
+    });
   });
 
   it('stops when the run is cancelled', async () => {

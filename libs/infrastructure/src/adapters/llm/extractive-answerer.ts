@@ -1,6 +1,7 @@
 import { sentences } from '#domain/kernel/text/sentences.js';
 import { terms } from '#domain/kernel/text/tokenizer.js';
 import { estimatedTokens } from '#domain/kernel/text/tokens.js';
+import { quotableSpans } from './quotable-spans.js';
 import { citationOf, type AnswerPart, type AnswerPassage, type AnswerRequest, type Answerer } from './answerer.js';
 
 export interface ExtractiveOptions {
@@ -8,8 +9,9 @@ export interface ExtractiveOptions {
   readonly maxPassages?: number;
 }
 
-/** A sentence that may be quoted, with its place in its document. */
+/** A sentence or a record that may be quoted, with its place in its document. */
 interface Quote {
+  readonly record: boolean;
   readonly passage: AnswerPassage;
   readonly passageAt: number;
   readonly start: number;
@@ -26,6 +28,8 @@ const nothingFound = 'The documents that you can read say nothing about this que
 /** Characters. */
 const widestQuote = 400;
 const introduction = 'From the documents: ';
+/** What is told at once: the whole text is there, so that single words would only be more frames. */
+const fewWords = /(?:\s*\S+){1,8}(?:\s+$)?/gu;
 
 /**
  * Answers without a model: it quotes the sentences that hold most of the question's weight, letter for letter, with
@@ -45,9 +49,9 @@ export class ExtractiveAnswerer implements Answerer {
   async *answer({ question, history, passages, signal }: AnswerRequest): AsyncIterable<AnswerPart> {
     const quotes = this.pick(question, passages.slice(0, this.maxPassages));
     const text = quotes.length === 0 ? nothingFound : introduction + quotes.map(quoted).join(' ');
-    for (const [word] of text.matchAll(/\s*\S+\s*$|\s*\S+/gu)) {
+    for (const [words] of text.matchAll(fewWords)) {
       signal?.throwIfAborted();
-      yield { delta: word };
+      yield { delta: words };
     }
     signal?.throwIfAborted();
     const given = [question, ...history.map(({ content }) => content), ...passages.map((passage) => passage.text)];
@@ -102,13 +106,14 @@ function quotesOf(
   weights: ReadonlyMap<string, number>,
   total: number,
 ): Quote[] {
-  const spans = sentences(passage.text);
+  const spans = quotableSpans(passage.text);
   const best = Number.isFinite(passage.score) ? passage.score : 0;
   let heading = new Set<string>();
   return spans.flatMap((span, at): Quote[] => {
     const text = passage.text.slice(span.start, span.end);
     const words = new Set(terms(text));
-    if (isHeading(text)) {
+    const { record } = span;
+    if (!record && isHeading(text)) {
       heading = words;
       return [];
     }
@@ -122,7 +127,11 @@ function quotesOf(
     const enough = own + under >= Math.min(0.34, 1.01 / weights.size);
     if (!enough) return [];
     return [
-      { passage, passageAt, start: passage.start + span.start, end: passage.start + span.end, text, words, score },
+      {
+        ...{ passage, passageAt, record, text, words, score },
+        start: passage.start + span.start,
+        end: passage.start + span.end,
+      },
     ];
   });
 }
@@ -148,7 +157,9 @@ function repeats(quote: Quote, other: Quote): boolean {
   if (quote.passage.documentId === other.passage.documentId && quote.start < other.end && other.start < quote.end)
     return true;
   const shared = [...quote.words].filter((word) => other.words.has(word)).length;
-  return shared / Math.max(1, Math.min(quote.words.size, other.words.size)) > 0.9;
+  // Rows of one table have its columns in common, and often all but one of their values.
+  const alike = quote.record && other.record ? 0.999 : 0.9;
+  return shared / Math.max(1, Math.min(quote.words.size, other.words.size)) > alike;
 }
 
 function sum(weights: ReadonlyMap<string, number>, holds: (word: string) => boolean): number {

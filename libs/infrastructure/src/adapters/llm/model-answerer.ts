@@ -28,6 +28,9 @@ export interface ModelAnswererOptions {
   readonly onFailure: (model: string, error: unknown) => void;
 }
 
+/** Only told, never thrown: most answers without a model begin with it, and a new error costs its stack. */
+const UNCONFIGURED = new LlmFailure('unconfigured');
+
 const REFUSED = 'The model declined to answer this question.';
 
 /** An answer whose first text has come. */
@@ -56,7 +59,7 @@ export class ModelAnswerer implements Answerer {
   async *answer(request: AnswerRequest): AsyncIterable<AnswerPart> {
     const generation = generationOf(request.generation);
     const chain = generation.chain ?? this.options.chain;
-    let failure: unknown = new LlmFailure('unconfigured');
+    let failure: unknown = UNCONFIGURED;
     let attempts = 0;
     for (const name of chain) {
       // Whoever wants quotations instead of a model gets them.

@@ -37,6 +37,7 @@ function passageOf({ text, source, score, metadata, documentId, chunkId }: Exter
     score: unit(typeof score === 'number' ? score : 0),
     vectorScore: null,
     lexicalScore: null,
+    pages: null,
     metadata,
   };
 }

@@ -4,6 +4,11 @@ import { defineErrors } from '#domain/kernel/errors.js';
 export const retrievalErrors = defineErrors('retrieval', {
   failed: ['unavailable', 'RETRIEVAL_ERROR', 'Retrieval failed'],
   configInvalid: ['unavailable', 'RETRIEVAL_CONFIG_INVALID', 'The retrieval provider of this corpus is not known'],
+  storeNotAllowed: [
+    'forbidden',
+    'EXTERNAL_STORE_NOT_ALLOWED',
+    'The operator of this platform does not let this tenant search this store',
+  ],
   awsConfigMissing: ['unavailable', 'AWS_CONFIG_MISSING', 'The knowledge base or the region of this corpus is missing'],
   awsAuth: ['unavailable', 'AWS_AUTH_ERROR', 'AWS credentials are missing or were refused'],
   awsFailed: ['unavailable', 'AWS_RETRIEVAL_ERROR', 'Retrieval from the Bedrock knowledge base failed'],

@@ -1,0 +1,130 @@
+import type { CorpusState } from '#domain/capabilities/corpora/corpora.decider.js';
+import { providerOf } from '#domain/capabilities/corpora/provider-config.decider.js';
+import { runErrors } from '#domain/capabilities/runs/runs.decider.js';
+import { CatalogueError } from '#domain/kernel/errors.js';
+import { effectiveTopK } from '#domain/kernel/retrieval/retrieval-settings.js';
+import type { Conversation } from '#api/commands/conversations.js';
+import type { MetadataFilter } from '#domain/kernel/filter/metadata-filter.js';
+import type { JsonObject } from '#domain/kernel/schema.js';
+import type { Answer, Answerer, AnswerOptions, Turn } from '#infra/adapters/llm/answerer.js';
+import { bounded } from '#infra/adapters/llm/bounded-answer.js';
+import type { StreamKey } from '#infra/recorded-streams/stream-writer.js';
+import type { RunAsked } from './run-admission.handler.js';
+import type { ContentRef } from '#infra/content/content-store.js';
+import type { VisibilityPredicate } from '#infra/retrieval/retrieval-sql.js';
+import type { CorpusSearch, RetrievalTrace } from '#infra/retrieval/found.js';
+import type { Passage } from '#infra/retrieval/passage.js';
+
+/** What one run is about. */
+export interface RunInput {
+  readonly tenantId: string;
+  readonly runId: string;
+  readonly conversation: Conversation;
+  readonly corpusId: string;
+  readonly message: string;
+  readonly topK: number;
+  /** What the corpus wants of the model. */
+  readonly generation: JsonObject | undefined;
+  readonly filter?: MetadataFilter | undefined;
+  /** Where the passages of the corpus come from. */
+  readonly providerConfig: JsonObject;
+  /** The only corpora that the caller may use, also in what the conversation said before; null: all. */
+  readonly corpora: readonly string[] | null;
+  /** In place of what the session holds. */
+  readonly history?: readonly Turn[] | undefined;
+  readonly options?: AnswerOptions | undefined;
+  /** What the caller may read; undefined: all. */
+  readonly mayRead: VisibilityPredicate | undefined;
+}
+
+/** What the steps reach outside, for every run alike. `save` keeps the answer before anyone is told of it. */
+export interface RunWorld {
+  readonly history: (input: RunInput) => Promise<readonly Turn[]>;
+  readonly search: CorpusSearch;
+  readonly answerer: Answerer;
+  readonly save: (input: RunInput, answer: Answer, trace: RetrievalTrace) => Promise<ContentRef>;
+}
+
+/** What happens on the way, in order. */
+export type RunProgress =
+  | { readonly kind: 'retrieved'; readonly passages: readonly Passage[]; readonly trace: RetrievalTrace }
+  | { readonly kind: 'delta'; readonly delta: string }
+  | { readonly kind: 'saved'; readonly answer: Answer; readonly ref: ContentRef };
+
+export type Saved = Extract<RunProgress, { kind: 'saved' }>;
+
+/**
+ * The steps of a run, and what happens on the way: the history and the passages at one time, then the answer as it comes,
+ * then its keeping. Ends with `saved`; throws what a step throws, or the signal's reason.
+ */
+export async function* progressOf(world: RunWorld, input: RunInput, signal: AbortSignal): AsyncIterable<RunProgress> {
+  const remembered = historyOf(world, input);
+  // Whoever waits for it hears of it; until then a failing search is told of first.
+  remembered.catch(() => undefined);
+  const { passages, trace } = await search(world, input, signal);
+  yield { kind: 'retrieved', passages, trace };
+  const history = await remembered;
+  signal.throwIfAborted();
+  const { tenantId, message: question, generation, options = {} } = input;
+  const asked = { tenantId, question, history, passages, generation, options, signal };
+  for await (const part of bounded(world.answerer.answer(asked), options)) {
+    signal.throwIfAborted();
+    if ('final' in part) {
+      yield { kind: 'saved', answer: part.final, ref: await world.save(input, part.final, trace) };
+      return;
+    }
+    yield { kind: 'delta', delta: part.delta };
+  }
+  throw new Error('the answerer ended without an answer');
+}
+
+async function historyOf(world: RunWorld, input: RunInput): Promise<readonly Turn[]> {
+  return input.history ?? world.history(input);
+}
+
+function search(world: RunWorld, input: RunInput, signal: AbortSignal): ReturnType<CorpusSearch['search']> {
+  const { tenantId, corpusId, message: query, topK: k, mayRead, providerConfig, filter } = input;
+  return world.search.search({
+    tenantId,
+    corpusId,
+    mayRead,
+    providerConfig,
+    ...(filter && { filter }),
+    query,
+    k,
+    signal,
+  });
+}
+
+/** Throws CatalogueError for a corpus that is not there. */
+export function inputOf({ tenantId, streamId: runId }: StreamKey, asked: RunAsked): RunInput {
+  const { conversation, corpusId, message, topK, corpora, mayRead, corpus, history, options, filter } = asked;
+  if (corpus.status === 'absent') throw new CatalogueError(runErrors.corpusNotFound);
+  const { providerConfig } = corpus;
+  const generation = providerConfig['generation'] as JsonObject | undefined;
+  const of = { tenantId, runId, conversation, corpusId, corpora, mayRead, message };
+  const input = { ...of, history, options, generation, providerConfig, filter };
+  return { ...input, topK: effectiveTopK(topK, providerConfig) };
+}
+
+/** Whether the passages of a corpus are looked for in our own tables. */
+export function isLocal(corpus: CorpusState): boolean {
+  return corpus.status !== 'absent' && providerOf(corpus.providerConfig) === 'local_pgvector';
+}
+
+/** Begins at once with what would else wait for its first reader. */
+export function started<T>(items: AsyncIterable<T>): AsyncIterable<T> {
+  const iterator = items[Symbol.asyncIterator]();
+  const first = iterator.next();
+  // Whoever reads hears of it; until then nobody does.
+  first.catch(() => undefined);
+  return {
+    async *[Symbol.asyncIterator]() {
+      try {
+        for (let next = await first; next.done !== true; next = await iterator.next()) yield next.value;
+      } finally {
+        await iterator.return?.();
+      }
+    },
+  };
+}

@@ -1,0 +1,56 @@
+import type { Provider } from '@nestjs/common';
+import { bulkhead } from '#infra/config/models.js';
+import { FairSlots } from '#infra/shared-state/fair-slots.js';
+import type { AppDeps } from './app.module.js';
+import { voiceOf } from './audio-providers.js';
+import { RunAdmission } from './capabilities/runs/run-admission.handler.js';
+import { RunPresence } from './capabilities/runs/run-presence.handler.js';
+import { RunRescue } from './capabilities/runs/run-rescue.handler.js';
+import { RunExecutor } from './capabilities/runs/runs.handler.js';
+import { RunPlayback } from './capabilities/runs/runs.queries.js';
+import { SessionHistory } from './capabilities/runs/session-history.queries.js';
+import { Authorization } from './commands/authorization.js';
+import { Features } from './commands/features.js';
+import { Rollouts } from './commands/rollouts.js';
+
+/** What answers questions, and plays and rescues the answers. */
+export function runProviders({ platform, answerer = platform.answerer }: AppDeps): Provider[] {
+  const { config, content, database, path, shared, streams } = platform;
+  const presence = new RunPresence(shared);
+  const onError = (error: unknown): void => platform.options.onProblem(error, 'runs');
+  const voice = voiceOf(platform);
+  const history = new SessionHistory(database, content, path);
+  const rescue = new RunRescue({ path, content, streams, voice, onError });
+  const executor = new RunExecutor({
+    path,
+    content,
+    streams,
+    presence,
+    slots: new FairSlots({
+      capacity: bulkhead(config.run.RUN_BULKHEAD_MAX_CONCURRENCY, config.run.RUN_MAX_CONCURRENCY),
+      queue: config.run.RUN_QUEUE_MAX,
+      waitMs: config.run.RUN_QUEUE_WAIT_MS,
+    }),
+    search: platform.retrieval,
+    answerer,
+    voice,
+    history: (input) => history.turns(input),
+    settings: {
+      heartbeatMs: config.run.RUN_SSE_HEARTBEAT_S * 1_000,
+      graceMs: config.run.RUN_RESUME_GRACE_S * 1_000,
+      debugEvents: config.run.DEBUG_EVENTS,
+    },
+    onError,
+  });
+  return [
+    { provide: RunExecutor, useValue: executor },
+    {
+      provide: RunAdmission,
+      inject: [Features, Rollouts, Authorization],
+      useFactory: (features: Features, rollouts: Rollouts, authorization: Authorization) =>
+        new RunAdmission(path, features, rollouts, authorization),
+    },
+    { provide: RunRescue, useValue: rescue },
+    { provide: RunPlayback, useValue: new RunPlayback(streams, presence, rescue, path, content) },
+  ];
+}

@@ -1,0 +1,51 @@
+/** One-dimensional arrays in the form that a server takes without reading digits; parameters of a declared array type. */
+
+const OID = { bytea: 17, int8: 20, int4: 23, float4: 700 } as const;
+const HEAD = 20;
+
+export function int4Array(values: readonly number[]): Buffer {
+  return fixed(OID.int4, 4, values, (bytes, value, at) => bytes.writeInt32BE(value, at));
+}
+
+export function int8Array(values: readonly bigint[]): Buffer {
+  return fixed(OID.int8, 8, values, (bytes, value, at) => bytes.writeBigInt64BE(value, at));
+}
+
+/** The numbers of all vectors, one after the other. */
+export function float4Array(vectors: readonly Float32Array[]): Buffer {
+  const values = vectors.flatMap((vector) => [...vector]);
+  return fixed(OID.float4, 4, values, (bytes, value, at) => bytes.writeFloatBE(value, at));
+}
+
+export function byteaArray(values: readonly Uint8Array[]): Buffer {
+  const bytes = Buffer.allocUnsafe(HEAD + values.reduce((sum, value) => sum + 4 + value.length, 0));
+  let at = writeHead(bytes, OID.bytea, values.length);
+  for (const value of values) {
+    at = bytes.writeInt32BE(value.length, at);
+    bytes.set(value, at);
+    at += value.length;
+  }
+  return bytes;
+}
+
+function fixed<T>(
+  oid: number,
+  size: number,
+  values: readonly T[],
+  write: (bytes: Buffer, value: T, at: number) => number,
+): Buffer {
+  const bytes = Buffer.allocUnsafe(HEAD + values.length * (4 + size));
+  let at = writeHead(bytes, oid, values.length);
+  for (let index = 0; index < values.length; index += 1) {
+    at = bytes.writeInt32BE(size, at);
+    at = write(bytes, values[index] as T, at);
+  }
+  return bytes;
+}
+
+/** Dimensions, no nulls, the type of the elements, how many, and the number of the first. */
+function writeHead(bytes: Buffer, oid: number, count: number): number {
+  let at = 0;
+  for (const word of [1, 0, oid, count, 1]) at = bytes.writeInt32BE(word, at);
+  return at;
+}

@@ -1,0 +1,205 @@
+import type { Chunk } from '#domain/kernel/text/chunker.js';
+import { Gathered } from '#infra/batching/gathered.js';
+import { byteaArray, float4Array, int4Array, int8Array } from '#infra/database/binary-arrays.js';
+import type { Database } from '#infra/database/database.js';
+import type { EmbeddingSpace } from './embedding-space.js';
+import type { VersionRef } from './passage.js';
+import type { Postings } from './postings.js';
+import { pageColumns } from './chunk-pages.js';
+import { chunkIdOf, storable } from './version-rows.js';
+
+/** A version small enough to share a statement with others. */
+export interface SmallVersion {
+  readonly version: VersionRef;
+  readonly scopeNo: number;
+  readonly chunks: readonly Chunk[];
+  readonly bodies: readonly Uint8Array[];
+  readonly context: Uint8Array | null;
+  readonly hashes: readonly (string | null)[];
+  readonly postings: Postings;
+  /** Its vectors in each space that the scope is written in. */
+  readonly spaces: readonly { readonly space: EmbeddingSpace; readonly vectors: readonly Float32Array[] }[];
+}
+
+/** `lacks`: the scope is written in other spaces than those; `there`: the version has rows already. Both wrote nothing. */
+export type GroupOutcome = 'written' | 'lacks' | 'there';
+
+/** More chunks are a transaction of their own. */
+const SMALL_CHUNKS = 16;
+const VERSIONS_AT_ONCE = 16;
+
+/** Whether a version may share a statement. */
+export function isSmall(chunks: readonly Chunk[]): boolean {
+  return chunks.length <= SMALL_CHUNKS;
+}
+
+/** Writes small versions that come at the same time in one transaction of two statements. */
+export class GroupWrite {
+  private readonly gathered: Gathered<SmallVersion, GroupOutcome>;
+
+  constructor(private readonly database: Database) {
+    const send = (versions: readonly SmallVersion[]) => database.detached(() => this.writeAll(versions));
+    this.gathered = new Gathered(send, VERSIONS_AT_ONCE);
+  }
+
+  add(version: SmallVersion): Promise<GroupOutcome> {
+    return this.gathered.add(version);
+  }
+
+  /** One transaction for those of the same spaces; a version that comes twice is written once, for both. */
+  private async writeAll(versions: readonly SmallVersion[]): Promise<readonly GroupOutcome[]> {
+    const outcomes = new Map<string, GroupOutcome>();
+    const groups = new Map<string, Map<string, SmallVersion>>();
+    for (const item of versions) {
+      const spaces = numbersOf(item).join();
+      const group = groups.get(spaces) ?? new Map<string, SmallVersion>();
+      groups.set(spaces, group.set(nameOf(item), item));
+    }
+    for (const group of groups.values()) {
+      const written = await this.write([...group.values()]);
+      [...group.keys()].forEach((name, at) => outcomes.set(name, written[at] ?? 'lacks'));
+    }
+    return versions.map((item) => outcomes.get(nameOf(item)) ?? 'lacks');
+  }
+
+  private async write(items: readonly SmallVersion[]): Promise<readonly GroupOutcome[]> {
+    const [first] = items;
+    if (first === undefined) return [];
+    const rows = await this.database.transaction(async () => {
+      // From here the scopes' spaces stay what they are; the next statement sees what they are.
+      await this.database.queryPrepared(
+        'select 1 from retrieval.scope where scope_no = any($1::int[]) order by scope_no for key share',
+        [[...new Set(items.map(({ scopeNo }) => scopeNo))]],
+      );
+      return this.database.queryPrepared<{ at: number; made: boolean }>(
+        statement(first.spaces.map(({ space }) => space)),
+        parameters(items),
+      );
+    });
+    const found = new Map(rows.map(({ at, made }) => [at, made]));
+    return items.map((_, at) => {
+      const made = found.get(at);
+      if (made === undefined) return 'lacks';
+      return made ? 'written' : 'there';
+    });
+  }
+}
+
+function nameOf({ version: { tenantId, documentId, versionId } }: SmallVersion): string {
+  return [tenantId, documentId, versionId].join('\n');
+}
+
+function numbersOf({ spaces }: SmallVersion): readonly number[] {
+  return spaces.map(({ space }) => space.spaceNo).sort((left, right) => left - right);
+}
+
+/** The vectors of a group's chunks in the space that stands at a place of its list. */
+function vectorsInto({ spaceNo, table, type, dimension }: EmbeddingSpace, at: number): string {
+  return `
+     in_${spaceNo} as (
+       insert into ${table} (scope_no, version_no, ordinal, embedding)
+       select n.scope_no, n.version_no, c.ordinal,
+              ($${29 + at}::float4[])[(c.place - 1) * ${dimension} + 1 : c.place * ${dimension}]::${type}
+         from unnest($13::int[], $14::int[]) with ordinality c(at, ordinal, place) join numbered n using (at)),`;
+}
+
+/** All rows of a group; `at` is a version's place in it, from 0. */
+function statement(spaces: readonly EmbeddingSpace[]): string {
+  return `
+    with given as (
+       select g.*, (g.place - 1)::int as at
+         from unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::int[], $6::bigint[], $7::text[], $8::text[],
+                     $9::int[], $10::int[])
+              with ordinality
+              g(scope_no, tenant_id, document_id, version_id, chunk_count, term_count, metadata, context, terms_from, terms_to, place)),
+     fitting as (
+       select g.* from given g
+        where $12::int[] = (select array_agg(t.space_no order by t.space_no)
+                              from retrieval.scope_space t where t.scope_no = g.scope_no)),
+     made as (
+       insert into retrieval.version
+         (tenant_id, document_id, version_id, scope_no, chunk_count, term_count, metadata, context)
+       select tenant_id, document_id, version_id, scope_no, chunk_count, term_count, metadata::jsonb, decode(context, 'base64')
+         from fitting order by at
+       on conflict (tenant_id, document_id, version_id) do nothing
+       returning version_no, tenant_id, document_id, version_id),
+     numbered as (
+       select f.at, f.scope_no, f.terms_from, f.terms_to, m.version_no
+         from made m join fitting f using (tenant_id, document_id, version_id)),
+     in_terms as (
+       insert into retrieval.version_terms (version_no, terms)
+       select version_no, ($11::bigint[])[terms_from : terms_to] from numbered),
+     in_chunks as (
+       insert into retrieval.chunk (version_no, ordinal, chunk_id, start_at, end_at, body, text_hash,
+                                    page_start, page_end, page_breaks)
+       select n.version_no, c.ordinal, c.chunk_id, c.start_at, c.end_at, c.body, c.text_hash,
+              c.page_start, c.page_end, c.page_breaks::int[]
+         from unnest($13::int[], $14::int[], $15::uuid[], $16::int[], $17::int[], $18::bytea[], $19::uuid[],
+                     $20::int[], $21::int[], $22::text[])
+              c(at, ordinal, chunk_id, start_at, end_at, body, text_hash, page_start, page_end, page_breaks)
+         join numbered n using (at)),
+     in_postings as (
+       insert into retrieval.posting (scope_no, term, version_no, block, hits)
+       select n.scope_no, p.term, n.version_no, p.block, ($28::bigint[])[p.hits_from : p.hits_to]
+         from unnest($23::int[], $24::bigint[], $25::int[], $26::int[], $27::int[]) p(at, term, block, hits_from, hits_to)
+         join numbered n using (at)),
+     ${spaces.map(vectorsInto).join('').trim()}
+     in_spaces as (
+       insert into retrieval.version_space (version_no, space_no)
+       select n.version_no, s.space_no from numbered n cross join unnest($12::int[]) s(space_no))
+    select f.at, n.version_no is not null as made from fitting f left join numbered n using (at)`;
+}
+
+function parameters(items: readonly SmallVersion[]): unknown[] {
+  const [first] = items;
+  const placed = items.map((item, at) => ({ at, ...item }));
+  const chunks = placed.flatMap(({ at, version, chunks: own, bodies, hashes }) =>
+    own.map((chunk, index) => ({ at, version, chunk, body: bodies[index], hash: hashes[index] ?? null })),
+  );
+  const postings = placed.flatMap(({ at, postings: { rows } }) => rows.map((row) => ({ at, ...row })));
+  const terms = items.map((item) => item.postings.terms);
+  const hits = postings.map((row) => row.hits);
+  return [
+    int4Array(items.map(({ scopeNo }) => scopeNo)),
+    items.map(({ version }) => version.tenantId),
+    items.map(({ version }) => version.documentId),
+    items.map(({ version }) => version.versionId),
+    int4Array(items.map((item) => item.chunks.length)),
+    items.map((item) => item.postings.total),
+    items.map(({ version }) => storable(version.metadata ?? {})),
+    items.map(({ context }) => (context === null ? null : base64(context))),
+    ...slicesOf(terms),
+    int4Array(first === undefined ? [] : numbersOf(first)),
+    int4Array(chunks.map(({ at }) => at)),
+    int4Array(chunks.map(({ chunk }) => chunk.ordinal)),
+    chunks.map(({ version, chunk }) => chunkIdOf(version.documentId, version.versionId, chunk.ordinal)),
+    int4Array(chunks.map(({ chunk }) => chunk.start)),
+    int4Array(chunks.map(({ chunk }) => chunk.end)),
+    byteaArray(chunks.map(({ body }) => body ?? new Uint8Array())),
+    chunks.map(({ hash }) => hash),
+    ...pageColumns(chunks.map(({ chunk }) => chunk)),
+    int4Array(postings.map(({ at }) => at)),
+    int8Array(postings.map(({ term }) => term)),
+    int4Array(postings.map(({ block }) => block)),
+    ...slicesOf(hits),
+    ...(first?.spaces ?? []).map(({ space: { spaceNo } }) =>
+      float4Array(items.flatMap(({ spaces }) => vectorsIn(spaces, spaceNo))),
+    ),
+  ];
+}
+
+/** Lists as one array, and where each begins and ends in it, counted from 1. */
+function slicesOf(lists: readonly (readonly bigint[])[]): readonly [from: Buffer, to: Buffer, all: Buffer] {
+  const ends: number[] = [];
+  for (const list of lists) ends.push((ends.at(-1) ?? 0) + list.length);
+  const starts = lists.map((list, at) => (ends[at] ?? 0) - list.length + 1);
+  return [int4Array(starts), int4Array(ends), int8Array(lists.flat())];
+}
+
+function vectorsIn(spaces: SmallVersion['spaces'], spaceNo: number): readonly Float32Array[] {
+  return spaces.find(({ space }) => space.spaceNo === spaceNo)?.vectors ?? [];
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64');
+}
