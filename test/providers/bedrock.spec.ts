@@ -4,7 +4,7 @@ import { retrievalSettings } from '#domain/kernel/retrieval/retrieval-settings.j
 import { BedrockSearch } from '#infra/adapters/retrieval/bedrock-search.js';
 import { bedrockRefusal, openWireBedrock, type WireBedrock } from '#test/support/wire-bedrock.js';
 import type { Manner } from '#test/support/wire-server.js';
-import { openTestOutbound, type TestOutbound } from './outbound.js';
+import { deadlineAgainst, openTestOutbound, type TestOutbound } from './outbound.js';
 
 const settings = retrievalSettings({
   retrieval: { provider: 'aws_bedrock_kb', knowledge_base_id: 'KB1', region: 'us-east-1' },
@@ -20,11 +20,19 @@ describe('retrieval from a Bedrock knowledge base', () => {
   };
   const before = { ...process.env };
 
+  const open = (timeoutMs?: number): void => {
+    out = openTestOutbound(timeoutMs);
+    search = new BedrockSearch(out.outbound, { endpoint: bedrock.wire.url });
+  };
+  const openAgainst = async (manner: Manner): Promise<void> => {
+    await search.close();
+    open(deadlineAgainst(manner));
+  };
+
   beforeEach(async () => {
     Object.assign(process.env, ambient);
     bedrock = await openWireBedrock();
-    out = openTestOutbound();
-    search = new BedrockSearch(out.outbound, { endpoint: bedrock.wire.url });
+    open();
   });
   afterEach(async () => {
     process.env = { ...before };
@@ -153,6 +161,7 @@ describe('retrieval from a Bedrock knowledge base', () => {
   it.each(broken)(
     'answers %s with its code, after as many attempts as make sense',
     async (_, manner, code, attempts) => {
+      await openAgainst(manner);
       bedrock.wire.manners.push(manner, manner);
       expect(await codeOf()).toBe(code);
       expect(2 - bedrock.wire.manners.length).toBe(attempts);
@@ -163,6 +172,7 @@ describe('retrieval from a Bedrock knowledge base', () => {
     'answers after %s when the next attempt succeeds',
     async (_, manner) => {
       bedrock.results = [{ content: { text: 'At last.' }, score: 0.5 }];
+      await openAgainst(manner);
       bedrock.wire.manners.push(manner);
       expect((await ask()).passages).toMatchObject([{ text: 'At last.' }]);
     },

@@ -10,7 +10,7 @@ import {
   type WireDiscoveryEngine,
 } from '#test/support/wire-discovery-engine.js';
 import type { Manner } from '#test/support/wire-server.js';
-import { openTestOutbound, type TestOutbound } from './outbound.js';
+import { deadlineAgainst, openTestOutbound, type TestOutbound } from './outbound.js';
 
 const settings = retrievalSettings({
   retrieval: { provider: 'gcp_vertex', project: 'p1', location: 'us-central1', resource_id: 'store1' },
@@ -26,10 +26,18 @@ describe('retrieval from Vertex AI Search', () => {
     account = await openGoogleAccount();
   });
   afterAll(() => account.close());
+  const open = (timeoutMs?: number): void => {
+    out = openTestOutbound(timeoutMs);
+    search = new DiscoverySearch(out.outbound, { endpoint: engine.wire.url });
+  };
+  const openAgainst = async (manner: Manner): Promise<void> => {
+    await search.close();
+    open(deadlineAgainst(manner));
+  };
+
   beforeEach(async () => {
     engine = await openWireDiscoveryEngine();
-    out = openTestOutbound();
-    search = new DiscoverySearch(out.outbound, { endpoint: engine.wire.url });
+    open();
   });
   afterEach(async () => {
     await search.close();
@@ -165,6 +173,7 @@ describe('retrieval from Vertex AI Search', () => {
   it.each(broken)(
     'answers %s with its code, after as many attempts as make sense',
     async (_, manner, code, attempts) => {
+      await openAgainst(manner);
       engine.wire.manners.push(manner, manner);
       expect(await codeOf()).toBe(code);
       expect(2 - engine.wire.manners.length).toBe(attempts);
@@ -175,6 +184,7 @@ describe('retrieval from Vertex AI Search', () => {
     'answers after %s when the next attempt succeeds',
     async (_, manner) => {
       engine.results = [{ document: { id: 'd', structData: { text: 'At last.' } } }];
+      await openAgainst(manner);
       engine.wire.manners.push(manner);
       expect((await ask()).passages).toMatchObject([{ text: 'At last.' }]);
     },
