@@ -20,6 +20,22 @@ export interface DatabaseOptions {
   /** Milliseconds after which the server cancels a statement; 0: never. */
   readonly statementTimeoutMs?: number;
   readonly applicationName?: string;
+  /** True where the event log is in this database. */
+  readonly holdsLog?: boolean;
+}
+
+/**
+ * When a commit is safe from a crash of the server; one of this process it survives at once. `now`: before it is told of.
+ * `with-log`: at the latest with the next append, where the log is in this database, since commits reach the disk in order;
+ * for what only an event yet to come makes known. `derived`: a moment later; for what is made again from the log.
+ */
+export type Durability = 'now' | 'with-log' | 'derived';
+
+export interface TransactionOptions {
+  /** Read committed by default. */
+  readonly isolation?: 'read committed' | 'repeatable read';
+  /** `now` by default; a nested transaction's is that of the outer one. */
+  readonly durability?: Durability;
 }
 
 interface Scope {
@@ -58,6 +74,7 @@ export class Database {
     readonly dataSource: DataSource,
     private readonly listener: Listener,
     private readonly lite: PgliteHandle | undefined,
+    private readonly holdsLog = false,
   ) {}
 
   /** Opens the target; rejects when it cannot be reached. */
@@ -85,7 +102,7 @@ export class Database {
       // Compiling a statement costs more than our longest ones take.
       options: '-c timezone=UTC -c jit=off',
     });
-    return new Database('postgres', dataSource, new ServerListener(session), undefined);
+    return new Database('postgres', dataSource, new ServerListener(session), undefined, options.holdsLog);
   }
 
   /** Runs one statement in the ambient transaction, or on its own. int8 columns arrive as strings. */
@@ -125,13 +142,14 @@ export class Database {
   /** Runs `work` in one transaction; a nested call joins the outer one. Keep it short and await only its own queries. */
   async transaction<T>(
     work: () => Promise<T>,
-    isolation: 'read committed' | 'repeatable read' = 'read committed',
+    { isolation = 'read committed', durability = 'now' }: TransactionOptions = {},
   ): Promise<T> {
     const outer = this.scopes.getStore();
     if (outer?.transaction === true) return work();
     const afterCommit: (() => void)[] = [];
     const result = await this.withClient(outer?.client, async (client) => {
-      await client.query(`begin isolation level ${isolation}`);
+      const later = this.waitsFor(durability) ? '' : '; set local synchronous_commit = off';
+      await client.query(`begin isolation level ${isolation}${later}`);
       try {
         const value = await this.scopes.run({ client, transaction: true, afterCommit }, work);
         await client.query('commit');
@@ -143,6 +161,17 @@ export class Database {
     });
     for (const action of afterCommit) this.scopes.exit(action);
     return result;
+  }
+
+  /** SQL for the select list of a statement that is a transaction of its own, and gives rows if it wrote: how durable that is. */
+  durably(durability: Durability): string {
+    return this.waitsFor(durability) ? 'null::text' : `set_config('synchronous_commit', 'off', true)`;
+  }
+
+  /** PGlite's only session has nobody beside it who would wait for its commits. */
+  private waitsFor(durability: Durability): boolean {
+    if (this.engine === 'pglite' || durability === 'now') return true;
+    return durability === 'with-log' && !this.holdsLog;
   }
 
   /** Runs `work` on one connection without a transaction, e.g. for session settings. */

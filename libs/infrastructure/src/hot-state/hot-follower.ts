@@ -101,7 +101,7 @@ export class HotFollower {
       const snapshots: { table: HotRows; rows: AnyRow[]; position: string }[] = [];
       for (const table of this.tables) snapshots.push({ table, ...(await this.snapshot(table)) });
       return snapshots;
-    }, 'repeatable read');
+    }, { isolation: 'repeatable read' });
     for (const { table, rows, position } of found) table.replace(rows, position);
     this.blind = false;
     this.moved(found.map(({ position }) => position).reduce((a, b) => (a < b ? a : b), found[0]?.position ?? ''));

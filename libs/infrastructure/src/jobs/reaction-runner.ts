@@ -222,7 +222,7 @@ export class ReactionRunner {
     const { epoch } = this;
     if (epoch === '') throw new ReactionLeaseLost();
     const moves = plans.map(({ follower, to }) => ({ name: follower.reaction.name, from: follower.position, to }));
-    await this.options.database.transaction(async () => {
+    const write = async (): Promise<void> => {
       await this.store.move(epoch, moves);
       const jobs = Map.groupBy(
         plans.flatMap((plan) => plan.jobs),
@@ -236,7 +236,8 @@ export class ReactionRunner {
       for (const { follower, failure } of plans) {
         if (failure !== undefined) await this.store.halt(epoch, follower.reaction.name, failure);
       }
-    });
+    };
+    await this.options.database.transaction(write, { durability: 'derived' });
     for (const { follower, to, failure } of plans) {
       follower.position = to;
       follower.seen = to;

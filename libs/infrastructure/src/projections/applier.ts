@@ -44,14 +44,15 @@ export class BatchApplier {
     if (gap !== undefined) throw new Error(`${gap.name} has not seen what is before ${after}`);
     const behind = feds.filter((fed) => fed.position < to);
     if (behind.length === 0) return;
-    await this.database.transaction(async () => {
+    const write = async (): Promise<void> => {
       await this.generations.move(
         behind,
         behind.map(() => to),
         this.leaseMs,
       );
       for (const fed of behind) await this.guarded(fed, events);
-    });
+    };
+    await this.database.transaction(write, { durability: 'derived' });
     for (const fed of behind) {
       fed.position = to;
       fed.movedAt = performance.now();

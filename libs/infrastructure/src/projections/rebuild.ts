@@ -169,7 +169,7 @@ export class Rebuild {
     for (let attempt = 1; ; attempt += 1) {
       const before = fed.position;
       try {
-        return await this.parts.database.transaction(() => this.compareIn(fed), 'repeatable read');
+        return await this.parts.database.transaction(() => this.compareIn(fed), { isolation: 'repeatable read' });
       } catch (error) {
         // The owner of the served generation moved it meanwhile, and this transaction saw the older one.
         fed.position = before;

@@ -111,7 +111,7 @@ export class ProjectionVerifier {
       const { digests, sha256 } = await digestRows(rows);
       const { generation, position } = active;
       return { table, version, generation, position, rows: digests.size, sha256, digests, parked: new Map(parked) };
-    }, 'repeatable read');
+    }, { isolation: 'repeatable read' });
   }
 }
 

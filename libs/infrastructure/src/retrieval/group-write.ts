@@ -65,7 +65,7 @@ export class GroupWrite {
   private async write(items: readonly SmallVersion[]): Promise<readonly GroupOutcome[]> {
     const [first] = items;
     if (first === undefined) return [];
-    const rows = await this.database.transaction(async () => {
+    const insert = async () => {
       // From here the scopes' spaces stay what they are; the next statement sees what they are.
       await this.database.queryPrepared(
         'select 1 from retrieval.scope where scope_no = any($1::int[]) order by scope_no for key share',
@@ -75,7 +75,9 @@ export class GroupWrite {
         statement(first.spaces.map(({ space }) => space)),
         parameters(items),
       );
-    });
+    };
+    // Whoever indexes a version says so in the log.
+    const rows = await this.database.transaction(insert, { durability: 'with-log' });
     const found = new Map(rows.map(({ at, made }) => [at, made]));
     return items.map((_, at) => {
       const made = found.get(at);

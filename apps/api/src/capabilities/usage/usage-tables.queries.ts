@@ -111,6 +111,6 @@ export class UsageTables {
         at.push({ table, position: row?.position ?? '' });
       }
       return { days, changes, at };
-    }, 'repeatable read');
+    }, { isolation: 'repeatable read' });
   }
 }
