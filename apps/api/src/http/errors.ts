@@ -2,7 +2,7 @@ import { HttpException } from '@nestjs/common';
 
 import { CatalogueError, defineErrors } from '#domain/kernel/errors.js';
 import type { ErrorKind, ErrorRow } from '#domain/kernel/errors.js';
-import { isTransient } from '#infra/database/database.js';
+import { isTransient } from '#infra/database/database-errors.js';
 import { AppendOutcomeUnknown, AppendTooLarge, LogUnavailable, WriterFenced } from '#infra/event-log/event-log.js';
 
 /** The one table from the kind of an error to its HTTP status. */

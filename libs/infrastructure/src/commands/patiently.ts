@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { isTransient } from '#infra/database/database.js';
+import { isTransient } from '#infra/database/database-errors.js';
 import { AppendOutcomeUnknown, LogUnavailable } from '#infra/event-log/event-log.js';
 
 const passes = (error: unknown): boolean =>

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { migrations } from '#migrations/migrations.js';
+import { isConnectionLoss } from './database-errors.js';
 import { EmbeddedListener, ServerListener, type Listener } from './listener.js';
 import { openPglite, type PgliteHandle } from './pglite.js';
 import { PoolWatch } from './pool-watch.js';
@@ -320,30 +321,4 @@ async function connect(options: object): Promise<DataSource> {
     poolErrorHandler: () => undefined,
   });
   return dataSource.initialize();
-}
-
-function codeOf(error: unknown): string {
-  const code = typeof error === 'object' && error !== null ? (error as { code?: unknown }).code : undefined;
-  return typeof code === 'string' ? code : '';
-}
-
-const lostMessages = [
-  'Connection terminated',
-  'connection terminated',
-  'Client has encountered',
-  'timeout exceeded when trying to connect',
-];
-const lostCodes = ['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND'];
-
-/** True when the connection broke, so that whether the statement took effect is not known. */
-export function isConnectionLoss(error: unknown): boolean {
-  const code = codeOf(error);
-  if (code.startsWith('08') || code.startsWith('57P') || lostCodes.includes(code)) return true;
-  return error instanceof Error && lostMessages.some((part) => error.message.includes(part));
-}
-
-/** True for errors that may pass by themselves: serialization, deadlock, lost connection, no resources, lock timeout. */
-export function isTransient(error: unknown): boolean {
-  const code = codeOf(error);
-  return ['40001', '40P01', '55P03', '57014'].includes(code) || code.startsWith('53') || isConnectionLoss(error);
 }

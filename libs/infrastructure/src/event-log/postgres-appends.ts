@@ -1,4 +1,5 @@
-import { isConnectionLoss, isTransient, type Database } from '#infra/database/database.js';
+import type { Database } from '#infra/database/database.js';
+import { databaseCodeOf, isConnectionLoss, isTransient } from '#infra/database/database-errors.js';
 import {
   AppendOutcomeUnknown,
   LogUnavailable,
@@ -56,7 +57,7 @@ export async function appendBatch(
       );
       return batch.map((append, at) => outcomeOf(append, rows[at]));
     } catch (error) {
-      if (attempt >= ATTEMPTS || !['40001', '40P01', '23505'].includes(codeOf(error))) {
+      if (attempt >= ATTEMPTS || !['40001', '40P01', '23505'].includes(databaseCodeOf(error))) {
         throw errorOf(error, progress.sent, batch[0]?.stream ?? '');
       }
     }
@@ -101,15 +102,10 @@ function outcomeOf(append: PreparedAppend, row: VerdictRow | undefined): AppendR
 }
 
 function errorOf(cause: unknown, sent: boolean, stream: string): unknown {
-  const code = codeOf(cause);
+  const code = databaseCodeOf(cause);
   if (code === 'NX001') return new WriterFenced('epoch');
   if (code === 'NX002') return new WriterFenced('frozen');
   if (sent && isConnectionLoss(cause)) return new AppendOutcomeUnknown(stream, { cause });
   if (!sent || isTransient(cause)) return new LogUnavailable('the log cannot be reached', 500, { cause });
   return cause;
-}
-
-function codeOf(error: unknown): string {
-  const code = typeof error === 'object' && error !== null ? (error as { code?: unknown }).code : undefined;
-  return typeof code === 'string' ? code : '';
 }

@@ -1,4 +1,5 @@
-import { hidden, isTransient, type Database } from '#infra/database/database.js';
+import { hidden, type Database } from '#infra/database/database.js';
+import { isTransient } from '#infra/database/database-errors.js';
 import { AppendQueue, type AppendQueueLimits } from './append-queue.js';
 import {
   LogUnavailable,

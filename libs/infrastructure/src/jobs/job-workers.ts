@@ -3,7 +3,7 @@ import type { PgBoss } from 'pg-boss';
 import { Postponed, RetryLater, type AnyJob, type JobAttempt } from '#domain/kernel/job.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
 import { Gathered } from '#infra/batching/gathered.js';
-import { isTransient } from '#infra/database/database.js';
+import { isTransient } from '#infra/database/database-errors.js';
 import { wellFormedTrace, withLogScope, type LogScope } from '#infra/telemetry/log-scope.js';
 import { TRACE_FIELD } from './command-job.js';
 import type { JobStore } from './job-store.js';

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isTransient, type Database } from '#infra/database/database.js';
+import type { Database } from '#infra/database/database.js';
+import { isTransient } from '#infra/database/database-errors.js';
 import type { AnyReaction } from '#domain/kernel/reaction.js';
 import type { Batch, EventLog } from '#infra/event-log/event-log.js';
 import type { JobQueue } from './job-queue.js';

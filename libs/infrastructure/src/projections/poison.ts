@@ -1,5 +1,6 @@
 import type { Recorded } from '#domain/kernel/events.js';
-import { isTransient, type Database } from '#infra/database/database.js';
+import type { Database } from '#infra/database/database.js';
+import { isTransient } from '#infra/database/database-errors.js';
 import { ProjectionFault, type BatchApplier } from './applier.js';
 import { keyed } from './batch.js';
 import type { Fed } from './fed.js';

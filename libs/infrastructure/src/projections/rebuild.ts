@@ -1,6 +1,6 @@
 import type { AnyProjection } from '#domain/kernel/projection.js';
 import { foldInto, keyed, type Rows } from './batch.js';
-import { isTransient } from '#infra/database/database.js';
+import { isTransient } from '#infra/database/database-errors.js';
 import { backoff, breathe } from './backoff.js';
 import { Fed } from './fed.js';
 import { LeaseLost } from './generations.js';

@@ -1,5 +1,5 @@
 import type { Recorded } from '#domain/kernel/events.js';
-import { isTransient } from '#infra/database/database.js';
+import { isTransient } from '#infra/database/database-errors.js';
 import { ProjectionFault, type BatchApplier, type BatchRange } from './applier.js';
 import { backoff } from './backoff.js';
 import type { Fed } from './fed.js';

@@ -1,5 +1,6 @@
 import type { AnyProjection } from '#domain/kernel/projection.js';
-import { isTransient, type Database } from '#infra/database/database.js';
+import type { Database } from '#infra/database/database.js';
+import { isTransient } from '#infra/database/database-errors.js';
 import type { EventLog } from '#infra/event-log/event-log.js';
 import type { BatchApplier } from './applier.js';
 import { backoff } from './backoff.js';
