@@ -2,9 +2,12 @@ import { spawn } from 'node:child_process';
 import { run } from './run.mjs';
 
 /** `npm run bench [-- [--seconds N] SECTION…]`: builds the product and the bench, then runs the bench on a Postgres server. */
-const swc = ['-d', 'dist', '--config-file', '.swcrc', '--ignore', '**/*.spec.ts', '--quiet'];
-for (const sources of [['libs', 'apps', 'migrations'], ['test']]) {
-  const { code, output } = await run('swc', [...sources, ...swc]);
+const ofTests = ['test', '-d', 'dist', '--config-file', '.swcrc', '--ignore', '**/*.spec.ts', '--quiet'];
+for (const [command, args] of [
+  ['node', ['tools/build.mjs', '--if-changed']],
+  ['swc', ofTests],
+]) {
+  const { code, output } = await run(command, args);
   if (code !== 0) {
     console.error(output.trimEnd());
     process.exit(1);
