@@ -1,5 +1,5 @@
 import type { JsonObject } from '#domain/kernel/schema.js';
-import type { Database } from '#infra/database/database.js';
+import { hidden, type Database } from '#infra/database/database.js';
 
 /** How a fair job stands in its queue: pg-boss takes the highest priority first, and of equals the oldest. */
 export interface Turn {
@@ -26,14 +26,15 @@ export class FairTurns {
   /** The turns of new jobs, in order; those without a tenant share one line. In the caller's transaction. */
   async of(queue: string, jobs: readonly { readonly data: JsonObject }[]): Promise<readonly Turn[]> {
     const tenants = jobs.map(({ data }) => (typeof data['tenantId'] === 'string' ? data['tenantId'] : '-'));
+    const name = hidden('$1::text');
     const rows = await this.database.queryPrepared<LineRow>(
       `select t.tenant,
               (select -j.priority from pgboss.job_common j
-                where j.name = $1 and j.state < 'active' and j.group_id = t.tenant order by j.priority limit 1) as last,
+                where j.name = ${name} and j.state < 'active' and j.group_id = t.tenant order by j.priority limit 1) as last,
               (select -j.priority from pgboss.job_common j
-                where j.name = $1 and j.state < 'active' and not j.blocked and j.start_after <= now()
+                where j.name = ${name} and j.state < 'active' and not j.blocked and j.start_after <= now()
                 order by j.priority desc limit 1) as served
-         from unnest($2::text[]) t(tenant)`,
+         from unnest(${hidden('$2::text[]')}) t(tenant)`,
       [queue, [...new Set(tenants)]],
     );
     const next = new Map(rows.map(({ tenant, last, served }) => [tenant, Math.max(served ?? 1, (last ?? 0) + 1)]));

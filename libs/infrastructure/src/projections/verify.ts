@@ -101,17 +101,20 @@ export class ProjectionVerifier {
   /** Checkpoint, quarantine and row digests in one snapshot. */
   private snapshot(projection: AnyProjection): Promise<Snapshot> {
     const { table, version } = projection as { table: string; version: number };
-    return this.parts.database.transaction(async () => {
-      const active = (await this.parts.generations.of(table, version)).find((row) => row.state === 'active');
-      if (active === undefined) throw new Error(`${table} version ${version} has no table yet`);
-      const parked = (await this.parts.quarantine.list(table))
-        .filter((entry) => entry.version === version && entry.generation === active.generation)
-        .map((entry) => [rowKey(entry.tenantId, entry.key), entry.firstPosition] as const);
-      const rows = new ReadTable(this.parts.database, projection, active.generation);
-      const { digests, sha256 } = await digestRows(rows);
-      const { generation, position } = active;
-      return { table, version, generation, position, rows: digests.size, sha256, digests, parked: new Map(parked) };
-    }, { isolation: 'repeatable read' });
+    return this.parts.database.transaction(
+      async () => {
+        const active = (await this.parts.generations.of(table, version)).find((row) => row.state === 'active');
+        if (active === undefined) throw new Error(`${table} version ${version} has no table yet`);
+        const parked = (await this.parts.quarantine.list(table))
+          .filter((entry) => entry.version === version && entry.generation === active.generation)
+          .map((entry) => [rowKey(entry.tenantId, entry.key), entry.firstPosition] as const);
+        const rows = new ReadTable(this.parts.database, projection, active.generation);
+        const { digests, sha256 } = await digestRows(rows);
+        const { generation, position } = active;
+        return { table, version, generation, position, rows: digests.size, sha256, digests, parked: new Map(parked) };
+      },
+      { isolation: 'repeatable read' },
+    );
   }
 }
 
