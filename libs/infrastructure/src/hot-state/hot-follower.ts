@@ -97,11 +97,14 @@ export class HotFollower {
     const { database } = this.options;
     const generations = new GenerationStore(database);
     for (const { projection } of this.tables) await generations.ensure(projection);
-    const found = await database.transaction(async () => {
-      const snapshots: { table: HotRows; rows: AnyRow[]; position: string }[] = [];
-      for (const table of this.tables) snapshots.push({ table, ...(await this.snapshot(table)) });
-      return snapshots;
-    }, { isolation: 'repeatable read' });
+    const found = await database.transaction(
+      async () => {
+        const snapshots: { table: HotRows; rows: AnyRow[]; position: string }[] = [];
+        for (const table of this.tables) snapshots.push({ table, ...(await this.snapshot(table)) });
+        return snapshots;
+      },
+      { isolation: 'repeatable read' },
+    );
     for (const { table, rows, position } of found) table.replace(rows, position);
     this.blind = false;
     this.moved(found.map(({ position }) => position).reduce((a, b) => (a < b ? a : b), found[0]?.position ?? ''));

@@ -99,18 +99,21 @@ export class UsageTables {
 
   /** Days and storage in one snapshot, with the positions at which both tables are: the same positions give the same rows. */
   async snapshot(tenantId: string, first: string, last: string) {
-    return this.database.transaction(async () => {
-      const days = await this.days(tenantId, first, last);
-      const changes = await this.storageChanges(tenantId, last);
-      const at: ReadAt[] = [];
-      for (const { table, version } of [usageDays, usageStorage]) {
-        const [row] = await this.database.query<{ position: string }>(
-          `select position from projections.generations where table_name = $1 and version = $2 and state = 'active'`,
-          [table, version],
-        );
-        at.push({ table, position: row?.position ?? '' });
-      }
-      return { days, changes, at };
-    }, { isolation: 'repeatable read' });
+    return this.database.transaction(
+      async () => {
+        const days = await this.days(tenantId, first, last);
+        const changes = await this.storageChanges(tenantId, last);
+        const at: ReadAt[] = [];
+        for (const { table, version } of [usageDays, usageStorage]) {
+          const [row] = await this.database.query<{ position: string }>(
+            `select position from projections.generations where table_name = $1 and version = $2 and state = 'active'`,
+            [table, version],
+          );
+          at.push({ table, position: row?.position ?? '' });
+        }
+        return { days, changes, at };
+      },
+      { isolation: 'repeatable read' },
+    );
   }
 }
