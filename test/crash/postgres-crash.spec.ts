@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { testEngine } from '#test/support/database.js';
 import { onStandIn } from '#test/support/event-log.js';
 import { noPostgresServer, PostgresServer } from '#test/support/postgres-server.js';
@@ -32,10 +33,13 @@ here('a database server that is killed with all that it had in memory', () => {
     readonly answers: Map<string, string>;
   }
 
-  /** Sends documents and questions until one is refused; what was acknowledged. */
-  async function load(round: number, told: Told): Promise<void> {
+  /** Sends documents and questions until the signal aborts, and notes what is acknowledged. */
+  async function load(round: number, told: Told, signal: AbortSignal): Promise<void> {
     const lane = async (one: (at: number) => Promise<boolean>): Promise<void> => {
-      for (let at = 0; await one(at).catch(() => false); at += 1);
+      for (let at = 0; !signal.aborted; at += 1) {
+        const acknowledged = await one(at).catch(() => false);
+        if (!acknowledged) await delay(20);
+      }
     };
     const submit = (of: number) => async (at: number) => {
       const id = `doc-${round}-${of}-${at}`;
@@ -59,10 +63,12 @@ here('a database server that is killed with all that it had in memory', () => {
     const told: Told = { documents: new Set(), answers: new Map() };
     for (let round = 0; round < 3; round += 1) {
       const [documents, answers] = [told.documents.size, told.answers.size];
-      const loading = load(round, told);
-      const busy = (): boolean => told.documents.size > documents + 20 && told.answers.size > answers + 20;
-      await until('documents and answers are acknowledged', busy);
+      const stop = new AbortController();
+      const loading = load(round, told, stop.signal);
+      const busy = (): boolean => told.documents.size > documents + 10 && told.answers.size > answers + 10;
+      await until('documents and answers are acknowledged', busy, 90_000);
       await postgres.kill();
+      stop.abort();
       await loading;
       await postgres.start();
       await until('the server is itself again', async () => (await tenant.reader.get('/v1/documents')).status === 200);
