@@ -45,6 +45,10 @@ export const configAreas = {
       min: 1,
       max: 500,
     }),
+    API_DB_BUSY_CONNECTIONS: int(
+      'Those of the connections that short work shares; more are used only beside statements that take longer than 20 ms.',
+      { default: 5, min: 1, max: 500 },
+    ),
     API_DB_STATEMENT_TIMEOUT_MS: int('The longest a statement may run.', {
       default: 15_000,
       min: 100,

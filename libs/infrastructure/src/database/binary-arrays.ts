@@ -13,8 +13,18 @@ export function int8Array(values: readonly bigint[]): Buffer {
 
 /** The numbers of all vectors, one after the other. */
 export function float4Array(vectors: readonly Float32Array[]): Buffer {
-  const values = vectors.flatMap((vector) => [...vector]);
-  return fixed(OID.float4, 4, values, (bytes, value, at) => bytes.writeFloatBE(value, at));
+  const count = vectors.reduce((sum, vector) => sum + vector.length, 0);
+  const bytes = Buffer.allocUnsafe(HEAD + count * 8);
+  let at = writeHead(bytes, OID.float4, count);
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  for (const vector of vectors) {
+    for (const value of vector) {
+      view.setInt32(at, 4);
+      view.setFloat32(at + 4, value);
+      at += 8;
+    }
+  }
+  return bytes;
 }
 
 export function byteaArray(values: readonly Uint8Array[]): Buffer {

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { migrations } from '#migrations/migrations.js';
+import { ConnectionGate, type Leave } from './connection-gate.js';
 import { isConnectionLoss } from './database-errors.js';
 import { EmbeddedListener, ServerListener, type Listener } from './listener.js';
 import { openPglite, type PgliteHandle } from './pglite.js';
@@ -18,6 +19,8 @@ export type DatabaseTarget =
 export interface DatabaseOptions {
   /** Most connections of a server's pool; PGlite always has one. */
   readonly poolSize?: number;
+  /** Those of the pool that short work shares: more are used only beside what takes longer than 20 ms; all by default. */
+  readonly busyConnections?: number;
   /** Milliseconds after which the server cancels a statement; 0: never. */
   readonly statementTimeoutMs?: number;
   readonly applicationName?: string;
@@ -76,6 +79,7 @@ export class Database {
     private readonly listener: Listener,
     private readonly lite: PgliteHandle | undefined,
     private readonly holdsLog = false,
+    private readonly gate = new ConnectionGate(Infinity),
   ) {}
 
   /** Opens the target; rejects when it cannot be reached. */
@@ -103,7 +107,8 @@ export class Database {
       // Compiling a statement costs more than our longest ones take.
       options: '-c timezone=UTC -c jit=off',
     });
-    return new Database('postgres', dataSource, new ServerListener(session), undefined, options.holdsLog);
+    const gate = new ConnectionGate(options.busyConnections ?? Infinity);
+    return new Database('postgres', dataSource, new ServerListener(session), undefined, options.holdsLog, gate);
   }
 
   /** Runs one statement in the ambient transaction, or on its own. int8 columns arrive as strings. */
@@ -272,7 +277,7 @@ export class Database {
     work: (client: pg.PoolClient) => Promise<T>,
   ): Promise<T> {
     if (held !== undefined) return work(held);
-    const client = await this.acquire();
+    const { client, leave } = await this.acquire();
     try {
       const value = await work(client);
       client.release();
@@ -283,16 +288,21 @@ export class Database {
       if (lost) this.watch.failed();
       client.release(this.engine === 'postgres' && lost);
       throw error;
+    } finally {
+      // The next one finds the connection in the pool.
+      leave();
     }
   }
 
-  private async acquire(): Promise<pg.PoolClient> {
+  private async acquire(): Promise<{ readonly client: pg.PoolClient; readonly leave: Leave }> {
     const began = performance.now();
+    const leave = await this.gate.enter();
     try {
       const client = await this.pool.connect();
       this.watch.acquired(performance.now() - began);
-      return client;
+      return { client, leave };
     } catch (error) {
+      leave();
       this.watch.failed();
       throw error;
     }

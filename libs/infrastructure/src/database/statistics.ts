@@ -5,6 +5,12 @@ const LOOK_MS = 3_000;
 /** Blocks from which on a server's own autovacuum sees to a table; it looks once a minute, and a young table fills in seconds. */
 const OLD_BLOCKS = 512;
 
+/**
+ * Detail of those statistics (100 is a server's own): 300 rows are read for each. It is to tell a full table from an empty one,
+ * while the table is in use.
+ */
+const DETAIL = 20;
+
 /** Tables that have grown since they were last analysed: to so many times their size, and no larger before than so many blocks. */
 const grown = `
   select c.oid::regclass::text as name
@@ -21,8 +27,16 @@ export async function analyseGrown(database: Database): Promise<readonly string[
   const [times, most] = database.engine === 'postgres' ? [2, OLD_BLOCKS] : [1.5, 2 ** 31 - 1];
   const tables = await database.query<{ name: string }>(grown, [times, most]);
   // Another process may be at it.
-  for (const { name } of tables) await database.execute(`analyze (skip_locked) ${name}`);
+  for (const { name } of tables) await analyse(database, name);
   return tables.map(({ name }) => name);
+}
+
+async function analyse(database: Database, table: string): Promise<void> {
+  const work = async (): Promise<void> => {
+    await database.execute(`set local default_statistics_target = ${DETAIL}`);
+    await database.execute(`analyze (skip_locked) ${table}`);
+  };
+  await database.transaction(work, { durability: 'derived' });
 }
 
 /** Keeps the planner's statistics of growing tables fresh until the result is called. */

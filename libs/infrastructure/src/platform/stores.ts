@@ -113,8 +113,16 @@ async function openDatabase(config: Config, url: string | undefined, folder: str
     }
     return Database.open({ dataDir });
   }
-  const { API_DB_POOL_SIZE: poolSize, API_DB_STATEMENT_TIMEOUT_MS: statementTimeoutMs, EVENTSTORE_URL } = config.data;
-  return Database.open({ url }, { poolSize, statementTimeoutMs, holdsLog: EVENTSTORE_URL === undefined });
+  const { data } = config;
+  return Database.open(
+    { url },
+    {
+      poolSize: data.API_DB_POOL_SIZE,
+      busyConnections: data.API_DB_BUSY_CONNECTIONS,
+      statementTimeoutMs: data.API_DB_STATEMENT_TIMEOUT_MS,
+      holdsLog: data.EVENTSTORE_URL === undefined,
+    },
+  );
 }
 
 /** Subject keys have a database of their own, or a file of their own in embedded mode; without either they share the main one. */
