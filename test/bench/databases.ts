@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { Database } from '#infra/database/database.js';
+import { round } from './report.js';
 
 /** Databases of one bench run on a server; all are dropped at its end. */
 export class BenchDatabases {
@@ -53,11 +54,12 @@ export class BenchDatabases {
   }
 }
 
-/** Runs `work` and gives the CPU milliseconds that this process and this database's backends used meanwhile. */
+/** Runs `work` and gives the CPU milliseconds that this process, this database's backends and the product's process used meanwhile. */
 export async function cpuOf<T>(
   databaseUrl: string,
   work: () => Promise<T>,
-): Promise<{ result: T; clientMs: number; serverMs: number }> {
+  productPid?: number,
+): Promise<{ result: T; clientMs: number; serverMs: number; productMs: number }> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
@@ -65,15 +67,21 @@ export async function cpuOf<T>(
       const { rows } = await client.query<{ pid: number }>(
         'select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
       );
-      return backendMillis(rows.map(({ pid }) => pid));
+      return millisOf(
+        rows.map(({ pid }) => pid),
+        'postgres',
+      );
     };
+    const product = async (): Promise<number> => sumOf(await millisOf(productPid === undefined ? [] : [productPid]));
     const before = await backends();
+    const productBefore = await product();
     const started = process.cpuUsage();
     const result = await work();
     const { user, system } = process.cpuUsage(started);
+    const productMs = (await product()) - productBefore;
     const after = await backends();
-    const serverMs = [...after].reduce((sum, [pid, millis]) => sum + millis - (before.get(pid) ?? 0), 0);
-    return { result, clientMs: (user + system) / 1_000, serverMs };
+    const serverMs = sumOf(after) - sumOf(new Map([...before].filter(([pid]) => after.has(pid))));
+    return { result, clientMs: (user + system) / 1_000, serverMs, productMs };
   } finally {
     await client.end();
   }
@@ -81,16 +89,39 @@ export async function cpuOf<T>(
 
 const TICK_MS = 10;
 
-/** User and system time of processes by id (proc(5), fields 14 and 15); empty where the server is not on this machine. */
-async function backendMillis(pids: readonly number[]): Promise<Map<number, number>> {
+function sumOf(millis: ReadonlyMap<number, number>): number {
+  return [...millis.values()].reduce((sum, one) => sum + one, 0);
+}
+
+/** User and system time of processes by id, of all or of those of a name (proc(5), fields 2, 14 and 15); empty where they are not on this machine. */
+async function millisOf(pids: readonly number[], name = ''): Promise<Map<number, number>> {
   const found = new Map<number, number>();
   const here = new Set(await readdir('/proc').catch(() => []));
   for (const pid of pids) {
     if (!here.has(String(pid))) continue;
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-    if (!stat.includes('(postgres)')) continue;
+    if (!stat.includes(`(${name}`)) continue;
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     found.set(pid, (Number(fields[11]) + Number(fields[12])) * TICK_MS);
   }
   return found;
 }
+
+/** Columns for CPU milliseconds an operation: they move far less with what else the machine does than operations a second. */
+export function cpuColumns(
+  {
+    clientMs,
+    serverMs,
+    productMs,
+  }: { readonly clientMs: number; readonly serverMs: number; readonly productMs: number },
+  operations: number,
+): { readonly 'product ms': number; readonly 'server ms': number; readonly 'client ms': number } {
+  return {
+    'product ms': round(productMs / operations),
+    'server ms': round(serverMs / operations),
+    'client ms': round(clientMs / operations),
+  };
+}
+
+export const CPU_NOTE =
+  'product, server and client ms: CPU an operation of the product, of the backends of its database, of the load.';

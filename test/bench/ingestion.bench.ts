@@ -2,6 +2,7 @@ import { Agent, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HashingEmbedder } from '#infra/adapters/embedding/hashing-embedder.js';
 import { Database } from '#infra/database/database.js';
+import { CPU_NOTE, cpuColumns, cpuOf } from './databases.js';
 import { startProduct, type ServerProcess } from './processes.js';
 import { loadNow, round, type BenchContext, type BenchTable } from './report.js';
 import { spread } from './spread.js';
@@ -25,19 +26,25 @@ export async function ingestionSection(context: BenchContext): Promise<readonly 
   const env = { RATE_LIMIT_ENABLED: 'false', LOG_LEVEL: 'warn' };
   const product = await startProduct(await context.database({ migrated: false }), env);
   try {
-    const { accepted, found } = await productRate(product, texts);
+    const { accepted, found, cpu } = await productRate(product, texts);
     return [
       {
         title: `Ingestion of ${DOCUMENTS} documents of ${LENGTH} words`,
         rows: [
           { what: 'embed and insert alone', 'documents/s': round(raw), 'x raw': 1 },
           { what: 'accepted', 'documents/s': round(accepted), 'x raw': round(accepted / raw) },
-          { what: 'accepted, cut, indexed and found', 'documents/s': round(found), 'x raw': round(found / raw) },
+          {
+            what: 'accepted, cut, indexed and found',
+            'documents/s': round(found),
+            'x raw': round(found / raw),
+            ...cpu,
+          },
         ],
         goals: [{ what: 'documents/s until they are found', goal: 300, measured: round(found), atLeast: true }],
         notes: [
           `${CALLERS} callers, one document a call, one process of the product with the defaults; load ${loadNow()}`,
           `Raw: one row a document with its text in clear and its vector, ${WRITERS} connections, each row its own commit.`,
+          CPU_NOTE,
         ],
       },
     ];
@@ -67,10 +74,7 @@ async function rawRate(url: string, texts: readonly string[]): Promise<number> {
   }
 }
 
-async function productRate(
-  { url, apiKey }: ServerProcess,
-  texts: readonly string[],
-): Promise<{ accepted: number; found: number }> {
+async function productRate({ url, apiKey, databaseUrl, pid }: ServerProcess, texts: readonly string[]) {
   const caller = new Caller(url, apiKey);
   await caller.call('POST', '/v1/corpora', { id: CORPUS, name: CORPUS });
   const submit = (at: number): Promise<unknown> =>
@@ -78,10 +82,14 @@ async function productRate(
   await spread(WARM_UP, 0, CALLERS, submit);
   await caller.settled(WARM_UP);
   const began = performance.now();
-  await spread(DOCUMENTS, WARM_UP, CALLERS, submit);
-  const accepted = DOCUMENTS / seconds(began);
-  await caller.settled(WARM_UP + DOCUMENTS);
-  return { accepted, found: DOCUMENTS / seconds(began) };
+  const untilFound = async (): Promise<number> => {
+    await spread(DOCUMENTS, WARM_UP, CALLERS, submit);
+    const accepted = DOCUMENTS / seconds(began);
+    await caller.settled(WARM_UP + DOCUMENTS);
+    return accepted;
+  };
+  const { result: accepted, ...cpu } = await cpuOf(databaseUrl, untilFound, pid);
+  return { accepted, found: DOCUMENTS / seconds(began), cpu: cpuColumns(cpu, DOCUMENTS) };
 }
 
 /** A client with kept connections. */

@@ -44,6 +44,8 @@ function firstOutput(child: ChildProcess): Promise<string> {
 export interface ServerProcess {
   readonly url: string;
   readonly apiKey: string;
+  readonly databaseUrl: string;
+  readonly pid: number | undefined;
   stop(): Promise<void>;
 }
 
@@ -62,7 +64,7 @@ export async function startProduct(
     await started.stop();
     await rm(folder, { recursive: true, force: true });
   };
-  return { url, apiKey, stop };
+  return { url, apiKey, databaseUrl, pid: started.child.pid, stop };
 }
 
 /** A bare Fastify handler that returns `body`. */

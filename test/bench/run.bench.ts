@@ -6,6 +6,7 @@ import { demoCorpusId, demoQuestion, demoTenantId } from '#cli/seed/demo-documen
 import { startServer, type RunningServer } from '#cli/server.js';
 import { loadConfig } from '#infra/config/config.js';
 import { createLogger } from '#infra/telemetry/logger.js';
+import { CPU_NOTE, cpuColumns, cpuOf } from './databases.js';
 import { startProduct, type ServerProcess } from './processes.js';
 import { loadNow, quantile, round, type BenchContext, type BenchRow, type BenchTable } from './report.js';
 
@@ -75,13 +76,24 @@ async function many(context: BenchContext): Promise<BenchTable> {
     await askUntil(performance.now() + WARM_UP_MS);
     ends.length = 0;
     const began = performance.now();
-    await askUntil(began + context.seconds * 2_000);
+    const cpu = await cpuOf(product.databaseUrl, () => askUntil(began + context.seconds * 2_000), product.pid);
     const perSecond = ends.length / ((performance.now() - began) / 1_000);
     return {
       title: `POST /v1/run with ${CLIENTS} clients`,
-      rows: [{ 'runs/s': perSecond, 'p50 ms': quantile(ends, 0.5), 'p99 ms': quantile(ends, 0.99), load: loadNow() }],
+      rows: [
+        {
+          'runs/s': perSecond,
+          'p50 ms': quantile(ends, 0.5),
+          'p99 ms': quantile(ends, 0.99),
+          ...cpuColumns(cpu, ends.length),
+          load: loadNow(),
+        },
+      ],
       goals: [{ what: 'complete runs/s', goal: 300, measured: round(perSecond), atLeast: true }],
-      notes: ['The extractive answerer as the model, no limits; every frame recorded, every outcome an event.'],
+      notes: [
+        'The extractive answerer as the model, no limits; every frame recorded, every outcome an event.',
+        CPU_NOTE,
+      ],
     };
   } finally {
     await product.stop();
