@@ -72,15 +72,15 @@ export async function cpuOf<T>(
         'postgres',
       );
     };
-    const product = async (): Promise<number> => sumOf(await millisOf(productPid === undefined ? [] : [productPid]));
+    const product = async (pid = NaN): Promise<number> => (await millisOf([pid])).get(pid) ?? 0;
     const before = await backends();
-    const productBefore = await product();
+    const productBefore = await product(productPid);
     const started = process.cpuUsage();
     const result = await work();
     const { user, system } = process.cpuUsage(started);
-    const productMs = (await product()) - productBefore;
+    const productMs = (await product(productPid)) - productBefore;
     const after = await backends();
-    const serverMs = sumOf(after) - sumOf(new Map([...before].filter(([pid]) => after.has(pid))));
+    const serverMs = [...after].reduce((sum, [pid, millis]) => sum + millis - (before.get(pid) ?? 0), 0);
     return { result, clientMs: (user + system) / 1_000, serverMs, productMs };
   } finally {
     await client.end();
@@ -89,18 +89,14 @@ export async function cpuOf<T>(
 
 const TICK_MS = 10;
 
-function sumOf(millis: ReadonlyMap<number, number>): number {
-  return [...millis.values()].reduce((sum, one) => sum + one, 0);
-}
-
 /** User and system time of processes by id, of all or of those of a name (proc(5), fields 2, 14 and 15); empty where they are not on this machine. */
-async function millisOf(pids: readonly number[], name = ''): Promise<Map<number, number>> {
+async function millisOf(pids: readonly number[], name?: string): Promise<Map<number, number>> {
   const found = new Map<number, number>();
   const here = new Set(await readdir('/proc').catch(() => []));
   for (const pid of pids) {
     if (!here.has(String(pid))) continue;
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-    if (!stat.includes(`(${name}`)) continue;
+    if (stat === '' || (name !== undefined && !stat.includes(`(${name})`))) continue;
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     found.set(pid, (Number(fields[11]) + Number(fields[12])) * TICK_MS);
   }

@@ -28,8 +28,7 @@ export function postingsOf(
   texts: readonly string[],
 ): Postings {
   const rows: Posting[] = [];
-  // By its word: a map of 64-bit numbers is far slower.
-  const open = new Map<string, Posting>();
+  const open = new Map<bigint, Posting>();
   let total = 0;
   chunks.forEach(({ ordinal }, at) => {
     const words = terms(texts[at] ?? '');
@@ -37,17 +36,18 @@ export function postingsOf(
     const counts = new Map<string, number>();
     for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
     for (const [word, count] of counts) {
+      const term = hasher.hash(tenantId, word);
       const block = ordinal >> blockBits;
-      let posting = open.get(word);
+      let posting = open.get(term);
       if (posting?.block !== block) {
-        posting = { term: posting?.term ?? hasher.hash(tenantId, word), block, hits: [] };
+        posting = { term, block, hits: [] };
         rows.push(posting);
-        open.set(word, posting);
+        open.set(term, posting);
       }
       posting.hits.push(packHit(ordinal, count, words.length));
     }
   });
-  return { total, terms: Array.from(open.values(), ({ term }) => term), rows };
+  return { total, terms: [...open.keys()], rows };
 }
 
 /** `ordinal << 32 | occurrences << 16 | terms of the chunk`, as the migration describes it. */

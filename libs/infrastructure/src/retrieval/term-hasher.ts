@@ -20,10 +20,10 @@ export class TermHasher {
 
   /** The first 8 bytes of HMAC-SHA-256(HMAC-SHA-256(key, tenant), term), as a signed number. */
   hash(tenantId: string, term: string): bigint {
+    if (this.remembered >= memoLimit) this.forget();
     const { key, memo } = this.tenant(tenantId);
     const known = memo.get(term);
     if (known !== undefined) return known;
-    if (this.remembered >= memoLimit) this.forget();
     const value = createHmac('sha256', key).update(term).digest().readBigInt64BE(0);
     memo.set(term, value);
     this.remembered += 1;
@@ -39,10 +39,7 @@ export class TermHasher {
   private tenant(tenantId: string): Tenant {
     let known = this.tenants.get(tenantId);
     if (known === undefined) {
-      if (this.tenants.size >= tenantLimit) {
-        this.forget();
-        this.tenants.clear();
-      }
+      if (this.tenants.size >= tenantLimit) this.forget();
       const key = createSecretKey(createHmac('sha256', this.key).update(tenantId).digest());
       known = { key, memo: new Map() };
       this.tenants.set(tenantId, known);
@@ -51,7 +48,7 @@ export class TermHasher {
   }
 
   private forget(): void {
-    for (const { memo } of this.tenants.values()) memo.clear();
+    this.tenants.clear();
     this.remembered = 0;
   }
 }
