@@ -19,6 +19,7 @@ import { ContentPieces20261127160100 } from './20261127160100-content-pieces.js'
 import { VersionParts20261127160200 } from './20261127160200-version-parts.js';
 import { StreamsOfASubject20261127200000 } from './20261127200000-streams-of-a-subject.js';
 import { StreamWithoutKeyCheck20261128040000 } from './20261128040000-stream-without-key-check.js';
+import { AppendTellsWhen20261128110000 } from './20261128110000-append-tells-when.js';
 
 /** Every migration of the durable tables, in order; forward only. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -42,4 +43,5 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   VersionParts20261127160200,
   StreamsOfASubject20261127200000,
   StreamWithoutKeyCheck20261128040000,
+  AppendTellsWhen20261128110000,
 ];

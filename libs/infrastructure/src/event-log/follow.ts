@@ -8,14 +8,19 @@ const HEARTBEAT_MS = 900;
 /** Wakes those who wait at the head. A nudge between `version` and `wait` is not lost. */
 export class Nudges {
   private readonly waiters = new Set<() => void>();
-  private reached = 0n;
+  private latest = 0n;
   version = 0;
+
+  /** The last position that was told of. */
+  get reached(): bigint {
+    return this.latest;
+  }
 
   /** Wakes all; a position that was told before wakes nobody again, for an append is told of here and by the server. */
   nudge(position?: bigint): void {
     if (position !== undefined) {
-      if (position <= this.reached) return;
-      this.reached = position;
+      if (position <= this.latest) return;
+      this.latest = position;
     }
     this.version += 1;
     for (const wake of this.waiters) wake();

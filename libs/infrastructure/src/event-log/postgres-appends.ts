@@ -14,6 +14,15 @@ interface VerdictRow {
   readonly verdict: 'o' | 'd' | 'c';
   readonly revision: string;
   readonly position: string;
+  /** Null where nothing was written. */
+  readonly recorded_at: string | null;
+}
+
+/** What became of each append of a batch, in order, and when those that were written were. */
+export interface Appended {
+  readonly outcomes: readonly (AppendResult | Error)[];
+  /** Of those that were written, all at one time; undefined where none was. */
+  readonly recordedAt: string | undefined;
 }
 
 /** The second takes appends under a write freeze too. */
@@ -24,7 +33,9 @@ const SEPARATOR = '\u001f';
 
 const split = (parameter: number): string => `string_to_array($${parameter}::text, e'\\x1f')`;
 
-const statementOf = (name: AppendFunction): string => `select verdict, revision, "position" from log.${name}(
+const statementOf = (
+  name: AppendFunction,
+): string => `select verdict, revision, "position", recorded_at::text as recorded_at from log.${name}(
   $1, $2, $3, $4, $5, $6, $7, $8, $9, ${split(10)}, ${split(11)})`;
 
 const statements = {
@@ -44,7 +55,7 @@ export async function appendBatch(
   epoch: number,
   batch: readonly PreparedAppend[],
   by: AppendFunction = 'append_batch',
-): Promise<readonly (AppendResult | Error)[]> {
+): Promise<Appended> {
   const params = paramsOf(log, epoch, batch);
   for (let attempt = 1; ; attempt += 1) {
     const progress = { sent: false };
@@ -55,7 +66,8 @@ export async function appendBatch(
           return database.queryPrepared<VerdictRow>(statements[by], params);
         }),
       );
-      return batch.map((append, at) => outcomeOf(append, rows[at]));
+      const outcomes = batch.map((append, at) => outcomeOf(append, rows[at]));
+      return { outcomes, recordedAt: rows.find(({ recorded_at: at }) => at !== null)?.recorded_at ?? undefined };
     } catch (error) {
       if (attempt >= ATTEMPTS || !['40001', '40P01', '23505'].includes(databaseCodeOf(error))) {
         throw errorOf(error, progress.sent, batch[0]?.stream ?? '');

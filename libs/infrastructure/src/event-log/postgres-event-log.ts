@@ -19,8 +19,9 @@ import {
   type WriterControl,
 } from './event-log.js';
 import { follow, Nudges } from './follow.js';
+import { LogTail } from './log-tail.js';
 import { appendBatch, type AppendFunction } from './postgres-appends.js';
-import { ordinalOf, positionOf, prepareAppend } from './prepared-append.js';
+import { ordinalOf, positionOf, prepareAppend, type PreparedAppend } from './prepared-append.js';
 import { eventColumns, rawEvents, storedEvents, type EventRow, type RawEvent } from './stored-row.js';
 import { STREAM_PAGE, StreamReads } from './stream-reads.js';
 
@@ -53,6 +54,9 @@ export class PostgresEventLog implements EventLog {
   readonly capabilities = { gapless: true };
   private readonly number: number;
   private readonly nudges = new Nudges();
+  private readonly tail = new LogTail();
+  private flushing = 0;
+  private heard = 0n;
   private readonly queue: AppendQueue<AppendResult>;
   private readonly underFreeze: AppendQueue<AppendResult>;
   private readonly closing = new AbortController();
@@ -68,12 +72,7 @@ export class PostgresEventLog implements EventLog {
     this.number = logNumbers[log];
     this.streams = new StreamReads(database, this.number);
     const queueOf = (by: AppendFunction): AppendQueue<AppendResult> =>
-      new AppendQueue(async (batch) => {
-        const outcomes = await appendBatch(database, this.number, this.currentEpoch, batch, by);
-        const written = outcomes.map((outcome) => ('position' in outcome ? BigInt(outcome.position) : 0n));
-        this.nudges.nudge(written.reduce((last, position) => (position > last ? position : last), 0n));
-        return outcomes;
-      }, limits);
+      new AppendQueue((batch) => this.flush(batch, by), limits);
     this.queue = queueOf('append_batch');
     this.underFreeze = queueOf('append_under_freeze');
   }
@@ -143,9 +142,7 @@ export class PostgresEventLog implements EventLog {
   async *subscribe(options: SubscribeOptions): AsyncGenerator<Batch, void, undefined> {
     this.listening ??= this.listen();
     const signal = AbortSignal.any([options.signal, this.closing.signal]);
-    const batches = {
-      readAll: (query: Parameters<EventLog['readAll']>[0]) => this.database.detached(() => this.readAll(query)),
-    };
+    const batches = { readAll: (query: Parameters<EventLog['readAll']>[0]) => this.readNext(query) };
     yield* follow(batches, { ...options, signal }, { nudges: this.nudges, isTransient: isUnavailable });
   }
 
@@ -175,6 +172,29 @@ export class PostgresEventLog implements EventLog {
     await Promise.all([this.queue.close(), this.underFreeze.close()]);
     const stop = await this.listening;
     await stop?.().catch(() => undefined);
+  }
+
+  private async flush(
+    batch: readonly PreparedAppend[],
+    by: AppendFunction,
+  ): Promise<readonly (AppendResult | Error)[]> {
+    this.flushing += 1;
+    try {
+      const { outcomes, recordedAt } = await appendBatch(this.database, this.number, this.currentEpoch, batch, by);
+      if (recordedAt !== undefined) this.tail.note(batch, outcomes, recordedAt);
+      return outcomes;
+    } finally {
+      this.flushing -= 1;
+      const last = BigInt(this.tail.last);
+      this.nudges.nudge(last > this.heard ? last : this.heard);
+    }
+  }
+
+  /** What was appended here just now is not read again. */
+  private readNext(query: Parameters<EventLog['readAll']>[0]): Promise<Page> {
+    const page = this.tail.page(query.after, query.limit, query.filter);
+    if (page === undefined) return this.database.detached(() => this.readAll(query));
+    return Promise.resolve({ ...page, atHead: page.atHead && this.nudges.reached <= this.tail.last });
   }
 
   /** Bounded at both ends, so that no plan, however old its statistics, reads the rest of the log for one page. */
@@ -218,7 +238,12 @@ export class PostgresEventLog implements EventLog {
   private async listen(): Promise<() => Promise<void>> {
     // Without LISTEN the polling still brings every event.
     const none = (): Promise<void> => Promise.resolve();
-    const heard = (head: string): void => this.nudges.nudge(/^\d+$/.test(head) ? BigInt(head) : undefined);
+    const heard = (head: string): void => {
+      if (!/^\d+$/.test(head)) return this.nudges.nudge();
+      this.heard = BigInt(head);
+      // The server often tells of an append of ours before it answers it.
+      if (this.flushing === 0) this.nudges.nudge(this.heard);
+    };
     return this.database.listen(`log_${this.number}`, heard).catch(() => none);
   }
 }
