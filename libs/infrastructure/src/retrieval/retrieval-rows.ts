@@ -5,6 +5,7 @@ import { unit, type Candidate, type Fused, type FusionRule } from './fusion.js';
 
 /** A candidate as the first statement gives it; the last row, of ordinal -1, has the totals. */
 export interface CandidateRow {
+  readonly place: number;
   readonly version_no: string;
   readonly ordinal: number;
   readonly chunk_id: string | null;
@@ -14,6 +15,7 @@ export interface CandidateRow {
 
 /** A row of the final order. */
 export interface PassageRow extends PageColumns {
+  readonly place: number;
   readonly version_no: string;
   readonly ordinal: number;
   readonly final: number;

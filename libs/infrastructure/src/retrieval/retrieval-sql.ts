@@ -1,3 +1,4 @@
+import { hidden } from '#infra/database/database.js';
 import type { EmbeddingSpace } from './embedding-space.js';
 import type { Fused } from './fusion.js';
 
@@ -24,14 +25,13 @@ export interface DocumentsView {
   readonly source?: string;
 }
 
+/** What questions of one corpus and one caller's sight share. */
 export interface CandidateRequest {
   readonly view: DocumentsView;
   readonly space: EmbeddingSpace;
   readonly tenantId: string;
   readonly corpusId: string;
   readonly scopeNo: number;
-  readonly queryVector: string;
-  readonly terms: readonly { readonly term: bigint; readonly weight: number }[];
   readonly predicates: readonly VisibilityPredicate[];
   readonly limit: number;
   readonly bm25: { readonly k1: number; readonly b: number };
@@ -41,62 +41,80 @@ export interface CandidateRequest {
   readonly approximateAbove: number | undefined;
 }
 
+/** One question of those that a statement answers. */
+export interface Question {
+  readonly vector: string;
+  readonly terms: readonly { readonly term: bigint; readonly weight: number }[];
+}
+
+/** A statement for any number of items: their values come first, as arrays; then what they share. */
+export interface SharedStatement {
+  readonly text: string;
+  readonly shared: readonly unknown[];
+}
+
 const relation = /^[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)?$/u;
 
 /**
- * One statement: the visible versions, the best of both legs among them, and each candidate's value in the other leg.
- * Document frequencies and lengths are counted over exactly what is visible. A last row has ordinal -1 and the totals.
- * That a posting's term is one of the query's is said twice, lest a planner that knows little of a corpus read every word of it.
+ * One statement: the visible versions, the best of both legs among them for each question, and each candidate's value in the
+ * other leg. Document frequencies and lengths are counted over exactly what is visible. `place` is the number of the question,
+ * from 1; its last row has ordinal -1 and the totals. The values of the questions are `questionValues`.
+ * That a posting's term is one of the questions' is said twice, lest a planner that knows little of a corpus read every word of
+ * it. The full join is a left join that the planner, who takes what was scored for a few rows, cannot make by
+ * looking at all of them for each candidate.
  */
-export function candidatesStatement(request: CandidateRequest): { text: string; values: unknown[] } {
+export function candidatesStatement(request: CandidateRequest): SharedStatement {
   const params = new Params();
   const p = params.next;
-  const terms = p(request.terms.map(({ term }) => String(term)));
-  const weights = p(request.terms.map(({ weight }) => weight));
-  const vector = `${p(request.queryVector)}::${request.space.type}`;
+  const [places, terms, weights, vectors] = reserved(params, QUESTION_TYPES);
   const scope = `${p(request.scopeNo)}::int`;
   const limit = `${p(request.limit)}::int`;
-  const k1 = `${p(request.bm25.k1)}::float8`;
-  const b = `${p(request.bm25.b)}::float8`;
   const text = `
     with ${visible(request, params)},
     totals as materialized (
       select coalesce(sum(chunk_count), 0)::float8 as chunks,
              greatest(coalesce(sum(term_count)::float8 / nullif(sum(chunk_count), 0), 0), 1) as length
         from visible),
-    query as (select q.term, q.weight from unnest(${terms}::bigint[], ${weights}::float8[]) q(term, weight)),
-    matched as materialized (
-      select p.term, q.weight, p.version_no, p.hits
-        from retrieval.posting p
-        join query q on q.term = p.term
-        join visible v on v.version_no = p.version_no
-       where p.scope_no = ${scope} and p.term = any(${terms}::bigint[])),
-    weighed as (
-      select f.term, f.found, f.weight * ln(1 + (t.chunks - f.found + 0.5) / (f.found + 0.5)) as idf
-        from (select q.term, q.weight, coalesce(sum(cardinality(m.hits)), 0)::float8 as found
-                from query q left join matched m on m.term = q.term group by q.term, q.weight) f
-       cross join totals t),
-    frequency as materialized (
-      select term, idf, sum(found) over rarest <= ${p(request.hitBudget)}::float8 or row_number() over rarest <= 2 as read
-        from weighed window rarest as (order by idf desc, term)),
-    scored as materialized (
-      select m.version_no, (h.hit >> 32)::int as ordinal,
-             sum(f.idf * ((h.hit >> 16) & 65535) * (${k1} + 1) /
-                 (((h.hit >> 16) & 65535) + ${k1} * (1 - ${b} + ${b} * (h.hit & 65535) / t.length))) as bm25
-        from matched m join frequency f on f.term = m.term and f.read cross join totals t cross join lateral unnest(m.hits) h(hit)
-       group by 1, 2),
-    lexical as (select version_no, ordinal from scored order by bm25 desc, version_no, ordinal limit ${limit}),
-    ${nearest(request, vector, scope, limit)},
-    candidate as (select version_no, ordinal from lexical union select version_no, ordinal from nearest)
-    select c.version_no, c.ordinal, k.chunk_id::text as chunk_id,
-           -(e.embedding <#> ${vector}) as cosine, coalesce(s.bm25, 0)::float8 as bm25
+    asked as materialized (
+      select a.place::int as place, a.vector::${request.space.type} as vector
+        from unnest(${vectors}) with ordinality a(vector, place)),
+    ${lexical(request, params, { places, terms, weights, scope, limit })},
+    ${nearest(request, scope, limit)},
+    chosen as (
+      select place, version_no, ordinal, true as chosen from lexical
+       union select place, version_no, ordinal, true from nearest),
+    candidate as (
+      select place, version_no, ordinal, s.bm25
+        from chosen c full join scored s using (place, version_no, ordinal) where coalesce(c.chosen, false))
+    select c.place, c.version_no, c.ordinal, k.chunk_id::text as chunk_id,
+           -(e.embedding <#> a.vector) as cosine, coalesce(c.bm25, 0)::float8 as bm25
       from candidate c
+      join asked a using (place)
       join retrieval.chunk k using (version_no, ordinal)
       left join ${request.space.table} e using (version_no, ordinal)
-      left join scored s using (version_no, ordinal)
     union all
-    select 0, -1, null, t.chunks, (select coalesce(sum(idf), 0) from frequency) from totals t`;
-  return { text, values: params.values };
+    select a.place, 0, -1, null, t.chunks, (select coalesce(sum(f.idf), 0) from frequency f where f.place = a.place)
+      from asked a cross join totals t`;
+  return { text, shared: params.values.slice(QUESTION_TYPES.length) };
+}
+
+/** Of the arrays of `questionValues`. */
+const QUESTION_TYPES = ['int', 'bigint', 'float8', 'text'];
+
+/** The values that a statement of candidates takes first. */
+export function questionValues(questions: readonly Question[]): readonly (readonly unknown[])[] {
+  const terms = questions.flatMap((question, at) => question.terms.map((term) => ({ ...term, place: at + 1 })));
+  return [
+    terms.map(({ place }) => place),
+    terms.map(({ term }) => String(term)),
+    terms.map(({ weight }) => weight),
+    questions.map(({ vector }) => vector),
+  ];
+}
+
+/** Placeholders of arrays that are not known yet, hidden from the planner: the best plan is the same for few and for many. */
+function reserved({ next }: Params, types: readonly string[]): readonly string[] {
+  return types.map((type) => hidden(`${next(undefined)}::${type}[]`));
 }
 
 function visible(request: CandidateRequest, { next }: Params): string {
@@ -111,29 +129,68 @@ function visible(request: CandidateRequest, { next }: Params): string {
          and v.scope_no = ${next(request.scopeNo)} ${further})`;
 }
 
-function nearest(request: CandidateRequest, vector: string, scope: string, limit: string): string {
+/** BM25 of what is visible, and the best of each question by it. */
+function lexical(
+  { bm25, hitBudget }: CandidateRequest,
+  { next }: Params,
+  { places, terms, weights, scope, limit }: Readonly<Record<string, string | undefined>>,
+): string {
+  const k1 = `${next(bm25.k1)}::float8`;
+  const b = `${next(bm25.b)}::float8`;
+  return `matched as materialized (
+      select p.term, p.version_no, p.hits
+        from retrieval.posting p
+        join (select distinct u.term from unnest(${terms}) u(term)) q on q.term = p.term
+        join visible v on v.version_no = p.version_no
+       where p.scope_no = ${scope} and p.term = any(${terms}::bigint[])),
+    found as (select term, sum(cardinality(hits))::float8 as found from matched group by term),
+    weighed as (
+      select q.place, q.term, q.found, q.weight * ln(1 + (t.chunks - q.found + 0.5) / (q.found + 0.5)) as idf
+        from (select u.place, u.term, u.weight, coalesce(f.found, 0) as found
+                from unnest(${places}, ${terms}, ${weights}) u(place, term, weight)
+                left join found f using (term)) q
+       cross join totals t),
+    frequency as materialized (
+      select place, term, idf,
+             sum(found) over rarest <= ${next(hitBudget)}::float8 or row_number() over rarest <= 2 as read
+        from weighed window rarest as (partition by place order by idf desc, term)),
+    scored as materialized (
+      select f.place, m.version_no, (h.hit >> 32)::int as ordinal,
+             sum(f.idf * ((h.hit >> 16) & 65535) * (${k1} + 1) /
+                 (((h.hit >> 16) & 65535) + ${k1} * (1 - ${b} + ${b} * (h.hit & 65535) / t.length))) as bm25
+        from matched m join frequency f on f.term = m.term and f.read cross join totals t cross join lateral unnest(m.hits) h(hit)
+       group by 1, 2, 3),
+    lexical as (
+      select a.place, l.version_no, l.ordinal from asked a cross join lateral (
+        select version_no, ordinal from scored s where s.place = a.place
+         order by bm25 desc, version_no, ordinal limit ${limit}) l)`;
+}
+
+function nearest(request: CandidateRequest, scope: string, limit: string): string {
   const { space, approximateAbove, scopeNo } = request;
+  const ofEach = (name: string, rows: string): string => `${name} as (
+      select a.place, n.version_no, n.ordinal, n.distance from asked a cross join lateral (
+        ${rows} order by distance, version_no, ordinal limit ${limit}) n)`;
   // The addition keeps the planner from an approximate index, whose few hits may all be of versions that are not visible.
-  const exact = `select e.version_no, e.ordinal, (e.embedding <#> ${vector}) + 0 as distance
-        from visible v join ${space.table} e on e.version_no = v.version_no and e.scope_no = ${scope}`;
-  const ordered = `order by distance, version_no, ordinal limit ${limit}`;
-  if (approximateAbove === undefined) return `nearest as (${exact} ${ordered})`;
+  const exact = `select e.version_no, e.ordinal, (e.embedding <#> a.vector) + 0 as distance
+          from visible v join ${space.table} e on e.version_no = v.version_no and e.scope_no = ${scope}`;
+  if (approximateAbove === undefined) return ofEach('nearest', exact);
   // The approximate search filters afterwards, so it serves only who sees most of the scope.
   const above = `(select approximate from choice)`;
   return `choice as materialized (
       select t.chunks > ${approximateAbove}
              and t.chunks * 2 >= (select sum(chunk_count) from retrieval.version where scope_no = ${scope}) as approximate
         from totals t),
-    near_exact as (${exact} where not ${above} ${ordered}),
+    ${ofEach('near_exact', `${exact} where not ${above}`)},
     setting as materialized (
       select set_config('hnsw.iterative_scan', 'strict_order', true) as scan,
              set_config('hnsw.ef_search', least(1000, ${limit} * 2)::text, true) as ef where ${above}),
     near_any as materialized (
-      select a.version_no, a.ordinal, a.distance from setting s cross join lateral (
-        select e.version_no, e.ordinal, e.embedding <#> ${vector} as distance
+      select q.place, a.version_no, a.ordinal, a.distance from setting s cross join asked q cross join lateral (
+        select e.version_no, e.ordinal, e.embedding <#> q.vector as distance
           from ${space.table} e where e.scope_no = ${scopeNo} and s.ef is not null
-         order by e.embedding <#> ${vector} limit ${limit} * 2) a),
-    near_approximate as (select a.* from near_any a join visible v using (version_no) ${ordered}),
+         order by e.embedding <#> q.vector limit ${limit} * 2) a),
+    ${ofEach('near_approximate', `select y.* from near_any y join visible v using (version_no) where y.place = a.place`)},
     nearest as (select * from near_exact union all select * from near_approximate)`;
 }
 
@@ -143,37 +200,25 @@ export interface Shown {
   readonly texts: number;
 }
 
-/** The final order and the texts of the best: one statement. `seeds` of the first candidates speak for the query. */
+/** The candidates of one question in their order; the first `seeds` speak for the query with `weight`. */
+export interface Ranking {
+  readonly candidates: readonly Pick<Fused, 'versionNo' | 'ordinal' | 'rank' | 'chunkId'>[];
+  readonly seeds: number;
+  readonly weight: number;
+}
+
+/** The final order of each ranking and the texts of its best: one statement. Its first values are `rankingValues`. */
 export function passagesStatement(
   view: DocumentsView,
   space: EmbeddingSpace,
   tenantId: string,
-  candidates: readonly Pick<Fused, 'versionNo' | 'ordinal' | 'rank' | 'chunkId'>[],
-  feedback: { readonly seeds: number; readonly weight: number },
   shown: Shown,
-): { text: string; values: unknown[] } {
+): SharedStatement {
   const params = new Params();
   const p = params.next;
-  const arrays = arraysOf(candidates, p);
-  const seeds = `${p(feedback.seeds)}::int`;
-  const weight = `${p(feedback.weight)}::float8`;
   const text = `
-    with candidate as materialized (
-      select c.*, e.embedding
-        from unnest(${arrays}) with ordinality c(version_no, ordinal, rank, chunk_id, place)
-        left join lateral (select embedding from ${space.table} e
-                            where e.version_no = c.version_no and e.ordinal = c.ordinal) e on true),
-    seed as (select avg(embedding) as centre from candidate where place <= ${seeds}),
-    near as materialized (
-      select c.version_no, c.ordinal, c.rank, c.chunk_id,
-             greatest(coalesce(-(c.embedding <#> s.centre), 0), 0) as near from candidate c cross join seed s),
-    final as (
-      select n.*, case when max(near) over () > 0
-                       then (1 - ${weight}) * rank + ${weight} * near / max(near) over () else rank end as final from near n),
-    best as materialized (
-      select *, row_number() over (order by final desc, chunk_id) as standing
-        from final order by final desc, chunk_id limit ${p(shown.rows)}::int)
-    select f.version_no, f.ordinal, f.final, f.chunk_id, k.start_at, k.end_at,
+    with ${ranked(space, params, shown)}
+    select f.place, f.version_no, f.ordinal, f.final, f.chunk_id, k.start_at, k.end_at,
            k.page_start, k.page_end, k.page_breaks,
            case when f.standing <= ${p(shown.texts)}::int then k.body end as body, v.metadata,
            v.document_id as document_uid, d.document_id, ${view.source ?? `'document://' || d.document_id`} as source
@@ -182,18 +227,54 @@ export function passagesStatement(
       join retrieval.version v using (version_no)
       join ${view.name} d on d.tenant_id = v.tenant_id and d.id = v.document_id and d.index_version = v.version_id
      where v.tenant_id = ${p(tenantId)}
-     order by f.final desc, f.chunk_id`;
-  return { text, values: params.values };
+     order by f.place, f.final desc, f.chunk_id`;
+  return { text, shared: params.values.slice(RANKING_TYPES.length) };
 }
 
-function arraysOf(
-  candidates: readonly Pick<Fused, 'versionNo' | 'ordinal' | 'rank' | 'chunkId'>[],
-  next: (value: unknown) => string,
-): string {
+/** The candidates of each ranking in their final order. */
+function ranked(space: EmbeddingSpace, params: Params, shown: Shown): string {
+  const [seeds, weights, ...columns] = reserved(params, RANKING_TYPES);
+  return `asked as (
+      select a.place::int as place, a.seeds, a.weight
+        from unnest(${seeds}, ${weights}) with ordinality a(seeds, weight, place)),
+    candidate as materialized (
+      select c.*, e.embedding
+        from unnest(${columns.join(', ')})
+               c(place, standing, version_no, ordinal, rank, chunk_id)
+        left join lateral (select embedding from ${space.table} e
+                            where e.version_no = c.version_no and e.ordinal = c.ordinal) e on true),
+    seed as (
+      select a.place, avg(c.embedding) as centre from asked a join candidate c using (place)
+       where c.standing <= a.seeds group by a.place),
+    near as materialized (
+      select c.place, c.version_no, c.ordinal, c.rank, c.chunk_id, a.weight,
+             greatest(coalesce(-(c.embedding <#> s.centre), 0), 0) as near
+        from candidate c join asked a using (place) left join seed s using (place)),
+    final as (
+      select n.*, case when max(near) over (partition by place) > 0
+                       then (1 - weight) * rank + weight * near / max(near) over (partition by place)
+                       else rank end as final from near n),
+    best as materialized (
+      select * from (select *, row_number() over (partition by place order by final desc, chunk_id) as standing from final) f
+       where standing <= ${params.next(shown.rows)}::int)`;
+}
+
+/** Of the arrays of `rankingValues`. */
+const RANKING_TYPES = ['int', 'float8', 'int', 'int', 'bigint', 'int', 'float8', 'text'];
+
+/** The values that a statement of passages takes first. */
+export function rankingValues(rankings: readonly Ranking[]): readonly (readonly unknown[])[] {
+  const candidates = rankings.flatMap((ranking, at) =>
+    ranking.candidates.map((candidate, standing) => ({ ...candidate, place: at + 1, standing: standing + 1 })),
+  );
   return [
-    `${next(candidates.map(({ versionNo }) => versionNo))}::bigint[]`,
-    `${next(candidates.map(({ ordinal }) => ordinal))}::int[]`,
-    `${next(candidates.map(({ rank }) => rank))}::float8[]`,
-    `${next(candidates.map(({ chunkId }) => chunkId))}::text[]`,
-  ].join(', ');
+    rankings.map(({ seeds }) => seeds),
+    rankings.map(({ weight }) => weight),
+    candidates.map(({ place }) => place),
+    candidates.map(({ standing }) => standing),
+    candidates.map(({ versionNo }) => versionNo),
+    candidates.map(({ ordinal }) => ordinal),
+    candidates.map(({ rank }) => rank),
+    candidates.map(({ chunkId }) => chunkId),
+  ];
 }

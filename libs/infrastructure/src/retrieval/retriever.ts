@@ -22,9 +22,15 @@ import {
 import {
   candidatesStatement,
   passagesStatement,
+  questionValues,
+  rankingValues,
   type DocumentsView,
+  type Question,
+  type Ranking,
+  type SharedStatement,
   type VisibilityPredicate,
 } from './retrieval-sql.js';
+import { SharedLookups } from './shared-lookups.js';
 import type { TermHasher } from './term-hasher.js';
 import { VectorIndexes } from './vector-indexes.js';
 
@@ -77,7 +83,23 @@ export interface RetrieverOptions {
   readonly tuning?: Partial<RetrievalTuning>;
 }
 
+/** How the statements of a search go out. */
+type Look = 'query' | 'queryPrepared' | 'shared';
+
+/** What candidates are looked at for. */
+interface Sought {
+  readonly tenantId: string;
+  readonly scopeNo: number;
+  readonly space: EmbeddingSpace;
+  readonly look: Look;
+  readonly k: number;
+  readonly rule: FusionRule;
+}
+
 const mostTerms = 64;
+/** Visible chunks up to which questions go out together: above, to answer one takes longer than to start a statement. */
+const SHARED_UP_TO = 2_000;
+const MOST_SIZES = 50_000;
 /** Candidates that a trace tells of, also where few passages are asked for. */
 const leastTraced = 20;
 
@@ -88,12 +110,25 @@ export class Retriever implements PassageSearch, ProviderSearch {
   private readonly indexes: VectorIndexes;
   private readonly embeddings: CorpusEmbeddings;
   private readonly queryVectors = new QueryVectors();
+  /** Chunks that the last search of a scope saw. */
+  private readonly sizes = new Map<number, number>();
+  private readonly questions: SharedLookups<Question, readonly CandidateRow[]>;
+  private readonly rankings: SharedLookups<Ranking, readonly PassageRow[]>;
 
   constructor(private readonly options: RetrieverOptions) {
     this.tuning = { ...defaultTuning, ...options.tuning };
     this.spaces = options.spaces ?? new EmbeddingSpaces(options.database);
     this.indexes = options.indexes ?? new VectorIndexes(options.database);
     this.embeddings = options.embeddings ?? oneEmbedder(options.embedder);
+    const { database } = options;
+    this.questions = new SharedLookups(async (text, shared, items) => {
+      const rows = await database.queryPrepared<CandidateRow>(text, [...questionValues(items), ...shared]);
+      return ofEach(items, rows);
+    });
+    this.rankings = new SharedLookups(async (text, shared, items) => {
+      const rows = await database.queryPrepared<PassageRow>(text, [...rankingValues(items), ...shared]);
+      return ofEach(items, rows);
+    });
   }
 
   async retrieve(query: RetrievalQuery): Promise<Passage[]> {
@@ -101,7 +136,6 @@ export class Retriever implements PassageSearch, ProviderSearch {
   }
 
   async search(query: RetrievalQuery, settings: Partial<RetrievalSettings> = {}): Promise<Found> {
-    const { database } = this.options;
     const rule = this.ruleOf(settings);
     const k = Math.max(1, Math.min(200, Math.trunc(query.k) || 1));
     const scopeNo = await this.spaces.findScope(query.tenantId, query.corpusId);
@@ -118,23 +152,55 @@ export class Retriever implements PassageSearch, ProviderSearch {
       tenantId: query.tenantId,
       corpusId: query.corpusId,
       scopeNo,
-      queryVector: vectorText(vector),
-      terms: this.queryTerms(query),
       predicates: predicatesOf(query),
       limit: Math.max(this.tuning.candidates, 4 * k),
       hitBudget: this.tuning.hitBudget,
       bm25: { k1: this.tuning.k1, b: this.tuning.b },
       approximateAbove,
     });
-    const look = lookOf(query, approximateAbove);
+    const question = { vector: vectorText(vector), terms: this.queryTerms(query) };
+    const look = this.lookOf(query, scopeNo, approximateAbove);
     const attempt = async (again: boolean): Promise<Found> => {
-      const rows = await database[look]<CandidateRow>(statement.text, statement.values);
+      const rows = await this.candidates(look, statement, question);
       query.signal?.throwIfAborted();
-      const found = await this.best({ tenantId: query.tenantId, space, k, rule }, rows);
+      const found = await this.best({ tenantId: query.tenantId, scopeNo, space, look, k, rule }, rows);
       // A reindex between the two statements takes candidates away: the second look sees its new version.
       return found.complete || again ? found : attempt(true);
     };
     return attempt(false);
+  }
+
+  private async candidates(
+    look: Look,
+    { text, shared }: SharedStatement,
+    question: Question,
+  ): Promise<readonly CandidateRow[]> {
+    if (look === 'shared') return this.questions.run(text, shared, question);
+    return this.options.database[look]<CandidateRow>(text, [...questionValues([question]), ...shared]);
+  }
+
+  private async passages(
+    look: Look,
+    { text, shared }: SharedStatement,
+    ranking: Ranking,
+  ): Promise<readonly PassageRow[]> {
+    if (look === 'shared') return this.rankings.run(text, shared, ranking);
+    return this.options.database.queryPrepared<PassageRow>(text, [...rankingValues([ranking]), ...shared]);
+  }
+
+  /**
+   * Alone and not prepared where the text of the statement is one of many, as with an index, whose scope the text names: plans
+   * for each would fill the server's memory. With others where the answer is a matter of a moment.
+   */
+  private lookOf({ filter, mayRead }: RetrievalQuery, scopeNo: number, approximateAbove: number | undefined): Look {
+    const varies = filter !== undefined || mayRead?.varies === true;
+    if (approximateAbove !== undefined || varies) return 'query';
+    return (this.sizes.get(scopeNo) ?? Infinity) <= SHARED_UP_TO ? 'shared' : 'queryPrepared';
+  }
+
+  private noteSize(scopeNo: number, chunks: number): void {
+    if (this.sizes.size >= MOST_SIZES) this.sizes.clear();
+    this.sizes.set(scopeNo, chunks);
   }
 
   private ruleOf({ vectorWeight, fusion = this.tuning.fusion, rrfK }: Partial<RetrievalSettings>): FusionRule {
@@ -144,18 +210,19 @@ export class Retriever implements PassageSearch, ProviderSearch {
   }
 
   private async best(
-    { tenantId, space, k, rule }: { tenantId: string; space: EmbeddingSpace; k: number; rule: FusionRule },
+    { tenantId, scopeNo, space, look, k, rule }: Sought,
     rows: readonly CandidateRow[],
   ): Promise<Found & { readonly complete: boolean }> {
     const totals = rows.find(({ ordinal }) => ordinal === -1);
+    this.noteSize(scopeNo, totals?.cosine ?? 0);
     const fused = fuse(candidatesOf(rows), rule, totals?.bm25 ?? 0);
     if (fused.length === 0) return { ...nothing(rule), complete: true };
     const { feedbackWeight, feedbackSeeds } = this.tuning;
     const seeds = feedbackSize(totals?.cosine ?? 0, feedbackSeeds);
-    const feedback = { seeds, weight: seeds === 0 ? 0 : feedbackWeight };
+    const ranking = { candidates: fused, seeds, weight: seeds === 0 ? 0 : feedbackWeight };
     const shown = { rows: Math.max(k, leastTraced), texts: k };
-    const statement = passagesStatement(this.options.documents, space, tenantId, fused, feedback, shown);
-    const found = await this.options.database.queryPrepared<PassageRow>(statement.text, statement.values);
+    const statement = passagesStatement(this.options.documents, space, tenantId, shown);
+    const found = await this.passages(look, statement, ranking);
     const scored = scoredRows(found, fused, confidence(fused, rule.vectorWeight));
     return {
       ...nothing(rule),
@@ -196,17 +263,15 @@ export class Retriever implements PassageSearch, ProviderSearch {
   }
 }
 
-function contextOf({ tenantId, signal }: RetrievalQuery): EmbedContext {
-  return { tenantId, purpose: 'query', ...(signal && { signal }) };
+/** The rows of each item, in order. */
+function ofEach<R extends { readonly place: number }>(items: readonly unknown[], rows: readonly R[]): (readonly R[])[] {
+  const each = items.map((): R[] => []);
+  for (const row of rows) each[row.place - 1]?.push(row);
+  return each;
 }
 
-/**
- * Whether the text of the statement is one of many, as with an index, whose scope the text names: plans for each would fill
- * the server's memory.
- */
-function lookOf({ filter, mayRead }: RetrievalQuery, approximateAbove: number | undefined): 'query' | 'queryPrepared' {
-  const varies = filter !== undefined || mayRead?.varies === true;
-  return approximateAbove === undefined && !varies ? 'queryPrepared' : 'query';
+function contextOf({ tenantId, signal }: RetrievalQuery): EmbedContext {
+  return { tenantId, purpose: 'query', ...(signal && { signal }) };
 }
 
 function predicatesOf({ documentFilter, mayRead, filter }: RetrievalQuery): VisibilityPredicate[] {
