@@ -41,6 +41,20 @@ describe('a prepared query', () => {
     for (let round = 0; round < 3; round += 1) expect(await test.database.queryPrepared(text, values)).toEqual([row]);
   });
 
+  it('gives lists back as they were, at the first call and later', async () => {
+    const texts = ['NULL', null, '', ' ', ',', '{}', '"', '\\', '\\"', 'tab\tnew\nline', '$&', 'é東🙂'];
+    const instants = [new Date('2026-03-04T05:06:07.089Z'), null];
+    const bytes = [Buffer.from([0, 34, 92, 255]), Buffer.alloc(0)];
+    const text = `select $1::text[] as texts, $2::float8[] as numbers, $3::bool[] as truths, $4::bigint[] as large,
+      $5::timestamptz[] as instants, $6::bytea[] as bytes, $7::int[][] as nested, $8::text[] as empty`;
+    const row = { texts, numbers: [0, -0.5, 1e21, Infinity], truths: [true, false, null], instants, bytes };
+    const more = { large: ['9007199254740993', '-1'], nested: [[1], [2]], empty: [] };
+    const large = [9007199254740993n, -1n];
+    const values = [texts, row.numbers, row.truths, large, instants, bytes, more.nested, more.empty];
+    for (let round = 0; round < 3; round += 1)
+      expect(await test.database.queryPrepared(text, values)).toEqual([{ ...row, ...more }]);
+  });
+
   it('refuses a value that cannot be sent, and goes on', async () => {
     const { database } = test;
     if (database.engine === 'pglite') return;

@@ -33,9 +33,10 @@ export class SseStream {
   readonly #gone = new AbortController();
   readonly #options: SseOptions;
   #timer: NodeJS.Timeout | undefined;
+  #sent = false;
   #ended = false;
 
-  /** Sends status and headers at once. From here on the answer belongs to the stream. */
+  /** Sends status and headers. From here on the answer belongs to the stream. */
   static open(reply: FastifyReply, options: SseOptions = {}): SseStream {
     return new SseStream(reply, options);
   }
@@ -58,8 +59,11 @@ export class SseStream {
       'x-accel-buffering': 'no',
       ...options.headers,
     });
-    raw.flushHeaders();
     raw.socket?.setNoDelay(true);
+    // With the first frame, where that is there already.
+    setImmediate(() => {
+      if (!this.#sent && !this.#ended && !raw.destroyed) raw.flushHeaders();
+    });
     this.#arm();
   }
 
@@ -77,6 +81,7 @@ export class SseStream {
     if (!this.open) return false;
     this.#arm();
     const text = typeof frame === 'string' ? frame : frameText(frame);
+    this.#sent = true;
     if (!this.#reply.raw.write(text)) await this.#drained();
     return this.open;
   }

@@ -1,3 +1,4 @@
+import { byteaArray } from '#infra/database/binary-arrays.js';
 import type { Database } from '#infra/database/database.js';
 import type { LogId, Position } from '#infra/event-log/event-log.js';
 import { HASH_BYTES } from './merkle.js';
@@ -187,8 +188,8 @@ export class LedgerStore {
         leaves.map((leaf) => leaf.index),
         leaves.map((leaf) => leaf.position),
         leaves.map((leaf) => leaf.eventId),
-        leaves.map((leaf) => leaf.leaf),
-        leaves.map((leaf) => leaf.hash),
+        byteaArray(leaves.map((leaf) => leaf.leaf)),
+        byteaArray(leaves.map((leaf) => leaf.hash)),
       ],
     );
   }

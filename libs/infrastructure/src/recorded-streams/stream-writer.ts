@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 
 /** One stream of frames, e.g. of a run. `streamId` is a uuid. */
@@ -34,6 +34,8 @@ export class StreamLost extends Error {
 }
 
 const KEPT_CHARACTERS = 256 * 1024;
+/** Frames are small: hashed one by one, most of the time would go into the calls. */
+const UNHASHED_CHARACTERS = 64 * 1024;
 
 /** The owner's side: frames go to the store first, then to whoever follows. */
 export class StreamWriter {
@@ -41,6 +43,7 @@ export class StreamWriter {
   private kept: RecordedFrame[] | undefined = [];
   private keptLength = 0;
   private readonly hash = createHash('sha256');
+  private unhashed = '';
   private seq = 0;
   private stored = 0;
   private waiting: RecordedFrame[] = [];
@@ -71,8 +74,8 @@ export class StreamWriter {
 
   /** Of all frames so far, and of those that will be written next. */
   digest(next: readonly MakeFrame[] = []): StreamDigest {
-    const hash = this.hash.copy();
-    next.forEach((make, at) => hash.update(make(this.seq + 1 + at)));
+    const texts = next.map((make, at) => make(this.seq + 1 + at));
+    const hash = this.hashed().copy().update(texts.join(''));
     return { count: this.seq + next.length, sha256: hash.digest('hex') };
   }
 
@@ -95,7 +98,14 @@ export class StreamWriter {
 
   private take(frame: RecordedFrame): void {
     this.seq = frame.seq;
-    this.hash.update(frame.text);
+    this.unhashed += frame.text;
+    if (this.unhashed.length > UNHASHED_CHARACTERS) this.hashed();
+  }
+
+  private hashed(): Hash {
+    this.hash.update(this.unhashed);
+    this.unhashed = '';
+    return this.hash;
   }
 
   private flush(ended = false): Promise<void> {

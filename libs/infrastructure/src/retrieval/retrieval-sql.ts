@@ -1,3 +1,4 @@
+import { float4Array } from '#infra/database/binary-arrays.js';
 import { hidden } from '#infra/database/database.js';
 import type { EmbeddingSpace } from './embedding-space.js';
 import type { Fused } from './fusion.js';
@@ -43,7 +44,7 @@ export interface CandidateRequest {
 
 /** One question of those that a statement answers. */
 export interface Question {
-  readonly vector: string;
+  readonly vector: Float32Array;
   readonly terms: readonly { readonly term: bigint; readonly weight: number }[];
 }
 
@@ -69,6 +70,7 @@ export function candidatesStatement(request: CandidateRequest): SharedStatement 
   const [places, terms, weights, vectors] = reserved(params, QUESTION_TYPES);
   const scope = `${p(request.scopeNo)}::int`;
   const limit = `${p(request.limit)}::int`;
+  const { type, dimension } = request.space;
   const text = `
     with ${visible(request, params)},
     totals as materialized (
@@ -76,8 +78,8 @@ export function candidatesStatement(request: CandidateRequest): SharedStatement 
              greatest(coalesce(sum(term_count)::float8 / nullif(sum(chunk_count), 0), 0), 1) as length
         from visible),
     asked as materialized (
-      select a.place::int as place, a.vector::${request.space.type} as vector
-        from unnest(${vectors}) with ordinality a(vector, place)),
+      select a.place, (${vectors}[(a.place - 1) * ${dimension} + 1 : a.place * ${dimension}])::${type} as vector
+        from generate_series(1, cardinality(${vectors}) / ${dimension}) a(place)),
     ${lexical(request, params, { places, terms, weights, scope, limit })},
     ${nearest(request, scope, limit)},
     chosen as (
@@ -99,16 +101,16 @@ export function candidatesStatement(request: CandidateRequest): SharedStatement 
 }
 
 /** Of the arrays of `questionValues`. */
-const QUESTION_TYPES = ['int', 'bigint', 'float8', 'text'];
+const QUESTION_TYPES = ['int', 'bigint', 'float8', 'real'];
 
 /** The values that a statement of candidates takes first. */
-export function questionValues(questions: readonly Question[]): readonly (readonly unknown[])[] {
+export function questionValues(questions: readonly Question[]): readonly unknown[] {
   const terms = questions.flatMap((question, at) => question.terms.map((term) => ({ ...term, place: at + 1 })));
   return [
     terms.map(({ place }) => place),
     terms.map(({ term }) => String(term)),
     terms.map(({ weight }) => weight),
-    questions.map(({ vector }) => vector),
+    float4Array(questions.map(({ vector }) => vector)),
   ];
 }
 

@@ -4,7 +4,7 @@ import type { EmbedContext, Embedder } from '#infra/adapters/embedding/embedder.
 import type { Database } from '#infra/database/database.js';
 import { storedPages } from './chunk-pages.js';
 import { oneEmbedder, type CorpusEmbeddings } from './corpus-embeddings.js';
-import { EmbeddingSpaces, vectorText, type EmbeddingSpace } from './embedding-space.js';
+import { EmbeddingSpaces, type EmbeddingSpace } from './embedding-space.js';
 import { filterSql } from './filter-sql.js';
 import type { Found, ProviderSearch } from './found.js';
 import { confidence, feedbackSize, fuse, type FusionRule } from './fusion.js';
@@ -158,7 +158,7 @@ export class Retriever implements PassageSearch, ProviderSearch {
       bm25: { k1: this.tuning.k1, b: this.tuning.b },
       approximateAbove,
     });
-    const question = { vector: vectorText(vector), terms: this.queryTerms(query) };
+    const question = { vector, terms: this.queryTerms(query) };
     const look = this.lookOf(query, scopeNo, approximateAbove);
     const attempt = async (again: boolean): Promise<Found> => {
       const rows = await this.candidates(look, statement, question);

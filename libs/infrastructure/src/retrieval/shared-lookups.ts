@@ -24,7 +24,7 @@ export class SharedLookups<T, R> {
   constructor(private readonly lookUp: LookUp<T, R>) {}
 
   async run(text: string, shared: readonly unknown[], item: T): Promise<R> {
-    const key = JSON.stringify([text, ...shared]);
+    const key = `${JSON.stringify(shared)}${text}`;
     const group = this.groups.get(key) ?? { gathered: new Gathered(this.send, LARGEST), waiting: 0 };
     this.groups.set(key, group);
     group.waiting += 1;

@@ -4,9 +4,9 @@ const memoLimit = 50_000;
 
 /** The stem of a folded English word by Porter's rules (1980); any other word is its own stem. */
 export function stem(word: string): string {
-  if (!letters.test(word)) return word;
   const known = memo.get(word);
   if (known !== undefined) return known;
+  if (!letters.test(word)) return word;
   if (memo.size >= memoLimit) memo.clear();
   const result = porter(word);
   memo.set(word, result);

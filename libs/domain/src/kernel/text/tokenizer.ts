@@ -19,7 +19,10 @@ export function fold(text: string): string {
 /** The words of a text in order, folded; scripts that write no spaces give overlapping pairs of characters. */
 export function tokenize(text: string): string[] {
   const folded = fold(text);
-  if (ascii.test(folded)) return (folded.match(asciiWords) ?? []).map(possessive);
+  if (ascii.test(folded)) {
+    const found = folded.match(asciiWords) ?? [];
+    return folded.includes("'") ? found.map(possessive) : found;
+  }
   const tokens: string[] = [];
   for (const [match] of folded.matchAll(words)) {
     if (plain.test(match) || !unspaced.test(match)) tokens.push(possessive(match));
@@ -31,8 +34,9 @@ export function tokenize(text: string): string[] {
 /** The index terms of a text: its words without English stop words, stemmed. A text of stop words alone keeps them. */
 export function terms(text: string): string[] {
   const tokens = tokenize(text);
-  const kept = tokens.filter((token) => !stopwords.has(token));
-  return (kept.length === 0 ? tokens : kept).map(stem);
+  const kept: string[] = [];
+  for (const token of tokens) if (!stopwords.has(token)) kept.push(stem(token));
+  return kept.length === 0 ? tokens.map(stem) : kept;
 }
 
 function possessive(word: string): string {

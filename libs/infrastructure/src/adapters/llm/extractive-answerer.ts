@@ -1,7 +1,7 @@
 import { sentences } from '#domain/kernel/text/sentences.js';
 import { terms } from '#domain/kernel/text/tokenizer.js';
 import { estimatedTokens } from '#domain/kernel/text/tokens.js';
-import { quotableSpans } from './quotable-spans.js';
+import { quotableSpans, type QuotableSpan } from './quotable-spans.js';
 import { citationOf, type AnswerPart, type AnswerPassage, type AnswerRequest, type Answerer } from './answerer.js';
 
 export interface ExtractiveOptions {
@@ -19,6 +19,12 @@ interface Quote {
   readonly text: string;
   readonly words: ReadonlySet<string>;
   readonly score: number;
+}
+
+/** A passage with the words of what may be quoted of it. */
+interface ReadPassage {
+  readonly passage: AnswerPassage;
+  readonly spans: readonly (QuotableSpan & { readonly text: string; readonly words: ReadonlySet<string> })[];
 }
 
 /** How it names itself. */
@@ -74,10 +80,11 @@ export class ExtractiveAnswerer implements Answerer {
 
   private pick(question: string, passages: readonly AnswerPassage[]): Quote[] {
     const asked = new Set(terms(question));
-    const weights = weightsOf(asked, passages);
+    const read = passages.map(readOf);
+    const weights = weightsOf(asked, read);
     const total = [...weights.values()].reduce((sum, weight) => sum + weight, 0);
     if (total <= 0) return [];
-    const quotes = passages.flatMap((passage, at) => quotesOf(passage, at, weights, total));
+    const quotes = read.flatMap((one, at) => quotesOf(one, at, weights, total));
     const best = Math.max(0, ...quotes.map(({ score }) => score));
     const chosen: Quote[] = [];
     for (const quote of quotes.sort(byScore)) {
@@ -89,38 +96,42 @@ export class ExtractiveAnswerer implements Answerer {
   }
 }
 
+function readOf(passage: AnswerPassage): ReadPassage {
+  const spans = quotableSpans(passage.text).map((span) => {
+    const text = passage.text.slice(span.start, span.end);
+    return { ...span, text, words: new Set(terms(text)) };
+  });
+  return { passage, spans };
+}
+
 /** How rare each word of the question is among the passages, so that their common words count little. */
-function weightsOf(asked: ReadonlySet<string>, passages: readonly AnswerPassage[]): Map<string, number> {
-  const held = passages.map(({ text }) => new Set(terms(text)));
+function weightsOf(asked: ReadonlySet<string>, passages: readonly ReadPassage[]): Map<string, number> {
   const weights = new Map<string, number>();
   for (const word of asked) {
-    const found = held.filter((words) => words.has(word)).length;
-    weights.set(word, Math.log(1 + (held.length + 1) / (found + 0.5)));
+    const found = passages.filter(({ spans }) => spans.some(({ words }) => words.has(word))).length;
+    weights.set(word, Math.log(1 + (passages.length + 1) / (found + 0.5)));
   }
   return weights;
 }
 
 function quotesOf(
-  passage: AnswerPassage,
+  { passage, spans }: ReadPassage,
   passageAt: number,
   weights: ReadonlyMap<string, number>,
   total: number,
 ): Quote[] {
-  const spans = quotableSpans(passage.text);
   const best = Number.isFinite(passage.score) ? passage.score : 0;
-  let heading = new Set<string>();
+  let heading: ReadonlySet<string> = new Set();
   return spans.flatMap((span, at): Quote[] => {
-    const text = passage.text.slice(span.start, span.end);
-    const words = new Set(terms(text));
-    const { record } = span;
+    const { record, text, words } = span;
     if (!record && isHeading(text)) {
       heading = words;
       return [];
     }
-    const share = (held: ReadonlySet<string>): number => sum(weights, (word) => held.has(word)) / total;
-    const own = share(words);
+    const share = (holds: (word: string) => boolean): number => sum(weights, holds) / total;
+    const own = share((word) => words.has(word));
     // What stands under a heading is about the heading's words, though it does not repeat them.
-    const under = share(new Set([...words, ...heading])) - own;
+    const under = share((word) => words.has(word) || heading.has(word)) - own;
     if (own + under <= 0) return [];
     const position = 1 / (1 + at);
     const score = own + 0.6 * under + 0.05 * position + 0.3 * best - 0.02 * passageAt;

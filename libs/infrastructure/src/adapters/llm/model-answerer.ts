@@ -65,8 +65,13 @@ export class ModelAnswerer implements Answerer {
       // Whoever wants quotations instead of a model gets them.
       if (name === EXTRACTIVE.provider) break;
       attempts += 1;
+      const model = this.options.modelOf(name);
+      if (model === undefined) {
+        this.options.onFailure(name, (failure = UNCONFIGURED));
+        continue;
+      }
       try {
-        const begun = await this.begin(name, request, generation);
+        const begun = await this.begin(model, request, generation);
         yield* this.tell(begun, attempts);
         return;
       } catch (error) {
@@ -79,9 +84,7 @@ export class ModelAnswerer implements Answerer {
     yield* this.without(failure, request, attempts);
   }
 
-  private async begin(name: string, request: AnswerRequest, generation: Generation): Promise<Begun> {
-    const model = this.options.modelOf(name);
-    if (model === undefined) throw new LlmFailure('unconfigured');
+  private async begin(model: ChatModel, request: AnswerRequest, generation: Generation): Promise<Begun> {
     const { contextTokens } = model;
     const { options: wanted = {} } = request;
     const most = generation.maxOutputTokens ?? this.options.maxOutputTokens;
