@@ -17,13 +17,15 @@ const textOf = (at: number): string =>
 describe('searches of one time', () => {
   let test: TestDatabase;
   let library: Library;
+  let retriever: Retriever;
 
   beforeAll(async () => {
     test = await openTestDatabase();
     library = await Library.open(test.database);
     for (const tenant of ['acme', 'globex'])
       for (let at = 0; at < 30; at += 1) await library.add(tenant, 'c', `${tenant}-${at}`, textOf(at));
-    for (const tenantId of ['acme', 'globex']) await library.retriever.retrieve(queryOf(tenantId, 'harbour'));
+    retriever = newRetriever();
+    for (const tenantId of ['acme', 'globex']) await retriever.retrieve(queryOf(tenantId, 'harbour'));
   });
   afterAll(() => test.drop());
 
@@ -36,16 +38,20 @@ describe('searches of one time', () => {
     ...['', '¿?!', 'harbour harbour harbour', 'nothing that anybody wrote'],
   ];
 
+  const newRetriever = (): Retriever =>
+    new Retriever({
+      ...library.parts,
+      documents: { name: 'read.documents_v1' },
+      indexes: new VectorIndexes(test.database),
+    });
+
   /** By a retriever that knows no corpus yet, and so asks by itself. */
-  async function alone(query: RetrievalQuery) {
-    const indexes = new VectorIndexes(test.database);
-    return new Retriever({ ...library.parts, documents: { name: 'read.documents_v1' }, indexes }).search(query);
-  }
+  const alone = (query: RetrievalQuery) => newRetriever().search(query);
 
   it('give each the answer that it has alone, in two statements for all', async () => {
     const asked = questions.map((question) => queryOf('acme', question));
     const sent = jest.spyOn(test.database, 'queryPrepared');
-    const result = await Promise.all(asked.map((query) => library.retriever.search(query)));
+    const result = await Promise.all(asked.map((query) => retriever.search(query)));
     expect(sent).toHaveBeenCalledTimes(2);
     sent.mockRestore();
     for (const [at, query] of asked.entries()) expect(result[at]).toEqual(await alone(query));
@@ -67,7 +73,7 @@ describe('searches of one time', () => {
         queryOf('acme', question, { mayRead: mayRead('acme-4') }),
         queryOf('acme', question, { documentFilter: ['uid-acme-5', 'uid-acme-6'] }),
       ]);
-    const found = await Promise.all(asked.map((query) => library.retriever.search(query)));
+    const found = await Promise.all(asked.map((query) => retriever.search(query)));
     for (const [at, query] of asked.entries()) expect(found[at]).toEqual(await alone(query));
     const documents = (kind: number): Set<string> =>
       new Set(
@@ -81,13 +87,28 @@ describe('searches of one time', () => {
     ]);
   });
 
+  it('see the transaction of nobody but their own', async () => {
+    await library.write('acme', 'c', 'rolled-back', 'The harbour of a document that never was.');
+    const asked = queryOf('acme', 'harbour that never was', { k: 20 });
+    const documents = async (): Promise<string[]> =>
+      (await retriever.search(asked)).candidates.map(({ documentId }) => documentId);
+    const rollback = new Error('rolled back');
+    const inside = test.database.transaction(async () => {
+      await library.publish('acme', 'c', 'rolled-back');
+      expect(await documents()).toContain('rolled-back');
+      throw rollback;
+    });
+    const [, outside] = await Promise.all([expect(inside).rejects.toBe(rollback), documents()]);
+    expect(outside).not.toContain('rolled-back');
+  });
+
   it('all fail when their statement fails, and the next succeed', async () => {
     const asked = questions.slice(0, 5).map((question) => queryOf('acme', question));
     await test.database.execute('alter table retrieval.posting rename to away');
-    const lost = await Promise.allSettled(asked.map((query) => library.retriever.search(query)));
+    const lost = await Promise.allSettled(asked.map((query) => retriever.search(query)));
     await test.database.execute('alter table retrieval.away rename to posting');
     expect(lost.map(({ status }) => status)).toEqual(asked.map(() => 'rejected'));
-    const found = await Promise.all(asked.map((query) => library.retriever.search(query)));
+    const found = await Promise.all(asked.map((query) => retriever.search(query)));
     expect(found.every(({ passages }) => passages.length === 5)).toBe(true);
   });
 });

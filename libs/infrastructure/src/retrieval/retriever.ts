@@ -121,14 +121,15 @@ export class Retriever implements PassageSearch, ProviderSearch {
     this.indexes = options.indexes ?? new VectorIndexes(options.database);
     this.embeddings = options.embeddings ?? oneEmbedder(options.embedder);
     const { database } = options;
-    this.questions = new SharedLookups(async (text, shared, items) => {
-      const rows = await database.queryPrepared<CandidateRow>(text, [...questionValues(items), ...shared]);
-      return ofEach(items, rows);
-    });
-    this.rankings = new SharedLookups(async (text, shared, items) => {
-      const rows = await database.queryPrepared<PassageRow>(text, [...rankingValues(items), ...shared]);
-      return ofEach(items, rows);
-    });
+    // Of many callers: in the transaction of none of them.
+    const apart = <R>(text: string, values: readonly unknown[]) =>
+      database.detached(() => database.queryPrepared<R>(text, values));
+    this.questions = new SharedLookups(async (text, shared, items) =>
+      ofEach(items, await apart<CandidateRow>(text, [...questionValues(items), ...shared])),
+    );
+    this.rankings = new SharedLookups(async (text, shared, items) =>
+      ofEach(items, await apart<PassageRow>(text, [...rankingValues(items), ...shared])),
+    );
   }
 
   async retrieve(query: RetrievalQuery): Promise<Passage[]> {
@@ -190,11 +191,12 @@ export class Retriever implements PassageSearch, ProviderSearch {
 
   /**
    * Alone and not prepared where the text of the statement is one of many, as with an index, whose scope the text names: plans
-   * for each would fill the server's memory. With others where the answer is a matter of a moment.
+   * for each would fill the server's memory. With others where the answer is a matter of a moment, outside of transactions.
    */
   private lookOf({ filter, mayRead }: RetrievalQuery, scopeNo: number, approximateAbove: number | undefined): Look {
     const varies = filter !== undefined || mayRead?.varies === true;
     if (approximateAbove !== undefined || varies) return 'query';
+    if (this.options.database.inTransaction) return 'queryPrepared';
     return (this.sizes.get(scopeNo) ?? Infinity) <= SHARED_UP_TO ? 'shared' : 'queryPrepared';
   }
 
