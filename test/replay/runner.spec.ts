@@ -151,6 +151,42 @@ describe('the projection runner', () => {
     expect(await accountRows(database)).toMatchObject([{ id: 'late' }]);
   });
 
+  describe('where a crash of the server forgot the last commits', () => {
+    /** As after a crash: checkpoints and rows are as they were at a position. */
+    async function setBackTo(position: string, journaled: readonly string[]): Promise<void> {
+      await bench.database.transaction(async () => {
+        await bench.database.execute('update projections.generations set position = $1', [position]);
+        await bench.database.execute(`delete from read.rm_accounts_v1_1 where id = 'b'`);
+        await bench.database.execute('delete from read.rm_journal_v1_1 where id <> all($1::text[])', [journaled]);
+      });
+    }
+
+    const rowsOf = async (): Promise<unknown[]> => {
+      const journals = await bench.database.query<{ n: number }>('select count(*)::int as n from read.journal_v1');
+      return [...(await accountRows(bench.database)).map(({ id, balance }) => [id, balance]), journals[0]?.n];
+    };
+
+    it.each([
+      ['with the next event', true],
+      ['without one', false],
+    ])('feeds them again %s', async (_, more) => {
+      await append(bench.log, opened('a'));
+      const runner = await start({ leaseMs: 1_000 });
+      await runner.caughtUp();
+      const before = (await bench.log.head()) ?? '';
+      const journaled = await bench.database.query<{ id: string }>('select id from read.journal_v1');
+      await append(bench.log, opened('b'), moved('b', 3));
+      await runner.caughtUp();
+      await setBackTo(
+        before,
+        journaled.map(({ id }) => id),
+      );
+      if (more) await append(bench.log, moved('a', 4));
+      const whole = JSON.stringify([['a', more ? '4' : '0'], ['b', '3'], more ? 4 : 3]);
+      await eventually(rowsOf, (rows) => JSON.stringify(rows) === whole);
+    });
+  });
+
   it('feeds an older version for as long as a process reads it', async () => {
     const { database, log } = bench;
     const first = await start();

@@ -3,7 +3,7 @@ import { CatalogueError, defineErrors } from '#domain/kernel/errors.js';
 import { Gathered } from '#infra/batching/gathered.js';
 import { newId } from '#infra/commands/ids.js';
 import { contextOf, decrypt, encrypt } from '#infra/crypto/aes.js';
-import { hidden, type Database, type Durability } from '#infra/database/database.js';
+import { hidden, type Database } from '#infra/database/database.js';
 import {
   refOf,
   type ContentRef,
@@ -194,7 +194,7 @@ export class PostgresContentStore implements ContentStore {
 
   /** Of two that bring the same id at once, the first has stored it. */
   private async insertGroups(groups: readonly (readonly SealedContent[])[]): Promise<readonly string[][]> {
-    const stored = await this.insert(groups.flat(), 'with-log');
+    const stored = await this.insert(groups.flat());
     return groups.map((blobs) =>
       blobs.filter(({ subject, id }) => stored.delete(blobKey(subject.tenantId, id))).map(({ id }) => id),
     );
@@ -218,14 +218,11 @@ export class PostgresContentStore implements ContentStore {
     return names.map(({ tenantId, id }) => found.get(blobKey(tenantId, id)));
   }
 
-  private async insert(
-    blobs: readonly SealedContent[],
-    durability: Durability = 'now',
-  ): Promise<Map<string, { readonly id: string }>> {
+  private async insert(blobs: readonly SealedContent[]): Promise<Map<string, { readonly id: string }>> {
     const rows = await this.database.queryPrepared<{ tenant_id: string; id: string }>(
       `insert into content.blob (${blobColumns})
        select ${blobColumns} from unnest(${blobParameters(1)}) with ordinality b(${blobColumns}, place) order by place
-       on conflict (tenant_id, id) do nothing returning tenant_id, id, ${this.database.durably(durability)} as durably`,
+       on conflict (tenant_id, id) do nothing returning tenant_id, id`,
       blobArrays(blobs),
     );
     return new Map(rows.map((row) => [blobKey(row.tenant_id, row.id), row]));

@@ -24,16 +24,13 @@ export interface DatabaseOptions {
   /** Milliseconds after which the server cancels a statement; 0: never. */
   readonly statementTimeoutMs?: number;
   readonly applicationName?: string;
-  /** True where the event log is in this database. */
-  readonly holdsLog?: boolean;
 }
 
 /**
  * When a commit is safe from a crash of the server; one of this process it survives at once. `now`: before it is told of.
- * `with-log`: at the latest with the next append, where the log is in this database, since commits reach the disk in order;
- * for what only an event yet to come makes known. `derived`: a moment later; for what is made again from the log.
+ * `derived`: a moment later; for what is made again from the log.
  */
-export type Durability = 'now' | 'with-log' | 'derived';
+export type Durability = 'now' | 'derived';
 
 export interface TransactionOptions {
   /** Read committed by default. */
@@ -78,7 +75,6 @@ export class Database {
     readonly dataSource: DataSource,
     private readonly listener: Listener,
     private readonly lite: PgliteHandle | undefined,
-    private readonly holdsLog = false,
     private readonly gate = new ConnectionGate(Infinity),
   ) {}
 
@@ -108,7 +104,7 @@ export class Database {
       options: '-c timezone=UTC -c jit=off',
     });
     const gate = new ConnectionGate(options.busyConnections ?? Infinity);
-    return new Database('postgres', dataSource, new ServerListener(session), undefined, options.holdsLog, gate);
+    return new Database('postgres', dataSource, new ServerListener(session), undefined, gate);
   }
 
   /** Runs one statement in the ambient transaction, or on its own. int8 columns arrive as strings. */
@@ -154,7 +150,9 @@ export class Database {
     if (outer?.transaction === true) return work();
     const afterCommit: (() => void)[] = [];
     const result = await this.withClient(outer?.client, async (client) => {
-      const later = this.waitsFor(durability) ? '' : '; set local synchronous_commit = off';
+      // PGlite's only session has nobody beside it who would wait for its commits.
+      const waits = this.engine === 'pglite' || durability === 'now';
+      const later = waits ? '' : '; set local synchronous_commit = off';
       await client.query(`begin isolation level ${isolation}${later}`);
       try {
         const value = await this.scopes.run({ client, transaction: true, afterCommit }, work);
@@ -167,17 +165,6 @@ export class Database {
     });
     for (const action of afterCommit) this.scopes.exit(action);
     return result;
-  }
-
-  /** SQL for the select list of a statement that is a transaction of its own, and gives rows if it wrote: how durable that is. */
-  durably(durability: Durability): string {
-    return this.waitsFor(durability) ? 'null::text' : `set_config('synchronous_commit', 'off', true)`;
-  }
-
-  /** PGlite's only session has nobody beside it who would wait for its commits. */
-  private waitsFor(durability: Durability): boolean {
-    if (this.engine === 'pglite' || durability === 'now') return true;
-    return durability === 'with-log' && !this.holdsLog;
   }
 
   /** Runs `work` on one connection without a transaction, e.g. for session settings. */

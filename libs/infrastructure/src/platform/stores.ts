@@ -120,7 +120,6 @@ async function openDatabase(config: Config, url: string | undefined, folder: str
       poolSize: data.API_DB_POOL_SIZE,
       busyConnections: data.API_DB_BUSY_CONNECTIONS,
       statementTimeoutMs: data.API_DB_STATEMENT_TIMEOUT_MS,
-      holdsLog: data.EVENTSTORE_URL === undefined,
     },
   );
 }

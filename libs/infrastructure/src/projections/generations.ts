@@ -111,16 +111,18 @@ export class GenerationStore {
     });
   }
 
-  /** Prolongs the leases and gives those that are still held. */
-  async renew(feds: readonly Fed[], owner: string, ms: number): Promise<ReadonlySet<Fed>> {
-    if (feds.length === 0) return new Set();
+  /** Prolongs the leases and gives those that are still held, each with its stored position. */
+  async renew(feds: readonly Fed[], owner: string, ms: number): Promise<ReadonlyMap<Fed, string>> {
+    if (feds.length === 0) return new Map();
     const rows = await this.database.query<GenerationRow>(
       `update projections.generations g set expires_at = clock_timestamp() + $6 * interval '1 millisecond'
          from ${wanted} where ${sameRow} and g.owner = $5 and g.epoch = w.epoch and g.error is null
                 and g.state <> 'retired' returning g.*`,
       [...keysOf(feds), owner, ms],
     );
-    return new Set(feds.filter((fed) => rows.some((row) => fed.is(row))));
+    return new Map(
+      feds.flatMap((fed) => rows.filter((row) => fed.is(row)).map(({ position }) => [fed, position] as const)),
+    );
   }
 
   /** Gives the leases up and wakes whoever waits for them. */

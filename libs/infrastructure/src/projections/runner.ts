@@ -150,6 +150,10 @@ export class ProjectionRunner {
     const resting = this.feds.filter(({ movedAt }) => performance.now() - movedAt > this.leaseMs / 5);
     const held = await this.generations.renew(resting, this.owner, this.leaseMs);
     for (const fed of resting) if (!held.has(fed)) this.feederOf(fed).drop(fed);
+    // A crash of the server may have forgotten their last commits: acquired again, they go on from what is stored.
+    const setBack = resting.filter((fed) => (held.get(fed) ?? fed.position) < fed.position);
+    for (const fed of setBack) this.feederOf(fed).drop(fed);
+    await this.generations.release(setBack, this.owner);
   }
 
   private async acquire(): Promise<void> {

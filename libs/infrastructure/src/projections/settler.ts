@@ -15,7 +15,10 @@ export class Settler {
     private readonly onProblem: (error: unknown) => void,
   ) {}
 
-  /** Gives the generations that are still ours and have passed the range. Stops early, with those, when the signal aborts. */
+  /**
+   * Gives the generations that are still ours and have passed the range, or were set back before it by a crash of the server, which
+   * forgot their last commits: those have to read again. Stops early, with those, when the signal aborts.
+   */
   async settle(
     feds: readonly Fed[],
     events: readonly Recorded[],
@@ -23,31 +26,40 @@ export class Settler {
     signal: AbortSignal,
   ): Promise<readonly Fed[]> {
     let mine = feds;
+    const setBack: Fed[] = [];
     for (let attempt = 1; mine.length > 0 && !signal.aborted; attempt += 1) {
       try {
         await this.applier.apply(mine, events, range);
-        return mine;
+        break;
       } catch (error) {
         if (isPoison(error)) {
-          mine = await this.apart(mine, events, range.to, signal);
-          return mine;
+          mine = await this.apart(mine, events, range, signal);
+          break;
         }
         this.onProblem(error);
         await backoff(attempt, signal);
         mine = await this.generations.reload(mine).catch(() => mine);
+        setBack.push(...mine.filter(({ position }) => position < range.after));
+        mine = mine.filter(({ position }) => position >= range.after);
       }
     }
-    return mine;
+    return [...mine, ...setBack];
   }
 
-  private async apart(feds: readonly Fed[], events: readonly Recorded[], to: string, signal: AbortSignal) {
+  private async apart(feds: readonly Fed[], events: readonly Recorded[], range: BatchRange, signal: AbortSignal) {
     const kept: Fed[] = [];
-    for (const fed of feds) if (await this.alone(fed, events, to, signal)) kept.push(fed);
+    for (const fed of feds) if (await this.alone(fed, events, range, signal)) kept.push(fed);
     return kept;
   }
 
-  private async alone(fed: Fed, events: readonly Recorded[], to: string, signal: AbortSignal): Promise<boolean> {
+  private async alone(
+    fed: Fed,
+    events: readonly Recorded[],
+    { after, to }: BatchRange,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     for (let attempt = 1; !signal.aborted; attempt += 1) {
+      if (fed.position < after) return true;
       try {
         return await this.isolator.settle(fed, events, to);
       } catch (error) {

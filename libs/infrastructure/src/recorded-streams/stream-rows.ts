@@ -38,7 +38,7 @@ const RECORD = `
   select at, pg_notify('${CHANNEL}', $1 || ' ' || stream_id) from mine`;
 
 /** Of two that come under one id the first is taken, with its own contents. */
-const open = (durably: string): string => `
+const OPEN = `
   with given as (
     select distinct on (tenant_id, stream_id) *
       from unnest($2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::int[], $8::uuid[]) with ordinality
@@ -56,7 +56,7 @@ const open = (durably: string): string => `
     insert into streams.batch (tenant_id, stream_id, first_seq, last_seq, content_id)
     select tenant_id, stream_id, 1, last_seq, content_id
       from made join given using (tenant_id, stream_id) where last_seq > 0)
-  select tenant_id, stream_id, ${durably} as durably from made`;
+  select tenant_id, stream_id from made`;
 
 /** A batch of frames of one stream, or only its end. */
 export interface NewBatch {
@@ -93,14 +93,11 @@ export function nameOf({ tenantId, streamId }: StreamKey): string {
 export class StreamRows {
   private readonly batches: Gathered<NewBatch, boolean>;
   private readonly opens: Gathered<NewStream, boolean>;
-  private readonly openText: string;
 
   constructor(
     private readonly database: Database,
     private readonly owner: string,
   ) {
-    // Nobody is told of a stream before the log has what it is of.
-    this.openText = open(database.durably('with-log'));
     this.batches = new Gathered((batches) => database.detached(() => this.recordAll(batches)), AT_ONCE);
     this.opens = new Gathered((streams) => database.detached(() => this.openAll(streams)), AT_ONCE);
   }
@@ -142,7 +139,7 @@ export class StreamRows {
 
   /** For each stream whether it is new; of two that come at once under one id the first. */
   private async openAll(streams: readonly NewStream[]): Promise<readonly boolean[]> {
-    const rows = await this.database.queryPrepared<{ tenant_id: string; stream_id: string }>(this.openText, [
+    const rows = await this.database.queryPrepared<{ tenant_id: string; stream_id: string }>(OPEN, [
       this.owner,
       streams.map(({ key }) => key.tenantId),
       streams.map(({ key }) => key.streamId),

@@ -76,8 +76,7 @@ export class GroupWrite {
         parameters(items),
       );
     };
-    // Whoever indexes a version says so in the log.
-    const rows = await this.database.transaction(insert, { durability: 'with-log' });
+    const rows = await this.database.transaction(insert);
     const found = new Map(rows.map(({ at, made }) => [at, made]));
     return items.map((_, at) => {
       const made = found.get(at);

@@ -65,15 +65,14 @@ export class ModelAnswerer implements Answerer {
       // Whoever wants quotations instead of a model gets them.
       if (name === EXTRACTIVE.provider) break;
       attempts += 1;
-      const model = this.options.modelOf(name);
-      if (model === undefined) {
-        this.options.onFailure(name, (failure = UNCONFIGURED));
-        continue;
-      }
       try {
-        const begun = await this.begin(model, request, generation);
-        yield* this.tell(begun, attempts);
-        return;
+        const model = this.options.modelOf(name);
+        if (model !== undefined) {
+          yield* this.tell(await this.begin(model, request, generation), attempts);
+          return;
+        }
+        failure = UNCONFIGURED;
+        this.options.onFailure(name, failure);
       } catch (error) {
         request.signal?.throwIfAborted();
         this.options.onFailure(name, error);
