@@ -62,12 +62,12 @@ const relation = /^[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)?$/u;
  * from 1; its last row has ordinal -1 and the totals. The values of the questions are `questionValues`.
  * That a posting's term is one of the questions' is said twice, lest a planner that knows little of a corpus read every word of
  * it. The full join is a left join that the planner, who takes what was scored for a few rows, cannot make by
- * looking at all of them for each candidate.
+ * looking at all of them for each candidate; what candidates are is looked up one by one (`offset 0`), since to it they may be many.
  */
 export function candidatesStatement(request: CandidateRequest): SharedStatement {
   const params = new Params();
   const p = params.next;
-  const [places, terms, weights, vectors] = reserved(params, QUESTION_TYPES);
+  const [places, terms, weights, numbers, vectors] = reserved(params, QUESTION_TYPES);
   const scope = `${p(request.scopeNo)}::int`;
   const limit = `${p(request.limit)}::int`;
   const { type, dimension } = request.space;
@@ -79,7 +79,7 @@ export function candidatesStatement(request: CandidateRequest): SharedStatement 
         from visible),
     asked as materialized (
       select a.place, (${vectors}[(a.place - 1) * ${dimension} + 1 : a.place * ${dimension}])::${type} as vector
-        from generate_series(1, cardinality(${vectors}) / ${dimension}) a(place)),
+        from unnest(${numbers}) a(place)),
     ${lexical(request, params, { places, terms, weights, scope, limit })},
     ${nearest(request, scope, limit)},
     chosen as (
@@ -92,8 +92,11 @@ export function candidatesStatement(request: CandidateRequest): SharedStatement 
            -(e.embedding <#> a.vector) as cosine, coalesce(c.bm25, 0)::float8 as bm25
       from candidate c
       join asked a using (place)
-      join retrieval.chunk k using (version_no, ordinal)
-      left join ${request.space.table} e using (version_no, ordinal)
+     cross join lateral (
+       select chunk_id from retrieval.chunk k where k.version_no = c.version_no and k.ordinal = c.ordinal offset 0) k
+      left join lateral (
+        select embedding from ${request.space.table} e
+         where e.version_no = c.version_no and e.ordinal = c.ordinal offset 0) e on true
     union all
     select a.place, 0, -1, null, t.chunks, (select coalesce(sum(f.idf), 0) from frequency f where f.place = a.place)
       from asked a cross join totals t`;
@@ -101,7 +104,7 @@ export function candidatesStatement(request: CandidateRequest): SharedStatement 
 }
 
 /** Of the arrays of `questionValues`. */
-const QUESTION_TYPES = ['int', 'bigint', 'float8', 'real'];
+const QUESTION_TYPES = ['int', 'bigint', 'float8', 'int', 'real'];
 
 /** The values that a statement of candidates takes first. */
 export function questionValues(questions: readonly Question[]): readonly unknown[] {
@@ -110,6 +113,7 @@ export function questionValues(questions: readonly Question[]): readonly unknown
     terms.map(({ place }) => place),
     terms.map(({ term }) => String(term)),
     terms.map(({ weight }) => weight),
+    questions.map((_, at) => at + 1),
     float4Array(questions.map(({ vector }) => vector)),
   ];
 }
