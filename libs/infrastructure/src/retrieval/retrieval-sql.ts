@@ -38,6 +38,8 @@ export interface CandidateRequest {
   readonly bm25: { readonly k1: number; readonly b: number };
   /** Occurrences to read at most: where they are more, the commonest words of the query are left out of BM25. */
   readonly hitBudget: number;
+  /** Whether a plan for it is kept, and so must not hang on the questions; else it is made for each. */
+  readonly kept: boolean;
   /** Above this number of visible chunks the approximate index answers; undefined: there is none. */
   readonly approximateAbove: number | undefined;
 }
@@ -67,7 +69,7 @@ const relation = /^[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)?$/u;
 export function candidatesStatement(request: CandidateRequest): SharedStatement {
   const params = new Params();
   const p = params.next;
-  const [places, terms, weights, numbers, vectors] = reserved(params, QUESTION_TYPES);
+  const [places, terms, weights, numbers, vectors] = reserved(params, QUESTION_TYPES, request.kept);
   const scope = `${p(request.scopeNo)}::int`;
   const limit = `${p(request.limit)}::int`;
   const { type, dimension } = request.space;
@@ -118,9 +120,13 @@ export function questionValues(questions: readonly Question[]): readonly unknown
   ];
 }
 
-/** Placeholders of arrays that are not known yet, hidden from the planner: the best plan is the same for few and for many. */
-function reserved({ next }: Params, types: readonly string[]): readonly string[] {
-  return types.map((type) => hidden(`${next(undefined)}::${type}[]`));
+/**
+ * Placeholders of arrays that are not known yet; where a plan is kept, hidden from the planner, who would else believe that another
+ * one for each call pays.
+ */
+function reserved({ next }: Params, types: readonly string[], kept: boolean): readonly string[] {
+  const placeholders = types.map((type) => `${next(undefined)}::${type}[]`);
+  return kept ? placeholders.map(hidden) : placeholders.map((placeholder) => `(${placeholder})`);
 }
 
 function visible(request: CandidateRequest, { next }: Params): string {
@@ -239,7 +245,7 @@ export function passagesStatement(
 
 /** The candidates of each ranking in their final order. */
 function ranked(space: EmbeddingSpace, params: Params, shown: Shown): string {
-  const [seeds, weights, ...columns] = reserved(params, RANKING_TYPES);
+  const [seeds, weights, ...columns] = reserved(params, RANKING_TYPES, true);
   return `asked as (
       select a.place::int as place, a.seeds, a.weight
         from unnest(${seeds}, ${weights}) with ordinality a(seeds, weight, place)),

@@ -147,6 +147,7 @@ export class Retriever implements PassageSearch, ProviderSearch {
     if (vector?.length !== space.dimension || !vector.every(Number.isFinite)) return nothing(rule);
     query.signal?.throwIfAborted();
     const approximateAbove = (await this.indexes.has(space, scopeNo)) ? this.tuning.exactUpTo : undefined;
+    const look = this.lookOf(query, scopeNo, approximateAbove);
     const statement = candidatesStatement({
       view: this.options.documents,
       space,
@@ -157,10 +158,10 @@ export class Retriever implements PassageSearch, ProviderSearch {
       limit: Math.max(this.tuning.candidates, 4 * k),
       hitBudget: this.tuning.hitBudget,
       bm25: { k1: this.tuning.k1, b: this.tuning.b },
+      kept: look !== 'query',
       approximateAbove,
     });
     const question = { vector, terms: this.queryTerms(query) };
-    const look = this.lookOf(query, scopeNo, approximateAbove);
     const attempt = async (again: boolean): Promise<Found> => {
       const rows = await this.candidates(look, statement, question);
       query.signal?.throwIfAborted();
