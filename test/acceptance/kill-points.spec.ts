@@ -87,7 +87,7 @@ onServers('a request whose process is killed', () => {
   const question = { session_id: 's1', corpus_id: 'c1', message: 'What is all about doc-append?' };
 
   it.each([
-    ['answer was stored', 'run-answer', ['error', 'done'], 'RunFailed'],
+    ['answer was made', 'run-answer', ['error', 'done'], 'RunFailed'],
     ['end was logged', 'run-completed', ['message.final', 'done'], 'RunCompleted'],
   ] as const)(
     'after its %s tells one end under its key, in the log and in the stream',

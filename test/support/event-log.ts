@@ -27,7 +27,8 @@ if (onStandIn) {
 /** The domain log of a test database, on the log that TEST_LOG names. */
 export async function openTestLog(test: Pick<TestDatabase, 'database' | 'url'>): Promise<EventLog> {
   if (!onStandIn) return PostgresEventLog.open(test.database, 'domain');
-  return EventStoreDbEventLog.open({ connectionString: (await standInOf(test)).url });
+  const { database } = test;
+  return EventStoreDbEventLog.open({ connectionString: (await standInOf(test)).url, database });
 }
 
 /** What EVENTSTORE_URL is for a process on a test database; nothing where the log is in the database. */

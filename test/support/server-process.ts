@@ -35,13 +35,6 @@ function dieAfter(target: object, name: string, when: (result: unknown, args: re
   Reflect.set(target, name, dying);
 }
 
-/** Lets two methods do their work on what they hold, in whichever order, and the process die. */
-function dieAfterBoth(...calls: readonly (readonly [target: object, method: string, held: string])[]): void {
-  let left = calls.length;
-  for (const [target, method, held] of calls)
-    dieAfter(target, method, (_, args) => holds(args, held) && (left -= 1) === 0);
-}
-
 /** Whether a list of contents or of events among the arguments has one of this kind or type. */
 function holds(args: readonly unknown[], name: string): boolean {
   const listed = args.flat() as (string | { readonly kind?: string; readonly type?: string })[];
@@ -59,7 +52,7 @@ function arm({ idempotency, content, log, progress }: Platform, point: KillPoint
     case 'stored-answer':
       return dieAfter(idempotency, 'complete', () => true);
     case 'run-answer':
-      return dieAfterBoth([content, 'put', 'run-answer'], [log, 'append', 'RunStarted']);
+      return dieAfter(content, 'enclose', (_, args) => holds(args, 'run-answer'));
     case 'run-completed':
       return dieAfter(log, 'append', (_, args) => holds(args, 'RunCompleted'));
     case 'audio-stored':

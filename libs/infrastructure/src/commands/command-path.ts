@@ -4,6 +4,7 @@ import type { DomainEvent, EventDefinition, EventMetadata } from '#domain/kernel
 import { upcast } from '#domain/kernel/events.js';
 import { checkShape, type JsonObject } from '#domain/kernel/schema.js';
 import { streamName } from '#domain/kernel/streams.js';
+import type { Companion } from '../event-log/companions.js';
 import {
   AppendOutcomeUnknown,
   LogUnavailable,
@@ -33,6 +34,8 @@ export interface CommandContext {
   readonly recovery?: boolean;
   /** The stream is taken to be empty until the log says otherwise: its id was made for this command. */
   readonly fresh?: boolean;
+  /** Rows of the database that are stored with what it decides, or not at all. */
+  readonly companions?: readonly Companion[];
 }
 
 export interface CommandOutcome<E extends DomainEvent, S> {
@@ -43,6 +46,8 @@ export interface CommandOutcome<E extends DomainEvent, S> {
   readonly state: S;
   /** Where the log stood after these events; null when the command appended nothing. */
   readonly position: Position | null;
+  /** Whether every companion is stored, with events that this call appended. */
+  readonly accompanied: boolean;
 }
 
 /** Seals the personal fields of a payload under the keys of their subjects. */
@@ -65,6 +70,10 @@ export interface CommandPathOptions {
 
 function emptyOf<S>({ initial }: { readonly initial: S }): Folded<S> {
   return { state: initial, revision: -1, commands: new Map() };
+}
+
+function isAccompanied({ companions = [] }: AppendResult): boolean {
+  return companions.every(Boolean);
 }
 
 const jitter = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, Math.random() * millis));
@@ -114,17 +123,17 @@ export class CommandPath {
       const earlier = loaded.commands.get(facts.commandId);
       if (earlier !== undefined) return this.answerAgain(loaded, stream, facts.commandId, earlier);
       if (isRefusal(decision)) throw CatalogueError.of(decision);
-      const base = { stream, commandId: facts.commandId };
+      const base = { stream, commandId: facts.commandId, accompanied: false };
       if (decision.length === 0) return { ...base, events: [], state: loaded.state, position: null };
       const events = await this.prepare(decision, stream, facts, context);
       await this.options.onStep?.('decided');
       try {
-        const result = await this.append(stream, events, loaded.revision, context.recovery);
+        const result = await this.append(stream, events, loaded.revision, context);
         await this.options.onStep?.('appended');
         const stored = events.map(({ type, data }) => ({ type, data }) as unknown as E);
         const state = stored.reduce((old, event) => decider.evolve(old, event), loaded.state);
         this.streams.advance(keyOf(decider, stream), loaded, facts.commandId, stored.length, state);
-        return { ...base, events: stored, state, position: result.position };
+        return { ...base, events: stored, state, position: result.position, accompanied: isAccompanied(result) };
       } catch (error) {
         if (!(error instanceof WrongExpectedRevision)) throw error;
         if (Date.now() >= deadline) throw new CatalogueError(commandErrors.contended, undefined, { cause: error });
@@ -161,12 +170,12 @@ export class CommandPath {
     stream: string,
     events: readonly NewEvent[],
     revision: number,
-    recovery = false,
+    { recovery = false, companions = [] }: CommandContext,
   ): Promise<AppendResult> {
     const expected = revision < 0 ? ('no-stream' as const) : { revision };
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return await this.options.log.append(stream, events, { expected, recovery });
+        return await this.options.log.append(stream, events, { expected, recovery, companions });
       } catch (error) {
         const again = error instanceof AppendOutcomeUnknown || (attempt > 0 && error instanceof LogUnavailable);
         if (!again || attempt >= 20) throw error;
@@ -226,7 +235,7 @@ export class CommandPath {
       events.push(this.newest(event) as unknown as E);
       position = event.position;
     }
-    return { stream, commandId, events, state, position };
+    return { stream, commandId, events, state, position, accompanied: false };
   }
 
   private definitionOf(type: string): EventDefinition {

@@ -1,4 +1,5 @@
 import { byteaArray } from '#infra/database/binary-arrays.js';
+import { isAppended, type CompanionKind } from '../event-log/companions.js';
 import type { SealedContent } from './content-store.js';
 
 /** What of a row of `content.blob` is written. */
@@ -25,3 +26,29 @@ export function blobArrays(blobs: readonly SealedContent[]): unknown[] {
     blobs.map(({ sha256 }) => sha256),
   ];
 }
+
+/** An id belongs to one content: what is there already is the same, from an earlier try. */
+const ENCLOSED = `
+  with given as (
+    select g.*, (g.place - 1)::int as at
+      from unnest(${blobParameters(1)}, $${types.length + 1}::int[]) with ordinality g(${blobColumns}, append, place)
+     where ${isAppended('g.append')}),
+  blob as (insert into content.blob (${blobColumns}) select ${blobColumns} from given on conflict do nothing)
+  select at from given`;
+
+const KEPT = `
+  select (g.place - 1)::int as at from unnest($1::text[], $2::uuid[]) with ordinality g(tenant_id, id, place)
+    join content.blob b using (tenant_id, id)`;
+
+/** Contents that are stored with the events that name them. */
+export const enclosed: CompanionKind<SealedContent> = {
+  order: 'before',
+  statement: (blobs, appends) => ({
+    text: ENCLOSED,
+    values: [...blobArrays(blobs), blobs.map((_, at) => appends?.[at] ?? null)],
+  }),
+  lookup: (blobs) => ({
+    text: KEPT,
+    values: [blobs.map(({ subject }) => subject.tenantId), blobs.map(({ id }) => id)],
+  }),
+};

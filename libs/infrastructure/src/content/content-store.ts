@@ -1,3 +1,5 @@
+import type { Companion } from '../event-log/companions.js';
+
 /** What the log holds of a content: enough to find and to prove it, nothing of what it says. */
 export interface ContentRef {
   readonly id: string;
@@ -28,6 +30,8 @@ export interface ContentStore {
   get(tenantId: string, id: string): Promise<Uint8Array | undefined>;
   /** Sealed and stored nowhere: for a statement that stores it together with what names it. */
   seal(content: NewContent): Promise<SealedContent>;
+  /** Stored with the event that names it, or, being large, by now. Its id must be a fresh one. */
+  enclose(content: Omit<NewContent, 'id'>): Promise<EnclosedContent>;
   delete(tenantId: string, id: string): Promise<void>;
   /** As `put`, in one statement, in order. An id that is stored already keeps its bytes, so a repeated put is safe. */
   putMany(contents: readonly NewContent[]): Promise<readonly ContentRef[]>;
@@ -58,6 +62,12 @@ export interface SealedContent extends ContentRef {
   readonly subject: Subject;
   readonly kind: string;
   readonly sealed: Buffer;
+}
+
+/** A content and what the append of the event that names it must take along. */
+export interface EnclosedContent {
+  readonly ref: ContentRef;
+  readonly companions: readonly Companion[];
 }
 
 export interface StreamedContent extends Omit<NewContent, 'bytes'> {

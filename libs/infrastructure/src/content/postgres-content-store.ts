@@ -9,6 +9,7 @@ import {
   type ContentRef,
   type ContentStore,
   type DataKey,
+  type EnclosedContent,
   type IsNamed,
   type KeyStore,
   type NewContent,
@@ -17,7 +18,7 @@ import {
   type StreamedContent,
   type Subject,
 } from './content-store.js';
-import { blobArrays, blobColumns, blobParameters } from './blob-rows.js';
+import { blobArrays, blobColumns, blobParameters, enclosed } from './blob-rows.js';
 import { PiecedContent, type PiecedRow } from './pieced-content.js';
 import { whole } from './whole.js';
 
@@ -96,6 +97,13 @@ export class PostgresContentStore implements ContentStore {
   async seal(content: NewContent): Promise<SealedContent> {
     this.checkSize(content.bytes.length);
     return sealContent(content, await this.keys.keyFor(content.subject));
+  }
+
+  async enclose(content: Omit<NewContent, 'id'>): Promise<EnclosedContent> {
+    const { subject, kind, bytes } = content;
+    if (bytes.length > gatheredBytes) return { ref: await this.put(subject, kind, bytes), companions: [] };
+    const row = await this.seal({ subject, kind, bytes });
+    return { ref: refOf(row), companions: [{ kind: enclosed, row, bytes: row.sealed.length }] };
   }
 
   async get(tenantId: string, id: string): Promise<Uint8Array | undefined> {

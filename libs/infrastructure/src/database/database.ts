@@ -1,14 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import pg from 'pg';
-import { DataSource } from 'typeorm';
-import { migrations } from '#migrations/migrations.js';
+import type { DataSource } from 'typeorm';
 import { ConnectionGate, type Leave } from './connection-gate.js';
+import { connect, poolOf } from './data-source.js';
 import { isConnectionLoss } from './database-errors.js';
 import { EmbeddedListener, ServerListener, type Listener } from './listener.js';
 import { openPglite, type PgliteHandle } from './pglite.js';
 import { PoolWatch } from './pool-watch.js';
 import type { Row } from './planned-statement.js';
-import { Prepared, type Read } from './prepared.js';
+import { Prepared, type Statement } from './prepared.js';
 import { ReadGroups } from './read-groups.js';
 
 export type DatabaseTarget =
@@ -43,11 +43,6 @@ interface Scope {
   readonly client: pg.PoolClient;
   readonly transaction: boolean;
   readonly afterCommit: (() => void)[];
-}
-
-/** The driver's pool behind TypeORM; the only thing that we need of it. */
-interface PostgresDriver {
-  readonly master: pg.Pool;
 }
 
 /**
@@ -167,6 +162,27 @@ export class Database {
     return result;
   }
 
+  /**
+   * Runs statements of fixed texts in order, in a transaction of their own, and gives the rows of each. A server gets them in one message as
+   * soon as its connection has planned them all.
+   */
+  async atomically(statements: readonly Statement[]): Promise<Row[][]> {
+    return this.session(async () => {
+      const scope = this.scopes.getStore();
+      if (scope?.transaction === true) throw new Error('a transaction of its own cannot be part of another one');
+      const [only] = statements;
+      if (only !== undefined && statements.length === 1) return [await this.queryPrepared<Row>(only.text, only.values)];
+      const client = this.engine === 'postgres' ? scope?.client : undefined;
+      const known = client && (await this.prepared.runAtomically(client, statements));
+      if (known !== undefined) return known;
+      return this.transaction(async () => {
+        const rows: Row[][] = [];
+        for (const { text, values } of statements) rows.push(await this.queryPrepared<Row>(text, values));
+        return rows;
+      });
+    });
+  }
+
   /** Runs `work` on one connection without a transaction, e.g. for session settings. */
   async session<T>(work: () => Promise<T>): Promise<T> {
     const outer = this.scopes.getStore();
@@ -250,7 +266,7 @@ export class Database {
     return this.withClient(undefined, (client) => client.query(text, params as unknown[]));
   }
 
-  private readAll(reads: readonly Read[]): Promise<PromiseSettledResult<Row[]>[]> {
+  private readAll(reads: readonly Statement[]): Promise<PromiseSettledResult<Row[]>[]> {
     return this.withClient(undefined, async (client) => {
       const settled = await this.prepared.runAll(client, reads);
       // The pool itself lets no connection back that has broken.
@@ -296,26 +312,6 @@ export class Database {
   }
 
   private get pool(): pg.Pool {
-    return (this.dataSource.driver as unknown as PostgresDriver).master;
+    return poolOf(this.dataSource);
   }
-}
-
-const ignore = (): void => undefined;
-
-/** The pool listens only to idle clients: a connection that breaks while held would end the process. */
-function survive(client: pg.ClientBase): void {
-  client.on('error', ignore);
-}
-
-async function connect(options: object): Promise<DataSource> {
-  const dataSource = new DataSource({
-    type: 'postgres',
-    driver: pg,
-    extra: { ...options, onConnect: survive },
-    installExtensions: false,
-    migrations: [...migrations],
-    migrationsTableName: 'schema_migrations',
-    poolErrorHandler: () => undefined,
-  });
-  return dataSource.initialize();
 }

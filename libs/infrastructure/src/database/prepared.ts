@@ -18,8 +18,8 @@ const PLAN_MS = 30_000;
 const SLOW_MS = 100;
 const SLOW_FOR_MS = 10_000;
 
-/** A statement that changes nothing, and its values. */
-export interface Read {
+/** A statement and its values. */
+export interface Statement {
   readonly text: string;
   readonly values: unknown[];
 }
@@ -52,9 +52,7 @@ export class Prepared {
       statements.set(text, new PlannedStatement(client, name, fields));
       return rows;
     } catch (error) {
-      // It was made where the socket was read; this trace leads to who asked.
-      if (error instanceof Error) Error.captureStackTrace(error);
-      if (!isStale(error)) throw error;
+      if (!isStale(error)) throw error instanceof Error ? traced(error) : error;
       // Its view gives other types now, and the connection would refuse it for ever.
       this.refused.add(text);
       if (!canRetry) throw error;
@@ -63,7 +61,7 @@ export class Prepared {
   }
 
   /** Runs reads on a client, those that it has planned in one message, and gives what became of each. */
-  async runAll(client: pg.PoolClient, reads: readonly Read[]): Promise<PromiseSettledResult<Row[]>[]> {
+  async runAll(client: pg.PoolClient, reads: readonly Statement[]): Promise<PromiseSettledResult<Row[]>[]> {
     const { statements } = await this.sessionOf(client);
     // Looked up once: what runs by itself below is planned from then on.
     const planned = reads.map(({ text, values }) => {
@@ -81,6 +79,26 @@ export class Prepared {
       settled.push(own?.settled ?? (await this.settledOf(client, text, values)));
     }
     return settled;
+  }
+
+  /**
+   * Runs statements on a client in one message, which is one transaction, and gives the rows of each; undefined, and nothing done, where the
+   * connection has not planned them all.
+   */
+  async runAtomically(client: pg.PoolClient, all: readonly Statement[]): Promise<Row[][] | undefined> {
+    const { statements } = await this.sessionOf(client);
+    const calls: PlannedCall[] = [];
+    for (const { text, values } of all) {
+      const planned = statements.get(text);
+      if (planned === undefined || this.refused.has(text)) return undefined;
+      calls.push(callOf(planned, values));
+    }
+    const { ended, error } = await runTogether(client, calls);
+    const failed = all[ended.length];
+    if (error === undefined) return ended.map(({ texts }, at) => calls[at]?.statement.rowsOf(texts) ?? []);
+    if (failed === undefined || !isStale(error)) throw traced(error);
+    this.refused.add(failed.text);
+    return undefined;
   }
 
   /** Whether others were held up by a read lately, which had better run by itself. */
@@ -162,6 +180,12 @@ async function runOne(client: pg.PoolClient, call: PlannedCall): Promise<Row[]> 
   } = await runTogether(client, [call]);
   if (own === undefined) throw error ?? new Error('a statement ended without an outcome');
   return call.statement.rowsOf(own.texts);
+}
+
+/** It was made where the socket was read; this trace leads to who asked. */
+function traced(error: Error): Error {
+  Error.captureStackTrace(error);
+  return error;
 }
 
 /** "cached plan must not change result type" (0A000, which stands for other refusals too). */

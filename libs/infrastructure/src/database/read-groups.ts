@@ -1,5 +1,5 @@
 import type { Row } from './planned-statement.js';
-import type { Read } from './prepared.js';
+import type { Statement } from './prepared.js';
 
 /** Groups that are out at one time; what is asked for meanwhile waits for the next. */
 const MOST_GROUPS = 3;
@@ -8,12 +8,12 @@ const LATE_MS = 20;
 /** Reads of one group. */
 const LARGEST = 32;
 
-interface Waiting extends Read {
+interface Waiting extends Statement {
   readonly resolve: (rows: Row[]) => void;
   readonly reject: (reason: unknown) => void;
 }
 
-type Send = (reads: readonly Read[]) => Promise<readonly PromiseSettledResult<Row[]>[]>;
+type Send = (reads: readonly Statement[]) => Promise<readonly PromiseSettledResult<Row[]>[]>;
 
 /** Short reads that are asked for in one turn of the loop, or while others are out, go out together: one message for all. */
 export class ReadGroups {

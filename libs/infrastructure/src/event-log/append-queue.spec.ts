@@ -6,7 +6,7 @@ let nextId = 0;
 function anAppend(stream: string, expected: Expected = 'no-stream', bytes = 10): PreparedAppend {
   nextId += 1;
   const event = { id: `id-${nextId}`, type: 'Moved', schemaVersion: 1, data: '{}', metadata: '{}' };
-  return { stream, expected, events: [event], bytes };
+  return { stream, expected, events: [event], companions: [], bytes };
 }
 
 /** A flush that the spec ends by hand. */

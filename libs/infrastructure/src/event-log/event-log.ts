@@ -1,5 +1,6 @@
 import type { EventMetadata } from '#domain/kernel/events.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
+import type { Companion } from './companions.js';
 
 /** The two logs: `domain` is kept for ever, `access` is cut by retention. */
 export type LogId = 'domain' | 'access';
@@ -43,6 +44,8 @@ export interface AppendResult {
   readonly position: Position;
   /** True when the log held these very events already. */
   readonly deduplicated: boolean;
+  /** For each companion of the append, in order, whether it is stored; absent where there were none. */
+  readonly companions?: readonly boolean[];
 }
 
 export interface AppendOptions {
@@ -51,6 +54,8 @@ export interface AppendOptions {
   readonly signal?: AbortSignal;
   /** Taken under a write freeze too; an older epoch is refused all the same. */
   readonly recovery?: boolean;
+  /** Rows of the database that are stored with the events, or not at all. */
+  readonly companions?: readonly Companion[];
 }
 
 /** Types to return and categories to return; both absent: all. */
@@ -132,6 +137,14 @@ export class AppendTooLarge extends Error {
   constructor(message: string) {
     super(message);
     this.name = 'AppendTooLarge';
+  }
+}
+
+/** What must be stored before an append cannot be; nothing was appended. */
+export class AppendRefused extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'AppendRefused';
   }
 }
 

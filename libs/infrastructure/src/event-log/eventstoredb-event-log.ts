@@ -1,4 +1,6 @@
 import { BACKWARDS, EventStoreDBClient, FORWARDS } from '@eventstore/db-client';
+import type { Database } from '#infra/database/database.js';
+import { appendBeside } from './companions.js';
 import {
   LogUnavailable,
   type AppendOptions,
@@ -38,6 +40,8 @@ export interface EventStoreDbOptions {
   readonly firstBackoffMs?: number;
   readonly longestBackoffMs?: number;
   readonly silenceMs?: number;
+  /** Where the rows are that belong to appends; without it there are none. */
+  readonly database?: Database;
   /** Told what subscriptions go through: connected, dropped with its reason, resubscribed. */
   readonly onEvent?: (signal: LogSignal) => void;
 }
@@ -90,13 +94,14 @@ export class EventStoreDbEventLog implements EventLog {
   }
 
   async append(stream: string, events: readonly NewEvent[], options: AppendOptions): Promise<AppendResult> {
-    const append = prepareAppend(stream, events, options.expected);
+    const append = prepareAppend(stream, events, options.expected, options.companions);
     if (!isOurs(stream)) throw new RangeError('the category of writer controls holds nothing else');
     options.signal?.throwIfAborted();
     await this.control.check(this.currentEpoch, options.recovery);
     options.signal?.throwIfAborted();
     this.throwIfClosed();
-    return this.appends.append(append, options.signal);
+    const { database } = this.options;
+    return appendBeside(database, append.companions, () => this.appends.append(append, options.signal));
   }
 
   async *readStream(stream: string, options: ReadStreamOptions = {}): AsyncGenerator<StoredEvent, void, undefined> {

@@ -12,7 +12,7 @@ function appendOf(stream: string, types: readonly string[], size = 0): PreparedA
     data: JSON.stringify({ at, filling: 'x'.repeat(size) }),
     metadata: '{"occurredAt":"2026-11-28T10:00:00.000Z","tenantId":"acme"}',
   }));
-  return { stream, expected: 'any', events, bytes: 0 };
+  return { stream, expected: 'any', events, companions: [], bytes: 0 };
 }
 
 const written = (position: number, revision: number, deduplicated = false): AppendResult => ({

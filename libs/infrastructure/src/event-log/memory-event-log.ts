@@ -46,7 +46,8 @@ export class MemoryEventLog implements EventLog {
   }
 
   async append(stream: string, events: readonly NewEvent[], options: AppendOptions): Promise<AppendResult> {
-    const append = prepareAppend(stream, events, options.expected);
+    const append = prepareAppend(stream, events, options.expected, options.companions);
+    refuseCompanions(append);
     await Promise.resolve();
     options.signal?.throwIfAborted();
     if (this.closing.signal.aborted) throw new LogUnavailable('the log is closed', 1_000);
@@ -138,6 +139,10 @@ export class MemoryEventLog implements EventLog {
     this.nudges.nudge();
     return { revision: stored.length - 1, position: positionOf(this.events.length), deduplicated: false };
   }
+}
+
+function refuseCompanions({ companions }: PreparedAppend): void {
+  if (companions.length > 0) throw new RangeError('rows are not kept in memory');
 }
 
 function repetition(append: PreparedAppend, known: readonly (StoredEvent | undefined)[], actual: number): AppendResult {

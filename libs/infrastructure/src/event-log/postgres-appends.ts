@@ -1,5 +1,7 @@
 import type { Database } from '#infra/database/database.js';
+import type { Statement } from '#infra/database/prepared.js';
 import { databaseCodeOf, isConnectionLoss, isTransient } from '#infra/database/database-errors.js';
+import { CompanionGroups, noteLeftOut, storedEarlier } from './companions.js';
 import {
   AppendOutcomeUnknown,
   LogUnavailable,
@@ -33,10 +35,11 @@ const SEPARATOR = '\u001f';
 
 const split = (parameter: number): string => `string_to_array($${parameter}::text, e'\\x1f')`;
 
-const statementOf = (
-  name: AppendFunction,
-): string => `select verdict, revision, "position", recorded_at::text as recorded_at from log.${name}(
-  $1, $2, $3, $4, $5, $6, $7, $8, $9, ${split(10)}, ${split(11)})`;
+const statementOf = (name: AppendFunction): string => `
+  select v.verdict, v.revision, v."position", v.recorded_at::text as recorded_at,
+         case when v.verdict <> 'o' then ${noteLeftOut('v.number')} end
+    from log.${name}($1, $2, $3, $4, $5, $6, $7, $8, $9, ${split(10)}, ${split(11)})
+         with ordinality v(verdict, revision, "position", recorded_at, number)`;
 
 const statements = {
   append_batch: statementOf('append_batch'),
@@ -46,8 +49,8 @@ const statements = {
 const ATTEMPTS = 5;
 
 /**
- * Sends a batch as one call of log.append_batch, or of its like. Deadlocks and clashing ids left nothing behind and are tried again;
- * a connection lost after the call was sent rejects with `AppendOutcomeUnknown`.
+ * Sends a batch as one call of log.append_batch, or of its like, and the companions after it in the same transaction. Deadlocks and
+ * clashing ids left nothing behind and are tried again; a connection lost after the call was sent rejects with `AppendOutcomeUnknown`.
  */
 export async function appendBatch(
   database: Database,
@@ -56,18 +59,16 @@ export async function appendBatch(
   batch: readonly PreparedAppend[],
   by: AppendFunction = 'append_batch',
 ): Promise<Appended> {
-  const params = paramsOf(log, epoch, batch);
+  const values = paramsOf(log, epoch, batch);
   for (let attempt = 1; ; attempt += 1) {
     const progress = { sent: false };
     try {
-      const rows = await database.detached(() =>
+      return await database.detached(() =>
         database.session(() => {
           progress.sent = true;
-          return database.queryPrepared<VerdictRow>(statements[by], params);
+          return send(database, { text: statements[by], values }, batch);
         }),
       );
-      const outcomes = batch.map((append, at) => outcomeOf(append, rows[at]));
-      return { outcomes, recordedAt: rows.find(({ recorded_at: at }) => at !== null)?.recorded_at ?? undefined };
     } catch (error) {
       if (attempt >= ATTEMPTS || !['40001', '40P01', '23505'].includes(databaseCodeOf(error))) {
         throw errorOf(error, progress.sent, batch[0]?.stream ?? '');
@@ -76,7 +77,23 @@ export async function appendBatch(
   }
 }
 
-function paramsOf(log: number, epoch: number, batch: readonly PreparedAppend[]): readonly unknown[] {
+async function send(database: Database, append: Statement, batch: readonly PreparedAppend[]): Promise<Appended> {
+  const beside = new CompanionGroups(batch);
+  const [first = [], ...written] = await database.atomically([append, ...beside.statements()]);
+  const verdicts = first as unknown as readonly VerdictRow[];
+  const stored = beside.storedIn(written);
+  const earlier = await storedEarlier(database, batch, (at) => verdicts[at]?.verdict === 'd');
+  const outcomes = batch.map((one, at) =>
+    outcomeOf(
+      one,
+      verdicts[at],
+      one.companions.map((_, own) => stored[at]?.[own] === true || earlier[at]?.[own] === true),
+    ),
+  );
+  return { outcomes, recordedAt: verdicts.find(({ recorded_at: at }) => at !== null)?.recorded_at ?? undefined };
+}
+
+function paramsOf(log: number, epoch: number, batch: readonly PreparedAppend[]): unknown[] {
   const owners: number[] = [];
   const events = batch.flatMap((append, at) => {
     for (let n = 0; n < append.events.length; n += 1) owners.push(at + 1);
@@ -104,13 +121,18 @@ function expectedCode(expected: Expected): number {
   return expected.revision;
 }
 
-function outcomeOf(append: PreparedAppend, row: VerdictRow | undefined): AppendResult | Error {
+function outcomeOf(
+  append: PreparedAppend,
+  row: VerdictRow | undefined,
+  companions: readonly boolean[],
+): AppendResult | Error {
   if (row === undefined) return new AppendOutcomeUnknown(append.stream);
   const revision = Number(row.revision);
   if (row.verdict === 'c') {
     return new WrongExpectedRevision(append.stream, append.expected, revision < 0 ? 'absent' : revision);
   }
-  return { revision, position: positionOf(row.position), deduplicated: row.verdict === 'd' };
+  const stored = { revision, position: positionOf(row.position), deduplicated: row.verdict === 'd' };
+  return companions.length === 0 ? stored : { ...stored, companions };
 }
 
 function errorOf(cause: unknown, sent: boolean, stream: string): unknown {

@@ -1,5 +1,5 @@
 import { hidden, type Database } from '#infra/database/database.js';
-import { isTransient } from '#infra/database/database-errors.js';
+import { databaseCodeOf, isTransient } from '#infra/database/database-errors.js';
 import { AppendQueue, type AppendQueueLimits } from './append-queue.js';
 import {
   LogUnavailable,
@@ -94,7 +94,7 @@ export class PostgresEventLog implements EventLog {
   async append(stream: string, events: readonly NewEvent[], options: AppendOptions): Promise<AppendResult> {
     // On one session the flush would wait for the very transaction that waits for it.
     if (this.database.inTransaction) throw new Error('an append cannot be part of a database transaction');
-    const append = prepareAppend(stream, events, options.expected);
+    const append = prepareAppend(stream, events, options.expected, options.companions);
     const stored = this.queue.push(append, options.signal);
     if (options.recovery !== true) return stored;
     return stored.catch((error: unknown) => {
@@ -180,13 +180,29 @@ export class PostgresEventLog implements EventLog {
   ): Promise<readonly (AppendResult | Error)[]> {
     this.flushing += 1;
     try {
-      const { outcomes, recordedAt } = await appendBatch(this.database, this.number, this.currentEpoch, batch, by);
-      if (recordedAt !== undefined) this.tail.note(batch, outcomes, recordedAt);
-      return outcomes;
+      return await this.store(batch, by);
     } finally {
       this.flushing -= 1;
       const last = BigInt(this.tail.last);
       this.nudges.nudge(last > this.heard ? last : this.heard);
+    }
+  }
+
+  private async store(
+    batch: readonly PreparedAppend[],
+    by: AppendFunction,
+  ): Promise<readonly (AppendResult | Error)[]> {
+    try {
+      const { outcomes, recordedAt } = await appendBatch(this.database, this.number, this.currentEpoch, batch, by);
+      if (recordedAt !== undefined) this.tail.note(batch, outcomes, recordedAt);
+      return outcomes;
+    } catch (error) {
+      const all = batch.length === 1 || batch.every(({ companions }) => companions.length === 0);
+      if (all || databaseCodeOf(error) === '') throw error;
+      // Rows that the database refuses take nobody else's append with them.
+      const outcomes: (AppendResult | Error)[] = [];
+      for (const append of batch) outcomes.push(...(await this.store([append], by).catch(alone)));
+      return outcomes;
     }
   }
 
@@ -253,6 +269,10 @@ function filteredPage(events: StoredEvent[], limit: number, after: Position | nu
   const reached = last?.position ?? positionOf(place.until);
   const scannedTo = reached <= (after ?? positionOf(0)) ? after : reached;
   return { events, scannedTo, atHead: reached >= positionOf(place.head) };
+}
+
+function alone(error: unknown): [Error] {
+  return [error instanceof Error ? error : new Error(String(error))];
 }
 
 function unreadable(cause: unknown): never {

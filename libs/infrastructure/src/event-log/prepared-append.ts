@@ -1,5 +1,6 @@
 import { parseStream } from '#domain/kernel/streams.js';
 import { canonicalJson } from './canonical-json.js';
+import type { Companion } from './companions.js';
 import {
   AppendTooLarge,
   MAX_BYTES_PER_APPEND,
@@ -22,14 +23,20 @@ export interface PreparedAppend {
   readonly stream: string;
   readonly expected: Expected;
   readonly events: readonly PreparedEvent[];
-  /** UTF-8 bytes of all data and metadata. */
+  readonly companions: readonly Companion[];
+  /** UTF-8 bytes of all data and metadata, and of the companions. */
   readonly bytes: number;
 }
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** Checks and serialises. Throws `AppendTooLarge`, `NotCanonical`, or RangeError for names and ids that are not ours. */
-export function prepareAppend(stream: string, events: readonly NewEvent[], expected: Expected): PreparedAppend {
+export function prepareAppend(
+  stream: string,
+  events: readonly NewEvent[],
+  expected: Expected,
+  companions: readonly Companion[] = [],
+): PreparedAppend {
   if (parseStream(stream) === undefined || stream.length > 512) {
     throw new RangeError(`stream ${stream.slice(0, 80)} is not <category>-<tenant>.<id>`);
   }
@@ -48,7 +55,8 @@ export function prepareAppend(stream: string, events: readonly NewEvent[], expec
     }
     prepared.push(event);
   }
-  return { stream, expected, events: prepared, bytes };
+  const beside = companions.reduce((sum, companion) => sum + companion.bytes, 0);
+  return { stream, expected, events: prepared, companions, bytes: bytes + beside };
 }
 
 /** A number as a position of the gapless adapters: 20 digits. */

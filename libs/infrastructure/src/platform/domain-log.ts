@@ -22,6 +22,7 @@ export async function openDomainLog(config: Config, database: Database, log: Sta
     if (signal.kind !== 'dropped' || signal.reason === 'stopped') return;
     log.warn(`a subscription to the event log was dropped (${signal.reason}) and is taken up again`);
   };
-  const open = (): Promise<EventLog> => EventStoreDbEventLog.open({ connectionString: url.reveal(), onEvent });
+  const open = (): Promise<EventLog> =>
+    EventStoreDbEventLog.open({ connectionString: url.reveal(), database, onEvent });
   return { log: await waitFor('the event log', log, open, (error) => error instanceof LogUnavailable), signals };
 }

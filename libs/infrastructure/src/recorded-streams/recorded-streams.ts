@@ -1,12 +1,13 @@
 import { EventEmitter } from 'node:events';
 import type { ContentStore, SealedContent, Subject } from '../content/content-store.js';
 import type { Database } from '../database/database.js';
+import type { Companion } from '../event-log/companions.js';
 import { CHANNEL, nameOf, type NewBatch, StreamRows, type StreamHeaders, type StreamSubject } from './stream-rows.js';
 import { type News, Wake } from './stream-wake.js';
 import {
   type RecordedFrame,
   type MakeFrame,
-  type StoreFrames,
+  type StreamHome,
   type StreamKey,
   StreamLost,
   StreamWriter,
@@ -29,6 +30,13 @@ export interface StreamBeginning {
   readonly headers?: StreamHeaders | undefined;
   readonly first?: readonly MakeFrame[];
   readonly contents?: readonly SealedContent[];
+}
+
+/** A stream that is not there yet. */
+export interface StreamOpening {
+  readonly companion: Companion;
+  /** The owner's side, once the companion is stored. */
+  readonly begin: () => StreamWriter;
 }
 
 const POLL_MS = 1_000;
@@ -71,16 +79,19 @@ export class RecordedStreams {
     await this.unlisten?.();
   }
 
-  /** Creates a stream with its first frames, and stores `contents` with it; undefined when its id is taken: nothing is stored then. */
-  async open(
+  /** A stream with its first frames and `contents`, to be stored with an append; nothing of it is where its id is taken. */
+  async opening(
     key: StreamKey,
     subject: StreamSubject,
     { headers, first = [], contents: more = [] }: StreamBeginning = {},
-  ): Promise<StreamWriter | undefined> {
+  ): Promise<StreamOpening> {
     const frames = first.map((make, at) => ({ seq: at + 1, text: make(at + 1) }));
     const content = await this.seal({ tenantId: key.tenantId, ...subject }, frames);
-    const made = await this.rows.open({ key, subject, headers, count: frames.length, content, more });
-    return made ? this.writer(key, subject, frames) : undefined;
+    const row = { key, subject, headers, count: frames.length, content, more };
+    return {
+      companion: { kind: this.rows.opened, row, bytes: bytesOf(content, ...more) },
+      begin: () => this.writer(key, subject, frames),
+    };
   }
 
   /** Takes over a stream whose owner was silent for `silentMs`; undefined while it lives, when it ended, or is unknown. */
@@ -99,8 +110,7 @@ export class RecordedStreams {
   }
 
   private writer(key: StreamKey, subject: StreamSubject, earlier?: readonly RecordedFrame[]): StreamWriter {
-    const store: StoreFrames = (frames, ended) => this.store(key, subject, frames, ended);
-    const writer = new StreamWriter(store, () => this.beat(key), earlier);
+    const writer = new StreamWriter(this.homeOf(key, subject), earlier);
     for (const oldest of this.live.keys()) if (this.live.size >= MOST_LIVE) this.live.delete(oldest);
     this.live.set(nameOf(key), writer);
     return writer;
@@ -208,16 +218,29 @@ export class RecordedStreams {
     return rows.length;
   }
 
-  private async store(
-    key: StreamKey,
-    subject: StreamSubject,
-    frames: readonly RecordedFrame[],
-    ended: boolean,
-  ): Promise<void> {
-    const content = await this.seal({ tenantId: key.tenantId, ...subject }, frames);
-    const mine = await this.rows.record({ key, ended, ...placeOf(frames), content });
-    if (ended || !mine) this.live.delete(nameOf(key));
-    if (!mine) throw new StreamLost(key.streamId);
+  private homeOf(key: StreamKey, subject: StreamSubject): StreamHome {
+    const batchOf = async (frames: readonly RecordedFrame[], ended: boolean): Promise<NewBatch> => {
+      const content = await this.seal({ tenantId: key.tenantId, ...subject }, frames);
+      return { key, ended, first: frames[0]?.seq ?? null, last: frames.at(-1)?.seq ?? null, content };
+    };
+    return {
+      store: async (frames, ended) => {
+        const mine = await this.rows.record(await batchOf(frames, ended));
+        if (!mine) this.live.delete(nameOf(key));
+        if (!mine) throw new StreamLost(key.streamId);
+        this.tell(key, frames, ended);
+      },
+      companion: async (frames, ended) => {
+        const row = await batchOf(frames, ended);
+        return { kind: this.rows.recorded, row, bytes: bytesOf(row.content) };
+      },
+      tell: (frames, ended) => this.tell(key, frames, ended),
+      beat: () => this.beat(key),
+    };
+  }
+
+  private tell(key: StreamKey, frames: readonly RecordedFrame[], ended: boolean): void {
+    if (ended) this.live.delete(nameOf(key));
     this.local.emit(key.streamId, { frames, ended } satisfies News);
   }
 
@@ -234,8 +257,8 @@ export class RecordedStreams {
   }
 }
 
-function placeOf(frames: readonly RecordedFrame[]): Pick<NewBatch, 'first' | 'last'> {
-  return { first: frames[0]?.seq ?? null, last: frames.at(-1)?.seq ?? null };
+function bytesOf(...contents: readonly (SealedContent | undefined)[]): number {
+  return contents.reduce((sum, content) => sum + (content?.sealed.length ?? 0), 0);
 }
 
 /** Frames that this process recorded itself, unless there is a hole before them, which only the store can fill. */

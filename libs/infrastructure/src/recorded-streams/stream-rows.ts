@@ -1,5 +1,7 @@
 import { Gathered } from '../batching/gathered.js';
+import type { Statement } from '../database/prepared.js';
 import type { Database } from '../database/database.js';
+import { isAppended, storeRows, type CompanionKind } from '../event-log/companions.js';
 import { blobArrays, blobColumns, blobParameters } from '../content/blob-rows.js';
 import type { SealedContent } from '../content/content-store.js';
 import type { StreamKey } from './stream-writer.js';
@@ -20,8 +22,9 @@ const blobColumnsOfB = blobColumns.replaceAll(/\w+/g, 'b.$&');
 const RECORD = `
   with given as (
     select g.*, (g.place - 1)::int as at
-      from unnest($2::text[], $3::uuid[], $4::int[], $5::boolean[], $6::int[], $7::uuid[]) with ordinality
-           g(tenant_id, stream_id, last_seq, ended, first_seq, content_id, place)),
+      from unnest($2::text[], $3::uuid[], $4::int[], $5::boolean[], $6::int[], $7::uuid[], $8::int[]) with ordinality
+           g(tenant_id, stream_id, last_seq, ended, first_seq, content_id, append, place)
+     where ${isAppended('g.append')}),
   mine as (
     update streams.stream s set last_seq = coalesce(g.last_seq, s.last_seq), ended = g.ended, beat_at = now()
       from given g
@@ -29,7 +32,7 @@ const RECORD = `
     returning g.*),
   blob as (
     insert into content.blob (${blobColumns})
-    select ${blobColumnsOfB} from ${blobsOf(8)} join mine on mine.at = b.of),
+    select ${blobColumnsOfB} from ${blobsOf(9)} join mine on mine.at = b.of),
   batch as (
     insert into streams.batch (tenant_id, stream_id, first_seq, last_seq, content_id)
     select tenant_id, stream_id, first_seq, last_seq, content_id from mine where content_id is not null
@@ -40,23 +43,30 @@ const RECORD = `
 /** Of two that come under one id the first is taken, with its own contents. */
 const OPEN = `
   with given as (
-    select distinct on (tenant_id, stream_id) *
-      from unnest($2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::int[], $8::uuid[]) with ordinality
-           g(tenant_id, stream_id, subject_kind, subject_id, headers, last_seq, content_id, place)
-     order by tenant_id, stream_id, place),
+    select distinct on (g.tenant_id, g.stream_id) g.*, (g.place - 1)::int as at
+      from unnest($2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::int[], $8::uuid[], $9::int[]) with ordinality
+           g(tenant_id, stream_id, subject_kind, subject_id, headers, last_seq, content_id, append, place)
+     where ${isAppended('g.append')}
+     order by g.tenant_id, g.stream_id, g.place),
   made as (
     insert into streams.stream (tenant_id, stream_id, subject_kind, subject_id, owner, headers, last_seq)
     select tenant_id, stream_id, subject_kind, subject_id, $1, headers::jsonb, last_seq from given
     on conflict do nothing returning tenant_id, stream_id),
   blob as (
     insert into content.blob (${blobColumns})
-    select ${blobColumnsOfB} from ${blobsOf(9)}
-      join (select place from made join given using (tenant_id, stream_id)) n on n.place = b.of + 1),
+    select ${blobColumnsOfB} from ${blobsOf(10)}
+      join (select at from made join given using (tenant_id, stream_id)) n on n.at = b.of),
   batch as (
     insert into streams.batch (tenant_id, stream_id, first_seq, last_seq, content_id)
     select tenant_id, stream_id, 1, last_seq, content_id
       from made join given using (tenant_id, stream_id) where last_seq > 0)
-  select tenant_id, stream_id from made`;
+  select at from made join given using (tenant_id, stream_id)`;
+
+/** Which frames are there as they were given: sealed again they would have another content. */
+const RECORDED = `
+  select (g.place - 1)::int as at
+    from unnest($1::text[], $2::uuid[], $3::uuid[]) with ordinality g(tenant_id, stream_id, content_id, place)
+    join streams.batch b using (tenant_id, stream_id, content_id)`;
 
 /** A batch of frames of one stream, or only its end. */
 export interface NewBatch {
@@ -91,20 +101,27 @@ export function nameOf({ tenantId, streamId }: StreamKey): string {
 
 /** The rows of the streams that one process writes; what many write at once goes in one statement. */
 export class StreamRows {
+  /** New streams, each with its first frames and contents; not stored where the id is taken. */
+  readonly opened: CompanionKind<NewStream> = {
+    order: 'before',
+    statement: (streams, appends) => ({ text: OPEN, values: this.openValues(streams, appends) }),
+    lookup: recordedLookup,
+  };
+  /** Frames; not stored when another process owns their stream, or it has ended. */
+  readonly recorded: CompanionKind<NewBatch> = {
+    order: 'after',
+    statement: (batches, appends) => ({ text: RECORD, values: this.recordValues(batches, appends) }),
+    lookup: recordedLookup,
+  };
   private readonly batches: Gathered<NewBatch, boolean>;
-  private readonly opens: Gathered<NewStream, boolean>;
 
   constructor(
     private readonly database: Database,
     private readonly owner: string,
   ) {
-    this.batches = new Gathered((batches) => database.detached(() => this.recordAll(batches)), AT_ONCE);
-    this.opens = new Gathered((streams) => database.detached(() => this.openAll(streams)), AT_ONCE);
-  }
-
-  /** False when the id is taken. */
-  open(stream: NewStream): Promise<boolean> {
-    return this.opens.add(stream);
+    const store = (batches: readonly NewBatch[]): Promise<readonly boolean[]> =>
+      database.detached(() => storeRows(database, this.recorded, batches));
+    this.batches = new Gathered(store, AT_ONCE);
   }
 
   /** False when another process owns the stream, or it has ended. */
@@ -121,9 +138,8 @@ export class StreamRows {
     return mine === 1;
   }
 
-  /** For each batch whether this process owns its stream. */
-  private async recordAll(batches: readonly NewBatch[]): Promise<readonly boolean[]> {
-    const rows = await this.database.queryPrepared<{ at: number }>(RECORD, [
+  private recordValues(batches: readonly NewBatch[], appends?: readonly number[]): unknown[] {
+    return [
       this.owner,
       batches.map(({ key }) => key.tenantId),
       batches.map(({ key }) => key.streamId),
@@ -131,15 +147,13 @@ export class StreamRows {
       batches.map(({ ended }) => ended),
       batches.map(({ first }) => first),
       batches.map(({ content }) => content?.id ?? null),
+      batches.map((_, at) => appends?.[at] ?? null),
       ...contentsOf(batches.map(({ content }) => (content === undefined ? [] : [content]))),
-    ]);
-    const mine = new Set(rows.map(({ at }) => at));
-    return batches.map((_, at) => mine.has(at));
+    ];
   }
 
-  /** For each stream whether it is new; of two that come at once under one id the first. */
-  private async openAll(streams: readonly NewStream[]): Promise<readonly boolean[]> {
-    const rows = await this.database.queryPrepared<{ tenant_id: string; stream_id: string }>(OPEN, [
+  private openValues(streams: readonly NewStream[], appends?: readonly number[]): unknown[] {
+    return [
       this.owner,
       streams.map(({ key }) => key.tenantId),
       streams.map(({ key }) => key.streamId),
@@ -148,11 +162,16 @@ export class StreamRows {
       streams.map(({ headers }) => (headers === undefined ? null : JSON.stringify(headers))),
       streams.map(({ count }) => count),
       streams.map(({ content }) => content?.id ?? null),
+      streams.map((_, at) => appends?.[at] ?? null),
       ...contentsOf(streams.map(({ content, more }) => (content === undefined ? more : [content, ...more]))),
-    ]);
-    const made = new Set(rows.map((row) => nameOf({ tenantId: row.tenant_id, streamId: row.stream_id })));
-    return streams.map(({ key }) => made.delete(nameOf(key)));
+    ];
   }
+}
+
+function recordedLookup(rows: readonly (NewStream | NewBatch)[]): Statement {
+  const keys = rows.map(({ key }) => key);
+  const contents = rows.map(({ content }) => content?.id ?? null);
+  return { text: RECORDED, values: [keys.map((key) => key.tenantId), keys.map((key) => key.streamId), contents] };
 }
 
 /** Contents of many, and of which of them each is, from 0. */

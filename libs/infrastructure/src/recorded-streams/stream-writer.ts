@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
+import type { Companion } from '../event-log/companions.js';
 
 /** One stream of frames, e.g. of a run. `streamId` is a uuid. */
 export interface StreamKey {
@@ -22,8 +23,24 @@ export interface StreamDigest {
   readonly sha256: string;
 }
 
-/** Stores frames and, with `ended`, the end of their stream; rejects with StreamLost when another process owns it. */
-export type StoreFrames = (frames: readonly RecordedFrame[], ended: boolean) => Promise<void>;
+/** Where the frames of one stream go. With `ended` its end goes with them. */
+export interface StreamHome {
+  /** Stores them and tells those who follow; rejects with StreamLost when another process owns the stream. */
+  store(frames: readonly RecordedFrame[], ended: boolean): Promise<void>;
+  /** Them, to be stored with an append. */
+  companion(frames: readonly RecordedFrame[], ended: boolean): Promise<Companion>;
+  /** Tells those who follow of what was stored so. */
+  tell(frames: readonly RecordedFrame[], ended: boolean): void;
+  /** Says that the owner lives; false when it is not the owner any more, or the stream has ended. */
+  beat(): Promise<boolean>;
+}
+
+/** Frames that are stored with an append. */
+export interface StreamRecording {
+  readonly companion: Companion;
+  /** Tells those who follow; to be called once the companion is stored. */
+  readonly told: () => void;
+}
 
 /** Another process took the stream over, or ended it. */
 export class StreamLost extends Error {
@@ -50,14 +67,15 @@ export class StreamWriter {
   private flushing: Promise<void> | undefined;
 
   constructor(
-    private readonly store: StoreFrames,
-    /** Says that the owner lives; false when it is not the owner any more, or the stream has ended. */
-    readonly beat: () => Promise<boolean>,
+    private readonly home: StreamHome,
     earlier: readonly RecordedFrame[] = [],
   ) {
-    for (const frame of earlier) this.take(frame);
-    this.stored = this.seq;
-    this.keep(earlier);
+    this.note(earlier);
+  }
+
+  /** Says that the owner lives; false when it is not the owner any more, or the stream has ended. */
+  beat(): Promise<boolean> {
+    return this.home.beat();
   }
 
   /** The stored frames after `seq`; undefined when only the store has them. */
@@ -74,9 +92,23 @@ export class StreamWriter {
 
   /** Of all frames so far, and of those that will be written next. */
   digest(next: readonly MakeFrame[] = []): StreamDigest {
-    const texts = next.map((make, at) => make(this.seq + 1 + at));
+    const texts = this.numbered(next).map(({ text }) => text);
     const hash = this.hashed().copy().update(texts.join(''));
     return { count: this.seq + next.length, sha256: hash.digest('hex') };
+  }
+
+  /**
+   * The next frames, to be stored with an append, and with `ended` the end. Every frame so far must be stored, and nobody may write
+   * until `told` was called, or the companion was given up.
+   */
+  async recording(next: readonly MakeFrame[], ended: boolean): Promise<StreamRecording> {
+    const frames = this.numbered(next);
+    const companion = await this.home.companion(frames, ended);
+    const told = (): void => {
+      this.note(frames);
+      this.home.tell(frames, ended);
+    };
+    return { companion, told };
   }
 
   /** Resolves when every frame so far is stored; after a rejection it may be called again. */
@@ -86,14 +118,25 @@ export class StreamWriter {
 
   /** Ends the stream; its last frames are stored together with its end. After a rejection, call it again without them. */
   async end(last: readonly MakeFrame[] = []): Promise<void> {
-    for (const make of last) {
-      const frame = { seq: this.seq + 1, text: make(this.seq + 1) };
+    for (const frame of this.numbered(last)) {
       this.take(frame);
       this.waiting.push(frame);
     }
     // Whoever joined a flush that does not end the stream would believe that it had.
     while (this.flushing !== undefined) await this.flushing.catch(() => undefined);
     await this.flush(true);
+  }
+
+  /** Frames as they are when they come next. */
+  private numbered(next: readonly MakeFrame[]): readonly RecordedFrame[] {
+    return next.map((make, at) => ({ seq: this.seq + 1 + at, text: make(this.seq + 1 + at) }));
+  }
+
+  /** Takes what is stored already. */
+  private note(frames: readonly RecordedFrame[]): void {
+    for (const frame of frames) this.take(frame);
+    this.stored = this.seq;
+    this.keep(frames);
   }
 
   private take(frame: RecordedFrame): void {
@@ -122,7 +165,7 @@ export class StreamWriter {
     this.waiting = [];
     if (frames.length === 0 && !ended) return;
     try {
-      await this.store(frames, ended);
+      await this.home.store(frames, ended);
     } catch (error) {
       // They keep their place: a later write stores them too, so that no number is ever missing.
       this.waiting = [...frames, ...this.waiting];

@@ -5,14 +5,19 @@ import type { Voice } from '#api/commands/voice.js';
 import type { CommandContext, CommandPath } from '#infra/commands/command-path.js';
 import { derivedId } from '#infra/commands/ids.js';
 import { patiently } from '#infra/commands/patiently.js';
-import type { MakeFrame, StreamKey, StreamWriter } from '#infra/recorded-streams/stream-writer.js';
+import type { Companion } from '#infra/event-log/companions.js';
+import {
+  StreamLost,
+  type MakeFrame,
+  type StreamKey,
+  type StreamWriter,
+} from '#infra/recorded-streams/stream-writer.js';
 import type { FailureTraces } from './failure-traces.adapter.js';
 import type { RunAsked } from './run-admission.handler.js';
 import { failureFrames, finalFrame, finalFrames, speechFrames, type FrameContext } from './run-frames.contract.js';
-import type { Saved } from './run-steps.adapter.js';
+import type { Answered } from './run-steps.adapter.js';
 import { errorData, type Outcome } from './run-outcome.adapter.js';
 import type { Pulse } from './run-pulse.adapter.js';
-import { writeAll } from './run-rescue.handler.js';
 import { spokenAnswer } from './run-voice.adapter.js';
 
 /** A run that this process answers. */
@@ -35,17 +40,25 @@ export interface RunEndingDeps {
   readonly onError: (error: unknown, runId: string) => void;
 }
 
-/** How runs end: in the log first, then in their streams. */
+/** What is stored with an event of a run: the frames that tell of it, with `ended` the end of its stream, and what the event names. */
+interface Told {
+  readonly frames: readonly MakeFrame[];
+  readonly ended: boolean;
+  readonly companions?: readonly Companion[];
+}
+
+/** How runs end: in the log and in their streams at one time. */
 export class RunEnding {
   constructor(private readonly deps: RunEndingDeps) {}
 
-  /** The outcome is an event before anyone is told of it. */
-  async complete(job: RunJob, { ref, answer }: Saved, outcome: Outcome): Promise<void> {
-    const { writer, frames, asked, startedAt } = job;
-    const last = asked.audio ? [finalFrame(frames, answer)] : finalFrames(frames, answer);
-    const data = { ...outcome, answer: ref, frames: writer.digest(last), durationMs: Date.now() - startedAt };
-    await this.record(job, 'end', { type: 'CompleteRun', data });
-    await (asked.audio ? this.tell(writer, last) : this.end(writer, last));
+  /** Every frame so far must be stored, and nobody may write any more. */
+  async complete(job: RunJob, { content, answer }: Answered, outcome: Outcome): Promise<void> {
+    const { writer, frames: context, asked, startedAt } = job;
+    const frames = asked.audio ? [finalFrame(context, answer)] : finalFrames(context, answer);
+    const digest = writer.digest(frames);
+    const data = { ...outcome, answer: content.ref, frames: digest, durationMs: Date.now() - startedAt };
+    const told = { frames, ended: !asked.audio, companions: content.companions };
+    await this.record(job, 'end', { type: 'CompleteRun', data }, told);
   }
 
   /** The text is told by now; heartbeats go on until its speech is there, or has failed. */
@@ -54,50 +67,43 @@ export class RunEnding {
     const spoken = await spokenAnswer(this.deps.voice, job, text);
     pulse.stop();
     await patiently(() => job.writer.settled());
-    const last = speechFrames(job.frames, spoken);
-    const data = { told: spoken.type, frames: job.writer.digest(last) };
-    await this.record(job, 'speech', { type: 'TellSpeech', data });
-    await this.end(job.writer, last);
+    const frames = speechFrames(job.frames, spoken);
+    const data = { told: spoken.type, frames: job.writer.digest(frames) };
+    await this.record(job, 'speech', { type: 'TellSpeech', data }, { frames, ended: true });
   }
 
   /** The stream and the log say why there is no answer. */
   async fail(job: RunJob, error: unknown): Promise<void> {
-    const { writer, frames, signal } = job;
-    const reason: unknown = signal.reason;
-    if (signal.aborted && reason === 'lost') return;
-    if (signal.aborted && (reason === 'client_left' || reason === 'shutdown')) {
-      await this.tell(writer, failureFrames(frames, { code: 'RUN_CANCELLED', message: 'The run was cancelled' }));
-      await this.record(job, 'end', { type: 'CancelRun', data: { reason, frames: writer.digest() } });
-      await this.end(writer);
-      return;
-    }
+    const reason: unknown = job.signal.reason;
+    if (job.signal.aborted && reason === 'lost') return;
+    // Frames keep their place while the store is away.
+    await patiently(() => job.writer.settled());
+    if (job.signal.aborted && (reason === 'client_left' || reason === 'shutdown')) return this.cancel(job, reason);
     const row = error instanceof CatalogueError ? error.row : undefined;
     if (row === undefined) this.deps.onError(error, job.key.streamId);
     const data = row === undefined ? { code: 'UNKNOWN_ERROR', message: 'The run failed' } : errorData(row);
-    await this.tell(writer, failureFrames(frames, data));
+    const frames = failureFrames(job.frames, data);
     const durationMs = Date.now() - job.startedAt;
-    const outcome = { code: data.code, frames: writer.digest(), durationMs, trace: await this.deps.traces.keep(job) };
-    await this.record(job, 'end', { type: 'FailRun', data: outcome });
-    await this.end(writer);
+    const trace = await this.deps.traces.keep(job);
+    const outcome = { code: data.code, frames: job.writer.digest(frames), durationMs, trace };
+    await this.record(job, 'end', { type: 'FailRun', data: outcome }, { frames, ended: true });
   }
 
-  /** Frames keep their place while the store is away. */
-  private async tell(writer: StreamWriter, frames: readonly MakeFrame[]): Promise<void> {
-    await writeAll(writer, frames).catch(() => patiently(() => writer.settled()));
+  private async cancel(job: RunJob, reason: 'client_left' | 'shutdown'): Promise<void> {
+    const frames = failureFrames(job.frames, { code: 'RUN_CANCELLED', message: 'The run was cancelled' });
+    const data = { reason, frames: job.writer.digest(frames) };
+    await this.record(job, 'end', { type: 'CancelRun', data }, { frames, ended: true });
   }
 
-  private async end(writer: StreamWriter, last: readonly MakeFrame[] = []): Promise<void> {
-    let left = last;
-    await patiently(() => {
-      const frames = left;
-      left = [];
-      return writer.end(frames);
-    });
-  }
-
-  private async record(job: RunJob, step: string, command: RunCommand): Promise<void> {
+  /** StreamLost when another process has ended the run. */
+  private async record(job: RunJob, step: string, command: RunCommand, told: Told): Promise<void> {
+    const { key, writer } = job;
+    const recording = await writer.recording(told.frames, told.ended);
     const facts = { ...job.facts, commandId: derivedId(job.facts.commandId, step), now: new Date().toISOString() };
-    const context = { ...job.context, causationId: job.facts.commandId };
-    await patiently(() => this.deps.path.run(runs, job.key.streamId, command, facts, context));
+    const companions = [...(told.companions ?? []), recording.companion];
+    const context = { ...job.context, causationId: job.facts.commandId, companions };
+    const stored = await patiently(() => this.deps.path.run(runs, key.streamId, command, facts, context));
+    if (!stored.accompanied) throw new StreamLost(key.streamId);
+    recording.told();
   }
 }

@@ -10,7 +10,7 @@ import type { Answer, Answerer, AnswerOptions, Turn } from '#infra/adapters/llm/
 import { bounded } from '#infra/adapters/llm/bounded-answer.js';
 import type { StreamKey } from '#infra/recorded-streams/stream-writer.js';
 import type { RunAsked } from './run-admission.handler.js';
-import type { ContentRef } from '#infra/content/content-store.js';
+import type { EnclosedContent } from '#infra/content/content-store.js';
 import type { VisibilityPredicate } from '#infra/retrieval/retrieval-sql.js';
 import type { CorpusSearch, RetrievalTrace } from '#infra/retrieval/found.js';
 import type { Passage } from '#infra/retrieval/passage.js';
@@ -37,25 +37,25 @@ export interface RunInput {
   readonly mayRead: VisibilityPredicate | undefined;
 }
 
-/** What the steps reach outside, for every run alike. `save` keeps the answer before anyone is told of it. */
+/** What the steps reach outside, for every run alike. `enclose` makes the answer ready to be stored with the event that names it. */
 export interface RunWorld {
   readonly history: (input: RunInput) => Promise<readonly Turn[]>;
   readonly search: CorpusSearch;
   readonly answerer: Answerer;
-  readonly save: (input: RunInput, answer: Answer, trace: RetrievalTrace) => Promise<ContentRef>;
+  readonly enclose: (input: RunInput, answer: Answer, trace: RetrievalTrace) => Promise<EnclosedContent>;
 }
 
 /** What happens on the way, in order. */
 export type RunProgress =
   | { readonly kind: 'retrieved'; readonly passages: readonly Passage[]; readonly trace: RetrievalTrace }
   | { readonly kind: 'delta'; readonly delta: string }
-  | { readonly kind: 'saved'; readonly answer: Answer; readonly ref: ContentRef };
+  | { readonly kind: 'answered'; readonly answer: Answer; readonly content: EnclosedContent };
 
-export type Saved = Extract<RunProgress, { kind: 'saved' }>;
+export type Answered = Extract<RunProgress, { kind: 'answered' }>;
 
 /**
- * The steps of a run, and what happens on the way: the history and the passages at one time, then the answer as it comes,
- * then its keeping. Ends with `saved`; throws what a step throws, or the signal's reason.
+ * The steps of a run, and what happens on the way: the history and the passages at one time, then the answer as it comes.
+ * Ends with `answered`; throws what a step throws, or the signal's reason.
  */
 export async function* progressOf(world: RunWorld, input: RunInput, signal: AbortSignal): AsyncIterable<RunProgress> {
   const remembered = historyOf(world, input);
@@ -70,7 +70,7 @@ export async function* progressOf(world: RunWorld, input: RunInput, signal: Abor
   for await (const part of bounded(world.answerer.answer(asked), options)) {
     signal.throwIfAborted();
     if ('final' in part) {
-      yield { kind: 'saved', answer: part.final, ref: await world.save(input, part.final, trace) };
+      yield { kind: 'answered', answer: part.final, content: await world.enclose(input, part.final, trace) };
       return;
     }
     yield { kind: 'delta', delta: part.delta };

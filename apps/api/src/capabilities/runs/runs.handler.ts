@@ -1,4 +1,4 @@
-import { runErrors, runs } from '#domain/capabilities/runs/runs.decider.js';
+import { runErrors, runs, type StartRun } from '#domain/capabilities/runs/runs.decider.js';
 import { sessionSubject } from '#domain/capabilities/sessions/sessions.decider.js';
 import type { Voice } from '#api/commands/voice.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
@@ -6,6 +6,7 @@ import type { Facts } from '#domain/kernel/decider.js';
 import type { CommandContext, CommandPath } from '#infra/commands/command-path.js';
 import { patiently } from '#infra/commands/patiently.js';
 import { refOf, type ContentStore } from '#infra/content/content-store.js';
+import { AppendRefused } from '#infra/event-log/event-log.js';
 import type { RecordedStreams } from '#infra/recorded-streams/recorded-streams.js';
 import type { MakeFrame, StreamKey } from '#infra/recorded-streams/stream-writer.js';
 import { SlotsTaken, type FairSlots, type Slot } from '#infra/shared-state/fair-slots.js';
@@ -25,7 +26,7 @@ export interface RunSettings {
   readonly debugEvents: boolean;
 }
 
-export interface RunDeps extends Omit<RunWorld, 'save'> {
+export interface RunDeps extends Omit<RunWorld, 'enclose'> {
   readonly path: CommandPath;
   readonly content: ContentStore;
   readonly streams: RecordedStreams;
@@ -46,13 +47,11 @@ type NewJob = Omit<RunJob, 'writer'>;
 
 interface Job extends RunJob {
   readonly progress: AsyncIterable<RunProgress>;
-  /** Resolves when the log has the run. */
-  readonly begun: Promise<unknown>;
 }
 
 const BEAT_MS = 3_000;
 
-/** Runs questions to answers. Every frame is recorded before it is sent, and the outcome is an event before it is told. */
+/** Runs questions to answers. Every frame is recorded before it is sent, and a run begins and ends in the log and in its stream at one time. */
 export class RunExecutor {
   private readonly active = new Set<Active>();
   private readonly answered = new WeakSet<Job>();
@@ -65,12 +64,12 @@ export class RunExecutor {
     this.ending = new RunEnding({ ...deps, traces: this.traces });
     this.world = {
       ...deps,
-      save: ({ tenantId, conversation: { id, life } }, { text, citations, finishReason }, trace) =>
-        deps.content.put(
-          sessionSubject(tenantId, id, life),
-          'run-answer',
-          bytesOf({ text, citations, finishReason, trace }),
-        ),
+      enclose: ({ tenantId, conversation: { id, life } }, { text, citations, finishReason }, trace) =>
+        deps.content.enclose({
+          subject: sessionSubject(tenantId, id, life),
+          kind: 'run-answer',
+          bytes: bytesOf({ text, citations, finishReason, trace }),
+        }),
     };
   }
 
@@ -102,7 +101,6 @@ export class RunExecutor {
       if (job === undefined) return (abort.abort('not_begun'), false);
       driven = true;
       void this.drive(job, abort).finally(done);
-      await job.begun;
       return true;
     } catch (error) {
       abort.abort('not_begun');
@@ -141,15 +139,27 @@ export class RunExecutor {
     const early = isLocal(asked.corpus) ? started(this.progress(job)) : undefined;
     const message = await this.deps.content.seal({ subject, kind: 'run-message', bytes: bytesOf(messageOf(asked)) });
     const beginning = { headers: asked.headers, first: firstFrames(job), contents: [message] };
-    const writer = await this.deps.streams.open(key, subject, beginning);
-    if (writer === undefined) return undefined;
-    const progress = early ?? started(this.progress(job));
+    const opening = await this.deps.streams.opening(key, subject, beginning);
     const data = { runId: key.streamId, sessionId, session, life, userId, corpusId, topK, message: refOf(message) };
-    const command = { type: 'StartRun', data } as const;
-    // Frames are recorded meanwhile, but nobody is sent any, and nothing ends, before the log has the run.
-    const begun = this.deps.path.run(runs, key.streamId, command, facts, { ...context, fresh: true });
-    begun.catch(() => undefined);
-    return { ...job, writer, progress, begun };
+    const isNew = await this.record(key, { type: 'StartRun', data }, facts, {
+      ...context,
+      fresh: true,
+      companions: [opening.companion],
+    });
+    if (!isNew) return undefined;
+    return { ...job, writer: opening.begin(), progress: early ?? started(this.progress(job)) };
+  }
+
+  /** The run and its stream, at one time; false when they are there already. */
+  private async record(key: StreamKey, command: StartRun, facts: Facts, context: CommandContext): Promise<boolean> {
+    try {
+      return (await this.deps.path.run(runs, key.streamId, command, facts, context)).accompanied;
+    } catch (error) {
+      if (error instanceof AppendRefused) return false;
+      const there = error instanceof CatalogueError && error.row === runErrors.alreadyStarted;
+      if (there && (await this.deps.streams.info(key)) !== undefined) return false;
+      throw error;
+    }
   }
 
   private async *progress({ key, asked, signal }: NewJob): AsyncIterable<RunProgress> {
@@ -171,13 +181,9 @@ export class RunExecutor {
     } catch (error) {
       pulse.stop();
       const late = (cause: unknown): void => this.deps.onError(cause, job.key.streamId);
-      const begun = await job.begun.then(
-        () => true,
-        () => false,
-      );
       // An answer that may be in the log is never followed by an error: what is left to tell, the run's rescue tells.
       if (this.answered.has(job)) late(error);
-      else if (begun) await this.ending.fail(job, error).catch(late);
+      else await this.ending.fail(job, error).catch(late);
     } finally {
       clearInterval(beat);
       pulse.stop();
@@ -211,11 +217,10 @@ export class RunExecutor {
       }
       if (progress.kind === 'delta') clock.told();
       if (progress.kind === 'delta') write(runFrame(job.frames, 'token.delta', { delta: progress.delta }));
-      if (progress.kind === 'saved') {
+      if (progress.kind === 'answered') {
         const outcome = { ...outcomeOf(progress.answer, clock), chunkCount };
         await Promise.allSettled(writes);
         await patiently(() => job.writer.settled());
-        await job.begun;
         // The digest of the last frames goes into the event before they are written: nothing may come between.
         pulse.stop();
         this.answered.add(job);
