@@ -14,6 +14,10 @@ export class TestAnswerer implements Answerer {
   private readonly extractive = new ExtractiveAnswerer();
   private gate = Promise.withResolvers<undefined>();
 
+  quotes(): boolean {
+    return false;
+  }
+
   async *answer(request: AnswerRequest): AsyncIterable<AnswerPart> {
     this.asked.push(request);
     const [kind, count, pace] = request.question.split(' ');

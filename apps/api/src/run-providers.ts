@@ -11,6 +11,7 @@ import { RunPlayback } from './capabilities/runs/runs.queries.js';
 import { SessionHistory } from './capabilities/runs/session-history.queries.js';
 import { Authorization } from './commands/authorization.js';
 import { Features } from './commands/features.js';
+import { ReadYourWrites } from './commands/read-your-writes.js';
 import { Rollouts } from './commands/rollouts.js';
 
 /** What answers questions, and plays and rescues the answers. */
@@ -21,29 +22,31 @@ export function runProviders({ platform, answerer = platform.answerer }: AppDeps
   const voice = voiceOf(platform);
   const history = new SessionHistory(database, content, path);
   const rescue = new RunRescue({ path, content, streams, voice, onError });
-  const executor = new RunExecutor({
-    path,
-    content,
-    streams,
-    presence,
-    slots: new FairSlots({
-      capacity: bulkhead(config.run.RUN_BULKHEAD_MAX_CONCURRENCY, config.run.RUN_MAX_CONCURRENCY),
-      queue: config.run.RUN_QUEUE_MAX,
-      waitMs: config.run.RUN_QUEUE_WAIT_MS,
-    }),
-    search: platform.retrieval,
-    answerer,
-    voice,
-    history: (input) => history.turns(input),
-    settings: {
-      heartbeatMs: config.run.RUN_SSE_HEARTBEAT_S * 1_000,
-      graceMs: config.run.RUN_RESUME_GRACE_S * 1_000,
-      debugEvents: config.run.DEBUG_EVENTS,
-    },
-    onError,
-  });
+  const executor = (reads: ReadYourWrites): RunExecutor =>
+    new RunExecutor({
+      path,
+      told: (tenantId, position) => reads.note(tenantId, position),
+      content,
+      streams,
+      presence,
+      slots: new FairSlots({
+        capacity: bulkhead(config.run.RUN_BULKHEAD_MAX_CONCURRENCY, config.run.RUN_MAX_CONCURRENCY),
+        queue: config.run.RUN_QUEUE_MAX,
+        waitMs: config.run.RUN_QUEUE_WAIT_MS,
+      }),
+      search: platform.retrieval,
+      answerer,
+      voice,
+      history: (input) => history.turns(input),
+      settings: {
+        heartbeatMs: config.run.RUN_SSE_HEARTBEAT_S * 1_000,
+        graceMs: config.run.RUN_RESUME_GRACE_S * 1_000,
+        debugEvents: config.run.DEBUG_EVENTS,
+      },
+      onError,
+    });
   return [
-    { provide: RunExecutor, useValue: executor },
+    { provide: RunExecutor, inject: [ReadYourWrites], useFactory: executor },
     {
       provide: RunAdmission,
       inject: [Features, Rollouts, Authorization],

@@ -12,11 +12,27 @@ export interface ProgressWaiter {
 }
 
 const LONGEST_WAIT_MS = 2_000;
+/** Tenants of which this process knows what they were told last. */
+const MOST_TOLD = 10_000;
 
-/** Makes a caller see what it wrote: in this process by waiting after the command, in others by `X-Min-Position`. */
+/**
+ * Makes a caller see what it wrote: in this process by waiting after the command, or before the next query of its tenant, in others by
+ * `X-Min-Position`.
+ */
 @Injectable()
 export class ReadYourWrites {
+  private readonly told = new Map<string, Position>();
+
   constructor(private readonly waiter: ProgressWaiter) {}
+
+  /** Somebody is about to be told, as in a stream, of what the log has up to a position, while read models may be behind it. */
+  note(tenantId: string, position: Position | null): void {
+    if (position === null || position <= (this.told.get(tenantId) ?? '')) return;
+    this.told.delete(tenantId);
+    this.told.set(tenantId, position);
+    const [oldest] = this.told.keys();
+    if (this.told.size > MOST_TOLD && oldest !== undefined) this.told.delete(oldest);
+  }
 
   /** Waits for the read models that the endpoint names, and tells the caller where the log stood. */
   async after(position: Position | null, caller: CallerContext): Promise<void> {
@@ -25,10 +41,12 @@ export class ReadYourWrites {
     await this.wait(caller.waitsFor, position, caller);
   }
 
-  /** Before a query: waits until `table` shows what the caller has seen elsewhere. */
+  /** Before a query: waits until `table` shows what the caller has seen elsewhere, and what its tenant was told here. */
   async before(table: string, caller: CallerContext): Promise<void> {
-    const { minPosition } = caller;
-    if (minPosition !== undefined) await this.wait([table], minPosition, caller);
+    const { minPosition = '', tenantId } = caller;
+    const told = this.told.get(tenantId) ?? '';
+    const position = minPosition > told ? minPosition : told;
+    if (position !== '') await this.wait([table], position, caller);
   }
 
   private async wait(tables: readonly string[], position: Position, caller: CallerContext): Promise<void> {

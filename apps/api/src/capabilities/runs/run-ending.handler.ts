@@ -5,6 +5,7 @@ import type { Voice } from '#api/commands/voice.js';
 import type { CommandContext, CommandPath } from '#infra/commands/command-path.js';
 import { derivedId } from '#infra/commands/ids.js';
 import { patiently } from '#infra/commands/patiently.js';
+import type { Position } from '#infra/event-log/event-log.js';
 import type { Companion } from '#infra/event-log/companions.js';
 import {
   StreamLost,
@@ -34,6 +35,8 @@ export interface RunJob {
 
 export interface RunEndingDeps {
   readonly path: CommandPath;
+  /** Called with where the log stands before anyone is told what it holds of a run. */
+  readonly told: (tenantId: string, position: Position | null) => void;
   readonly voice: Voice;
   /** What was retrieved for runs that fail. */
   readonly traces: FailureTraces;
@@ -104,6 +107,7 @@ export class RunEnding {
     const context = { ...job.context, causationId: job.facts.commandId, companions };
     const stored = await patiently(() => this.deps.path.run(runs, key.streamId, command, facts, context));
     if (!stored.accompanied) throw new StreamLost(key.streamId);
+    this.deps.told(key.tenantId, stored.position);
     recording.told();
   }
 }

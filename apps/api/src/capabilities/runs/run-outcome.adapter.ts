@@ -1,6 +1,7 @@
 import { filterJson } from '#domain/kernel/filter/metadata-filter.js';
 import type { Heard } from '#api/commands/hearing.js';
 import type { RunAsked } from './run-admission.handler.js';
+import type { RunProgress } from './run-steps.adapter.js';
 import type { CompleteRun } from '#domain/capabilities/runs/runs.decider.js';
 import type { Answer } from '#infra/adapters/llm/answerer.js';
 import { StreamLost } from '#infra/recorded-streams/stream-writer.js';
@@ -10,22 +11,23 @@ export class RunClock {
   private readonly began = performance.now();
   private retrievedAt = 0;
   private firstTextAt = 0;
+  private answeredAt = 0;
 
-  retrieved(): void {
-    this.retrievedAt = performance.now();
+  /** To be called when a step comes. */
+  note(step: RunProgress['kind']): void {
+    const now = performance.now();
+    if (step === 'retrieved') this.retrievedAt = now;
+    if (step === 'delta' && this.firstTextAt === 0) this.firstTextAt = now;
+    if (step === 'answered') this.answeredAt = now;
   }
 
-  told(): void {
-    if (this.firstTextAt === 0) this.firstTextAt = performance.now();
-  }
-
-  /** Whole ms: to the passages, to the first text, and from the passages to now. */
+  /** Whole ms: to the passages, to the first text, and from the passages to the whole answer. */
   get timings(): { retrievalMs: number; firstTextMs: number; generationMs: number } {
-    const { began, retrievedAt, firstTextAt } = this;
+    const { began, retrievedAt, firstTextAt, answeredAt } = this;
     return {
       retrievalMs: Math.round(retrievedAt - began),
       firstTextMs: Math.max(0, Math.round(firstTextAt - began)),
-      generationMs: Math.round(performance.now() - retrievedAt),
+      generationMs: Math.round(answeredAt - retrievedAt),
     };
   }
 }

@@ -111,20 +111,3 @@ export function inputOf({ tenantId, streamId: runId }: StreamKey, asked: RunAske
 export function isLocal(corpus: CorpusState): boolean {
   return corpus.status !== 'absent' && providerOf(corpus.providerConfig) === 'local_pgvector';
 }
-
-/** Begins at once with what would else wait for its first reader. */
-export function started<T>(items: AsyncIterable<T>): AsyncIterable<T> {
-  const iterator = items[Symbol.asyncIterator]();
-  const first = iterator.next();
-  // Whoever reads hears of it; until then nobody does.
-  first.catch(() => undefined);
-  return {
-    async *[Symbol.asyncIterator]() {
-      try {
-        for (let next = await first; next.done !== true; next = await iterator.next()) yield next.value;
-      } finally {
-        await iterator.return?.();
-      }
-    },
-  };
-}

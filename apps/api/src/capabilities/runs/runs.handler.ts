@@ -6,14 +6,15 @@ import type { Facts } from '#domain/kernel/decider.js';
 import type { CommandContext, CommandPath } from '#infra/commands/command-path.js';
 import { patiently } from '#infra/commands/patiently.js';
 import { refOf, type ContentStore } from '#infra/content/content-store.js';
-import { AppendRefused } from '#infra/event-log/event-log.js';
+import { AppendRefused, type Position } from '#infra/event-log/event-log.js';
 import type { RecordedStreams } from '#infra/recorded-streams/recorded-streams.js';
 import type { MakeFrame, StreamKey } from '#infra/recorded-streams/stream-writer.js';
 import { SlotsTaken, type FairSlots, type Slot } from '#infra/shared-state/fair-slots.js';
 import { heartbeatFrame, runFrame } from './run-frames.contract.js';
 import type { RunAsked } from './run-admission.handler.js';
 import { FailureTraces } from './failure-traces.adapter.js';
-import { inputOf, isLocal, progressOf, started, type RunProgress, type RunWorld } from './run-steps.adapter.js';
+import { Ahead } from './run-ahead.adapter.js';
+import { inputOf, isLocal, progressOf, type RunProgress, type RunWorld } from './run-steps.adapter.js';
 import { heardData, lost, outcomeOf, RunClock, messageOf } from './run-outcome.adapter.js';
 import { Pulse } from './run-pulse.adapter.js';
 import { RunEnding, type RunJob } from './run-ending.handler.js';
@@ -28,6 +29,8 @@ export interface RunSettings {
 
 export interface RunDeps extends Omit<RunWorld, 'enclose'> {
   readonly path: CommandPath;
+  /** Called with where the log stands before anyone is told what it holds of a run. */
+  readonly told: (tenantId: string, position: Position | null) => void;
   readonly content: ContentStore;
   readonly streams: RecordedStreams;
   readonly presence: RunPresence;
@@ -43,10 +46,14 @@ interface Active {
   readonly ended: Promise<void>;
 }
 
-type NewJob = Omit<RunJob, 'writer'>;
+interface NewJob extends Omit<RunJob, 'writer'> {
+  readonly clock: RunClock;
+}
 
-interface Job extends RunJob {
+interface Job extends RunJob, NewJob {
   readonly progress: AsyncIterable<RunProgress>;
+  /** Of how many steps of its progress the frames are stored since it began. */
+  readonly told: number;
 }
 
 const BEAT_MS = 3_000;
@@ -97,7 +104,8 @@ export class RunExecutor {
     let driven = false;
     try {
       const frames = { runId, requestId: facts.requestId ?? runId, sessionId: asked.sessionId };
-      const job = await this.begin({ key, asked, facts, context, frames, signal: abort.signal, startedAt: Date.now() });
+      const given = { key, asked, facts, context, frames, signal: abort.signal };
+      const job = await this.begin({ ...given, startedAt: Date.now(), clock: new RunClock() });
       if (job === undefined) return (abort.abort('not_begun'), false);
       driven = true;
       void this.drive(job, abort).finally(done);
@@ -136,10 +144,16 @@ export class RunExecutor {
     const { id: session, userId, life } = conversation;
     const subject = sessionSubject(key.tenantId, session, life);
     // What only reads need not wait until the run is stored; what costs its tenant something waits until it is known to be new.
-    const early = isLocal(asked.corpus) ? started(this.progress(job)) : undefined;
+    const early = isLocal(asked.corpus) ? new Ahead(this.progress(job)) : undefined;
     const message = await this.deps.content.seal({ subject, kind: 'run-message', bytes: bytesOf(messageOf(asked)) });
-    const beginning = { headers: asked.headers, first: firstFrames(job), contents: [message] };
-    const opening = await this.deps.streams.opening(key, subject, beginning);
+    // What can be told at once is stored at once, too; no model is asked before the run is known to be new.
+    const soon = early !== undefined && this.quotes(job) ? await early.soon() : [];
+    const first = [...firstFrames(job), ...soon.flatMap((progress) => this.framesOf(progress, job))];
+    const opening = await this.deps.streams.opening(key, subject, {
+      headers: asked.headers,
+      first,
+      contents: [message],
+    });
     const data = { runId: key.streamId, sessionId, session, life, userId, corpusId, topK, message: refOf(message) };
     const isNew = await this.record(key, { type: 'StartRun', data }, facts, {
       ...context,
@@ -147,13 +161,20 @@ export class RunExecutor {
       companions: [opening.companion],
     });
     if (!isNew) return undefined;
-    return { ...job, writer: opening.begin(), progress: early ?? started(this.progress(job)) };
+    const progress = early ?? new Ahead(this.progress(job));
+    return { ...job, writer: opening.begin(), progress, told: soon.length };
+  }
+
+  private quotes({ key, asked }: NewJob): boolean {
+    return this.deps.answerer.quotes(inputOf(key, asked).generation);
   }
 
   /** The run and its stream, at one time; false when they are there already. */
   private async record(key: StreamKey, command: StartRun, facts: Facts, context: CommandContext): Promise<boolean> {
     try {
-      return (await this.deps.path.run(runs, key.streamId, command, facts, context)).accompanied;
+      const { accompanied, position } = await this.deps.path.run(runs, key.streamId, command, facts, context);
+      this.deps.told(key.tenantId, position);
+      return accompanied;
     } catch (error) {
       if (error instanceof AppendRefused) return false;
       const there = error instanceof CatalogueError && error.row === runErrors.alreadyStarted;
@@ -162,8 +183,11 @@ export class RunExecutor {
     }
   }
 
-  private async *progress({ key, asked, signal }: NewJob): AsyncIterable<RunProgress> {
-    yield* progressOf(this.world, inputOf(key, asked), signal);
+  private async *progress({ key, asked, signal, clock }: NewJob): AsyncIterable<RunProgress> {
+    for await (const progress of progressOf(this.world, inputOf(key, asked), signal)) {
+      clock.note(progress.kind);
+      yield progress;
+    }
   }
 
   private async drive(job: Job, abort: AbortController): Promise<void> {
@@ -204,21 +228,18 @@ export class RunExecutor {
       written.catch(() => undefined);
       writes.push(written);
     };
-    const clock = new RunClock();
     let chunkCount = 0;
+    let untold = -job.told;
     for await (const progress of job.progress) {
       pulse.refresh();
+      untold += 1;
+      if (untold > 0) this.framesOf(progress, job).forEach(write);
       if (progress.kind === 'retrieved') {
         chunkCount = progress.passages.length;
-        clock.retrieved();
         this.traces.note(job, progress.trace);
-        const data = { provider: progress.trace.provider, num_chunks: chunkCount };
-        if (this.deps.settings.debugEvents) write(runFrame(job.frames, 'debug.retrieval', data));
       }
-      if (progress.kind === 'delta') clock.told();
-      if (progress.kind === 'delta') write(runFrame(job.frames, 'token.delta', { delta: progress.delta }));
       if (progress.kind === 'answered') {
-        const outcome = { ...outcomeOf(progress.answer, clock), chunkCount };
+        const outcome = { ...outcomeOf(progress.answer, job.clock), chunkCount };
         await Promise.allSettled(writes);
         await patiently(() => job.writer.settled());
         // The digest of the last frames goes into the event before they are written: nothing may come between.
@@ -228,6 +249,14 @@ export class RunExecutor {
         if (job.asked.audio) await this.ending.speak(job, progress.answer.text, pulse);
       }
     }
+  }
+
+  /** What is told of a step when it comes. */
+  private framesOf(progress: RunProgress, { frames }: NewJob): readonly MakeFrame[] {
+    if (progress.kind === 'delta') return [runFrame(frames, 'token.delta', { delta: progress.delta })];
+    if (progress.kind !== 'retrieved' || !this.deps.settings.debugEvents) return [];
+    const { passages, trace } = progress;
+    return [runFrame(frames, 'debug.retrieval', { provider: trace.provider, num_chunks: passages.length })];
   }
 }
 

@@ -108,6 +108,8 @@ export interface Answerer {
   readonly name: string;
   /** False where nothing but quotations can answer. */
   readonly configured: boolean;
+  /** Whether it answers by quotation, here and at once, where a corpus wants this of the model. */
+  quotes(generation: JsonObject | undefined): boolean;
   answer(request: AnswerRequest): AsyncIterable<AnswerPart>;
 }
 

@@ -52,6 +52,10 @@ export class ExtractiveAnswerer implements Answerer {
     this.maxPassages = options.maxPassages ?? 10;
   }
 
+  quotes(): boolean {
+    return true;
+  }
+
   async *answer({ question, history, passages, signal }: AnswerRequest): AsyncIterable<AnswerPart> {
     const quotes = this.pick(question, passages.slice(0, this.maxPassages));
     const text = quotes.length === 0 ? nothingFound : introduction + quotes.map(quoted).join(' ');

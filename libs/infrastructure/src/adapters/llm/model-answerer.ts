@@ -1,5 +1,6 @@
 import { estimatedTokens } from '#domain/kernel/text/tokens.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
+import type { JsonObject } from '#domain/kernel/schema.js';
 import type { Outbound, OutboundCall } from '#infra/shared-state/outbound.js';
 import type { StreamDeadlines } from '#infra/shared-state/stream-parts.js';
 import { citationOf, type Answer, type Answerer, type AnswerPart, type AnswerRequest } from './answerer.js';
@@ -54,6 +55,13 @@ export class ModelAnswerer implements Answerer {
 
   get configured(): boolean {
     return this.options.chain.some((name) => this.options.modelOf(name) !== undefined);
+  }
+
+  quotes(wanted: JsonObject | undefined): boolean {
+    const chain = generationOf(wanted).chain ?? this.options.chain;
+    const quoting = chain.indexOf(EXTRACTIVE.provider);
+    const before = quoting < 0 ? chain : chain.slice(0, quoting);
+    return this.options.fallback !== undefined && before.every((name) => this.options.modelOf(name) === undefined);
   }
 
   async *answer(request: AnswerRequest): AsyncIterable<AnswerPart> {
