@@ -14,11 +14,15 @@ export interface FeederParts {
   readonly generations: GenerationStore;
   readonly batchSize: number;
   readonly hurry: Hurry;
-  /** How old an event may get before it is projected, in milliseconds, while nobody in this process waits for it. */
+  /** How old an event may at least get before it is projected, in milliseconds, while nobody in this process waits for it. */
   readonly restMs: number;
   readonly onProblem: (error: unknown) => void;
   readonly onUnknown: (type: string) => void;
 }
+
+/** A rest is so many times as long as the batch before it took, and so many milliseconds longer than its shortest at most. */
+const REST_TO_WORK = 6;
+const MOST_LONGER_MS = 50;
 
 /**
  * One reader of the log for all generations near its head (the pack); each generation that is further behind reads on
@@ -30,6 +34,8 @@ export class Feeder {
   private readonly stopping = new AbortController();
   private turn: Promise<unknown> = Promise.resolve();
   private position = '';
+  /** Of the last batch. */
+  private tookMs = 0;
   private following: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
   private readonly chases = new Set<Promise<void>>();
 
@@ -67,6 +73,12 @@ export class Feeder {
     await Promise.all([this.following?.done, ...this.chases]);
   }
 
+  /** What it does holds up others: the longer the last batch took, the more goes together in the next. */
+  private get restMs(): number {
+    const { restMs } = this.parts;
+    return Math.max(restMs, Math.min(restMs + MOST_LONGER_MS, this.tookMs * REST_TO_WORK));
+  }
+
   private follow(): void {
     const before = this.following?.done;
     this.following?.abort.abort();
@@ -78,8 +90,8 @@ export class Feeder {
     await before;
     for (let attempt = 1; !signal.aborted; attempt += 1) {
       try {
-        const { batchSize, hurry, restMs } = this.parts;
-        const rest = (ended: AbortSignal): Promise<void> => hurry.rest(restMs, ended);
+        const { batchSize, hurry } = this.parts;
+        const rest = (ended: AbortSignal): Promise<void> => hurry.rest(this.restMs, ended);
         const options = { after: this.position || null, batchSize, signal, rest };
         for await (const batch of ahead(this.parts.log.subscribe(options))) {
           if (signal.aborted) break;
@@ -97,12 +109,10 @@ export class Feeder {
     if (scannedTo !== null && scannedTo > this.position) {
       this.sendStragglers();
       const pack = [...this.pack];
-      const kept = await this.parts.settler.settle(
-        pack,
-        this.recorded(events),
-        { after: this.position, to: scannedTo },
-        signal,
-      );
+      const began = performance.now();
+      const range = { after: this.position, to: scannedTo };
+      const kept = await this.parts.settler.settle(pack, this.recorded(events), range, signal);
+      this.tookMs = performance.now() - began;
       for (const fed of pack) if (!kept.includes(fed)) this.drop(fed);
       if (signal.aborted) return;
       this.position = scannedTo;

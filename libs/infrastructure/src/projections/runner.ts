@@ -32,7 +32,7 @@ export interface ProjectionRunnerOptions {
   readonly onProblem?: (error: unknown) => void;
 }
 
-/** How old an event may get before it is projected, in milliseconds, while nobody in this process waits for it. */
+/** How old an event may at least get before it is projected, in milliseconds, while nobody in this process waits for it. */
 const REST_MS = { prompt: 10, patient: 50 };
 
 /** Feeds every projection over one log that no other process feeds, and takes over those whose owner fell silent. */
