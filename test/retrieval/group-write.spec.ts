@@ -71,6 +71,7 @@ describe('versions that are written at the same time', () => {
   it('have vectors in a space that another process added since this one last looked', async () => {
     const [first, second] = [new HashingEmbedder(), new HashingEmbedder({ dimension: 64 })];
     const embeddings = {
+      of: () => first,
       serving: async () => first,
       chosen: async () => first,
       ofSpace: (_: string, dimension: number) => (dimension === 64 ? second : first),

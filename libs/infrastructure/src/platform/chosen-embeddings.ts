@@ -40,6 +40,10 @@ export class ChosenEmbeddings implements CorpusEmbeddings {
     this.chosenBy = new Gathered((corpora) => options.database.detached(() => this.rowsOf(corpora)));
   }
 
+  of(choice: EmbeddingChoice): Embedder {
+    return this.options.embedders.of(choice);
+  }
+
   async serving(tenantId: string, corpusId: string): Promise<Embedder> {
     const { embedders } = this.options;
     const row = await this.chosenBy.add({ tenantId, corpusId });

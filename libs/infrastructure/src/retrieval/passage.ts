@@ -1,3 +1,4 @@
+import type { EmbeddingChoice } from '#domain/kernel/embedding.js';
 import type { MetadataFilter } from '#domain/kernel/filter/metadata-filter.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
 import type { PageSpan } from '#domain/kernel/text/page-span.js';
@@ -34,6 +35,8 @@ export interface RetrievalQuery {
   readonly mayRead?: VisibilityPredicate | undefined;
   /** Only documents that it holds for. */
   readonly filter?: MetadataFilter;
+  /** The model that the corpus has chosen, where whoever asks knows it; it is looked up otherwise. */
+  readonly embedding?: EmbeddingChoice | null;
   readonly signal?: AbortSignal;
 }
 

@@ -141,7 +141,7 @@ export class Retriever implements PassageSearch, ProviderSearch {
     const k = Math.max(1, Math.min(200, Math.trunc(query.k) || 1));
     const scopeNo = await this.spaces.findScope(query.tenantId, query.corpusId);
     if (scopeNo === undefined) return nothing(rule);
-    const embedder = await this.embeddings.serving(query.tenantId, query.corpusId);
+    const embedder = await this.embedderOf(query);
     const space = await this.spaces.space(embedder.model, embedder.dimension);
     const vector = await this.queryVectors.of(embedder, query.query, contextOf(query));
     if (vector?.length !== space.dimension || !vector.every(Number.isFinite)) return nothing(rule);
@@ -170,6 +170,10 @@ export class Retriever implements PassageSearch, ProviderSearch {
       return found.complete || again ? found : attempt(true);
     };
     return attempt(false);
+  }
+
+  private async embedderOf({ embedding, tenantId, corpusId }: RetrievalQuery): Promise<Embedder> {
+    return embedding == null ? this.embeddings.serving(tenantId, corpusId) : this.embeddings.of(embedding);
   }
 
   private async candidates(

@@ -2,6 +2,7 @@ import type { CorpusState } from '#domain/capabilities/corpora/corpora.decider.j
 import { providerOf } from '#domain/capabilities/corpora/provider-config.decider.js';
 import { runErrors } from '#domain/capabilities/runs/runs.decider.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
+import type { EmbeddingChoice } from '#domain/kernel/embedding.js';
 import { effectiveTopK } from '#domain/kernel/retrieval/retrieval-settings.js';
 import type { Conversation } from '#api/commands/conversations.js';
 import type { MetadataFilter } from '#domain/kernel/filter/metadata-filter.js';
@@ -28,6 +29,8 @@ export interface RunInput {
   readonly filter?: MetadataFilter | undefined;
   /** Where the passages of the corpus come from. */
   readonly providerConfig: JsonObject;
+  /** The model that the corpus has chosen; null where it never did. */
+  readonly embedding: EmbeddingChoice | null;
   /** The only corpora that the caller may use, also in what the conversation said before; null: all. */
   readonly corpora: readonly string[] | null;
   /** In place of what the session holds. */
@@ -83,12 +86,13 @@ async function historyOf(world: RunWorld, input: RunInput): Promise<readonly Tur
 }
 
 function search(world: RunWorld, input: RunInput, signal: AbortSignal): ReturnType<CorpusSearch['search']> {
-  const { tenantId, corpusId, message: query, topK: k, mayRead, providerConfig, filter } = input;
+  const { tenantId, corpusId, message: query, topK: k, mayRead, providerConfig, embedding, filter } = input;
   return world.search.search({
     tenantId,
     corpusId,
     mayRead,
     providerConfig,
+    embedding,
     ...(filter && { filter }),
     query,
     k,
@@ -100,10 +104,10 @@ function search(world: RunWorld, input: RunInput, signal: AbortSignal): ReturnTy
 export function inputOf({ tenantId, streamId: runId }: StreamKey, asked: RunAsked): RunInput {
   const { conversation, corpusId, message, topK, corpora, mayRead, corpus, history, options, filter } = asked;
   if (corpus.status === 'absent') throw new CatalogueError(runErrors.corpusNotFound);
-  const { providerConfig } = corpus;
+  const { providerConfig, embedding } = corpus;
   const generation = providerConfig['generation'] as JsonObject | undefined;
   const of = { tenantId, runId, conversation, corpusId, corpora, mayRead, message };
-  const input = { ...of, history, options, generation, providerConfig, filter };
+  const input = { ...of, history, options, generation, providerConfig, embedding, filter };
   return { ...input, topK: effectiveTopK(topK, providerConfig) };
 }
 

@@ -49,13 +49,14 @@ export class SearchController {
     const filter = filterOf(body.filter);
     const { corpus, mayRead } = await this.admission.admit({ corpusId: body.corpus_id, audio: false }, caller);
     if (corpus.status === 'absent') throw new CatalogueError(corpusErrors.notFound);
-    const { providerConfig } = corpus;
+    const { providerConfig, embedding } = corpus;
     const retrieved = await this.search.search({
       tenantId: caller.tenantId,
       corpusId: body.corpus_id,
       query: body.query,
       k: effectiveTopK(body.top_k, providerConfig),
       providerConfig,
+      embedding,
       mayRead,
       rerank: body.rerank,
       vectorWeight: body.vector_weight,
