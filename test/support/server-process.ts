@@ -46,7 +46,7 @@ function arm({ idempotency, content, log, progress }: Platform, point: KillPoint
     case 'claim':
       return dieAfter(idempotency, 'claim', (claim) => (claim as { state: string }).state === 'run');
     case 'content':
-      return dieAfter(content, 'putMany', (_, args) => holds(args, 'document'));
+      return dieAfter(content, 'enclose', (_, args) => holds(args, 'document'));
     case 'append':
       return dieAfter(log, 'append', (_, args) => holds(args, 'DocumentSubmitted'));
     case 'stored-answer':

@@ -1,4 +1,6 @@
 import type { Provider } from '@nestjs/common';
+import { runRows } from '#domain/capabilities/runs/runs.projection.js';
+import { sessionRows } from '#domain/capabilities/sessions/sessions.projection.js';
 import { bulkhead } from '#infra/config/models.js';
 import { FairSlots } from '#infra/shared-state/fair-slots.js';
 import type { AppDeps } from './app.module.js';
@@ -14,6 +16,9 @@ import { Features } from './commands/features.js';
 import { ReadYourWrites } from './commands/read-your-writes.js';
 import { Rollouts } from './commands/rollouts.js';
 
+/** What a client may look a run up in as soon as it was told of it. */
+const lists = [runRows.table, sessionRows.table];
+
 /** What answers questions, and plays and rescues the answers. */
 export function runProviders({ platform, answerer = platform.answerer }: AppDeps): Provider[] {
   const { config, content, database, path, shared, streams } = platform;
@@ -25,7 +30,7 @@ export function runProviders({ platform, answerer = platform.answerer }: AppDeps
   const executor = (reads: ReadYourWrites): RunExecutor =>
     new RunExecutor({
       path,
-      told: (tenantId, position) => reads.note(tenantId, position),
+      told: (tenantId, position) => reads.note(tenantId, lists, position),
       content,
       streams,
       presence,

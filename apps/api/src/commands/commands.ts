@@ -4,6 +4,7 @@ import type { AnyDecider, Decider, DomainCommand, Facts } from '#domain/kernel/d
 import type { DomainEvent } from '#domain/kernel/events.js';
 import type { CallerContext } from '#api/http/caller.js';
 import { CommandPath, type CommandContext, type CommandOutcome } from '#infra/commands/command-path.js';
+import type { Companion } from '#infra/event-log/companions.js';
 import { ReadYourWrites } from './read-your-writes.js';
 
 /** The one command on the bus: a decider's command with its stream, its facts and its surroundings. */
@@ -39,25 +40,36 @@ export class Commands {
     private readonly reads: ReadYourWrites,
   ) {}
 
-  /** Throws CatalogueError for a refusal. */
+  /** Throws CatalogueError for a refusal. `companions` are rows that are stored with what it decides. */
   run<C extends DomainCommand, E extends DomainEvent, S>(
     decider: Decider<C, E, S>,
     streamId: string,
     command: C,
     caller: CallerContext,
+    companions: readonly Companion[] = [],
   ): Promise<CommandOutcome<E, S>> {
-    return this.runFor(caller.tenantId, decider, streamId, command, caller);
+    return this.runIn(decider, streamId, command, caller, { facts: caller.facts, companions });
   }
 
   /** As `run`, on a stream of another tenant; whether the caller may act for it is the caller's own question. */
-  async runFor<C extends DomainCommand, E extends DomainEvent, S>(
+  runFor<C extends DomainCommand, E extends DomainEvent, S>(
     tenantId: string,
     decider: Decider<C, E, S>,
     streamId: string,
     command: C,
     caller: CallerContext,
   ): Promise<CommandOutcome<E, S>> {
-    const run = new RunCommand(decider, streamId, command, { ...caller.facts, tenantId }, caller.context);
+    return this.runIn(decider, streamId, command, caller, { facts: { ...caller.facts, tenantId }, companions: [] });
+  }
+
+  private async runIn<C extends DomainCommand, E extends DomainEvent, S>(
+    decider: Decider<C, E, S>,
+    streamId: string,
+    command: C,
+    caller: CallerContext,
+    { facts, companions }: { readonly facts: Facts; readonly companions: readonly Companion[] },
+  ): Promise<CommandOutcome<E, S>> {
+    const run = new RunCommand(decider, streamId, command, facts, { ...caller.context, companions });
     const outcome = (await this.bus.execute(run)) as CommandOutcome<E, S>;
     await this.reads.after(outcome.position, caller);
     return outcome;

@@ -12,8 +12,10 @@ export interface ProgressWaiter {
 }
 
 const LONGEST_WAIT_MS = 2_000;
-/** Tenants of which this process knows what they were told last. */
-const MOST_TOLD = 10_000;
+/** Who did not ask to wait waits no longer than this where projections stand still. */
+const TOLD_WAIT_MS = 500;
+/** Of how many tenants and read models this process knows what was told last. */
+const MOST_TOLD = 20_000;
 
 /**
  * Makes a caller see what it wrote: in this process by waiting after the command, or before the next query of its tenant, in others by
@@ -25,13 +27,16 @@ export class ReadYourWrites {
 
   constructor(private readonly waiter: ProgressWaiter) {}
 
-  /** Somebody is about to be told, as in a stream, of what the log has up to a position, while read models may be behind it. */
-  note(tenantId: string, position: Position | null): void {
-    if (position === null || position <= (this.told.get(tenantId) ?? '')) return;
-    this.told.delete(tenantId);
-    this.told.set(tenantId, position);
-    const [oldest] = this.told.keys();
-    if (this.told.size > MOST_TOLD && oldest !== undefined) this.told.delete(oldest);
+  /** Somebody is about to be told, as in a stream, of what the log has up to a position, while these read models may be behind it. */
+  note(tenantId: string, tables: readonly string[], position: Position | null): void {
+    for (const table of tables) {
+      const name = `${table} ${tenantId}`;
+      if (position === null || position <= (this.told.get(name) ?? '')) continue;
+      this.told.delete(name);
+      this.told.set(name, position);
+      const [oldest] = this.told.keys();
+      if (this.told.size > MOST_TOLD && oldest !== undefined) this.told.delete(oldest);
+    }
   }
 
   /** Waits for the read models that the endpoint names, and tells the caller where the log stood. */
@@ -43,14 +48,19 @@ export class ReadYourWrites {
 
   /** Before a query: waits until `table` shows what the caller has seen elsewhere, and what its tenant was told here. */
   async before(table: string, caller: CallerContext): Promise<void> {
-    const { minPosition = '', tenantId } = caller;
-    const told = this.told.get(tenantId) ?? '';
-    const position = minPosition > told ? minPosition : told;
-    if (position !== '') await this.wait([table], position, caller);
+    const { minPosition, tenantId } = caller;
+    const told = this.told.get(`${table} ${tenantId}`);
+    if (told !== undefined) await this.wait([table], told, caller, TOLD_WAIT_MS);
+    if (minPosition !== undefined) await this.wait([table], minPosition, caller);
   }
 
-  private async wait(tables: readonly string[], position: Position, caller: CallerContext): Promise<void> {
-    const results = await Promise.all(tables.map((table) => this.waiter.waitFor(table, position, LONGEST_WAIT_MS)));
+  private async wait(
+    tables: readonly string[],
+    position: Position,
+    caller: CallerContext,
+    longestMs = LONGEST_WAIT_MS,
+  ): Promise<void> {
+    const results = await Promise.all(tables.map((table) => this.waiter.waitFor(table, position, longestMs)));
     const late = results.filter((result) => !result.reached);
     if (late.length > 0)
       caller.setHeader('x-projection-lag', String(Math.max(...late.map((result) => result.lagEvents ?? 1))));

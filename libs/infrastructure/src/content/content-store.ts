@@ -30,8 +30,8 @@ export interface ContentStore {
   get(tenantId: string, id: string): Promise<Uint8Array | undefined>;
   /** Sealed and stored nowhere: for a statement that stores it together with what names it. */
   seal(content: NewContent): Promise<SealedContent>;
-  /** Stored with the event that names it, or, being large, by now. Its id must be a fresh one. */
-  enclose(content: Omit<NewContent, 'id'>): Promise<EnclosedContent>;
+  /** To be stored with the event that names it, under a fresh id; one that is large is stored before it returns, as by `putMany`. */
+  enclose(content: NewContent): Promise<EnclosedContent>;
   delete(tenantId: string, id: string): Promise<void>;
   /** As `put`, in one statement, in order. An id that is stored already keeps its bytes, so a repeated put is safe. */
   putMany(contents: readonly NewContent[]): Promise<readonly ContentRef[]>;
@@ -64,7 +64,7 @@ export interface SealedContent extends ContentRef {
   readonly sealed: Buffer;
 }
 
-/** A content and what the append of the event that names it must take along. */
+/** A content and what the append of the event that names it must take along: nothing where the content is stored. */
 export interface EnclosedContent {
   readonly ref: ContentRef;
   readonly companions: readonly Companion[];

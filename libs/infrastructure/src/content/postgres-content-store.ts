@@ -99,9 +99,12 @@ export class PostgresContentStore implements ContentStore {
     return sealContent(content, await this.keys.keyFor(content.subject));
   }
 
-  async enclose(content: Omit<NewContent, 'id'>): Promise<EnclosedContent> {
+  async enclose(content: NewContent): Promise<EnclosedContent> {
     const { subject, kind, bytes } = content;
-    if (bytes.length > gatheredBytes) return { ref: await this.put(subject, kind, bytes), companions: [] };
+    if (bytes.length > gatheredBytes) {
+      const [ref] = await this.putMany([content]);
+      return { ref: ref as ContentRef, companions: [] };
+    }
     const row = await this.seal({ subject, kind, bytes });
     return { ref: refOf(row), companions: [{ kind: enclosed, row, bytes: row.sealed.length }] };
   }

@@ -82,7 +82,12 @@ async function send(database: Database, append: Statement, batch: readonly Prepa
   const [first = [], ...written] = await database.atomically([append, ...beside.statements()]);
   const verdicts = first as unknown as readonly VerdictRow[];
   const stored = beside.storedIn(written);
-  const earlier = await storedEarlier(database, batch, (at) => verdicts[at]?.verdict === 'd');
+  const earlier = await storedEarlier(database, batch, (at) => verdicts[at]?.verdict === 'd').catch(
+    (cause: unknown) => {
+      // The batch is stored by now, whatever this was.
+      throw new AppendOutcomeUnknown(batch[0]?.stream ?? '', { cause });
+    },
+  );
   const outcomes = batch.map((one, at) =>
     outcomeOf(
       one,
@@ -136,6 +141,7 @@ function outcomeOf(
 }
 
 function errorOf(cause: unknown, sent: boolean, stream: string): unknown {
+  if (cause instanceof AppendOutcomeUnknown) return cause;
   const code = databaseCodeOf(cause);
   if (code === 'NX001') return new WriterFenced('epoch');
   if (code === 'NX002') return new WriterFenced('frozen');

@@ -3,46 +3,67 @@ import type { JsonObject } from '#domain/kernel/schema.js';
 import type { CallerContext } from '#api/http/caller.js';
 import type { UploadedFile } from '#api/http/upload.js';
 import { derivedId } from '#infra/commands/ids.js';
-import type { ContentStore, NewContent, StoredContent, Subject } from '#infra/content/content-store.js';
+import type { ContentStore, EnclosedContent, StoredContent, Subject } from '#infra/content/content-store.js';
+import type { Companion } from '#infra/event-log/companions.js';
 import { PIECE_BYTES } from '#infra/content/pieced-content.js';
 import type { DocumentSource } from './document-source.adapter.js';
 
-export interface StoredRefs {
+/** What an event names of what was handed in. */
+export interface ContentRefs {
   readonly content: ContentRef;
   readonly metadata: ContentRef | null;
 }
 
-/** What was handed in, in the content store, under ids of the command, so that a repeat stores nothing twice. */
+/** What was handed in, ready to be stored with the event that names it. */
+export interface HandedIn<R> {
+  readonly refs: R;
+  readonly companions: readonly Companion[];
+  /** What is large is stored already. */
+  readonly stored: readonly ContentRef[];
+}
+
+/** What was handed in, in the content store. What is stored before its event is so under an id of the command: a repeat stores nothing twice. */
 export class DocumentContents {
   constructor(private readonly content: ContentStore) {}
 
   /** The bytes, and the metadata where there are any. A large file is stored piece by piece. */
-  async store(
+  async take(
     { source, metadata }: { readonly source: DocumentSource; readonly metadata: JsonObject },
     subject: Subject,
     caller: CallerContext,
-  ): Promise<StoredRefs> {
+  ): Promise<HandedIn<ContentRefs>> {
+    const content = await this.takeBytes(source, subject, caller);
+    const described = await this.describe(metadata, subject, caller);
+    return {
+      refs: { content: content.ref, ...described.refs },
+      companions: [...content.companions, ...described.companions],
+      stored: [...storedOf(content), ...described.stored],
+    };
+  }
+
+  /** The metadata, where there are any. */
+  async describe(
+    metadata: JsonObject,
+    subject: Subject,
+    caller: CallerContext,
+  ): Promise<HandedIn<Pick<ContentRefs, 'metadata'>>> {
+    if (Object.keys(metadata).length === 0) return { refs: { metadata: null }, companions: [], stored: [] };
+    const id = derivedId(caller.facts.commandId, 'metadata');
+    const kept = await this.content.enclose({ subject, kind: 'document-metadata', bytes: encoded(metadata), id });
+    return { refs: { metadata: kept.ref }, companions: kept.companions, stored: storedOf(kept) };
+  }
+
+  /** Removes what is stored and named by no event. */
+  async forget(tenantId: string, refs: readonly ContentRef[]): Promise<void> {
+    for (const { id } of refs) await this.content.delete(tenantId, id);
+  }
+
+  private async takeBytes(source: DocumentSource, subject: Subject, caller: CallerContext): Promise<EnclosedContent> {
     const document = { subject, kind: 'document', id: derivedId(caller.facts.commandId, 'content') };
-    const described = Object.keys(metadata).length > 0 ? [metadataContent(metadata, subject, caller)] : [];
-    if (source.form === 'file' && source.file.size > PIECE_BYTES) {
-      const content = await this.content.putStream({ ...document, bytes: piecesOf(source.file) });
-      const [kept = null] = await this.content.putMany(described);
-      return { content, metadata: kept };
-    }
+    if (source.form === 'file' && source.file.size > PIECE_BYTES)
+      return { ref: await this.content.putStream({ ...document, bytes: piecesOf(source.file) }), companions: [] };
     const bytes = source.form === 'text' ? encoded({ text: source.text }) : source.file.read(0, source.file.size);
-    const [content, kept = null] = await this.content.putMany([{ ...document, bytes }, ...described]);
-    if (content === undefined) throw new Error('the content store gave no reference');
-    return { content, metadata: kept };
-  }
-
-  async putMetadata(metadata: JsonObject, subject: Subject, caller: CallerContext): Promise<ContentRef | null> {
-    const [ref = null] = await this.content.putMany([metadataContent(metadata, subject, caller)]);
-    return ref;
-  }
-
-  async forget(tenantId: string, stored: StoredRefs): Promise<void> {
-    await this.content.delete(tenantId, stored.content.id);
-    if (stored.metadata !== null) await this.content.delete(tenantId, stored.metadata.id);
+    return this.content.enclose({ ...document, bytes });
   }
 
   open(tenantId: string, id: string): Promise<StoredContent | undefined> {
@@ -65,7 +86,6 @@ function encoded(value: JsonObject): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value));
 }
 
-function metadataContent(metadata: JsonObject, subject: Subject, caller: CallerContext): NewContent {
-  const id = derivedId(caller.facts.commandId, 'metadata');
-  return { subject, kind: 'document-metadata', bytes: encoded(metadata), id };
+function storedOf({ ref, companions }: EnclosedContent): readonly ContentRef[] {
+  return companions.length === 0 ? [ref] : [];
 }

@@ -21,7 +21,7 @@ import { seesCorpus } from '#api/http/corpus-scope.js';
 import type { CommandOutcome } from '#infra/commands/command-path.js';
 import { idFor, newId } from '#infra/commands/ids.js';
 import type { ContentStore } from '#infra/content/content-store.js';
-import { DocumentContents, lengthOf, type StoredRefs } from './document-contents.adapter.js';
+import { DocumentContents, lengthOf, type ContentRefs } from './document-contents.adapter.js';
 import { defaultChunking, labelsOf } from './document-details.adapter.js';
 import type { DocumentSource } from './document-source.adapter.js';
 import type { DocumentAccepted, PatchDocumentRequest } from './documents.contract.js';
@@ -47,7 +47,7 @@ export interface Accepted {
   readonly queued: boolean;
 }
 
-/** Takes documents in: the text goes to the content store before the event that names it. */
+/** Takes documents in: what they hold is stored with the event that names it, or, being large, before it. */
 @Injectable()
 export class DocumentIntake {
   private readonly contents: DocumentContents;
@@ -74,10 +74,11 @@ export class DocumentIntake {
     await this.authorize(submission, uid, known, caller);
     // A submission that will change nothing stores nothing either; the decider has the last word on all others.
     if (!caller.mayRepeat && isIdle(known, submission)) return { answer: acceptedOf(known, caller), queued: false };
-    const stored = await this.contents.store(submission, documentSubject(tenantId, uid, known.deletions), caller);
-    const data = dataOf(submission, { ...stored, ...this.access.ownership(caller), documentId, chunking });
-    const outcome = await this.commands.run(documents, uid, { type: 'SubmitDocument', data }, caller);
-    if (outcome.events.length === 0) await this.contents.forget(tenantId, stored);
+    const handedIn = await this.contents.take(submission, documentSubject(tenantId, uid, known.deletions), caller);
+    const data = dataOf(submission, { ...handedIn.refs, ...this.access.ownership(caller), documentId, chunking });
+    const command = { type: 'SubmitDocument', data } as const;
+    const outcome = await this.commands.run(documents, uid, command, caller, handedIn.companions);
+    if (outcome.events.length === 0) await this.contents.forget(tenantId, handedIn.stored);
     return { answer: acceptedOf(asDecided(outcome), caller), queued: outcome.events.length > 0 };
   }
 
@@ -102,14 +103,16 @@ export class DocumentIntake {
     const { metadata_json: metadata } = body;
     const labels = labelsOf(body.labels, metadata);
     const subject = documentSubject(tenantId, uid, state.deletions);
-    const content = metadata == null ? null : await this.contents.putMetadata(metadata, subject, caller);
+    const described = await this.contents.describe(metadata ?? {}, subject, caller);
+    const { metadata: content } = described.refs;
     const change = metadata === undefined ? undefined : { content, keys: Object.keys(metadata ?? {}).sort() };
     const data: ChangeDetails['data'] = {
       ...(labels === undefined ? {} : { labels }),
       ...(change === undefined ? {} : { metadata: change }),
     };
-    const { events } = await this.commands.run(documents, uid, { type: 'ChangeDetails', data }, caller);
-    if (events.length === 0 && content !== null) await this.contents.forget(tenantId, { content, metadata: null });
+    const command = { type: 'ChangeDetails', data } as const;
+    const { events } = await this.commands.run(documents, uid, command, caller, described.companions);
+    if (events.length === 0) await this.contents.forget(tenantId, described.stored);
   }
 
   private async visible(documentId: string, caller: CallerContext): Promise<{ state: PresentDocument; uid: string }> {
@@ -162,7 +165,7 @@ function isIdle(known: DocumentState, { overwrite, corpusId }: Submission): bool
 
 function dataOf(
   submission: Submission,
-  rest: StoredRefs & Pick<SubmitDocument['data'], 'documentId' | 'chunking' | 'owner' | 'shared'>,
+  rest: ContentRefs & Pick<SubmitDocument['data'], 'documentId' | 'chunking' | 'owner' | 'shared'>,
 ): SubmitDocument['data'] {
   const { source, corpusId, filename, ingestSource, metadata, labels, overwrite } = submission;
   return {

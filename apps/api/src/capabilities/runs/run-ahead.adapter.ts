@@ -1,6 +1,6 @@
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 
-/** How long the first item is waited for, and the one after it, in milliseconds; any other must be there within a turn of the loop. */
+/** How long the first item is waited for, and the second one, in milliseconds; all others must be there within a turn of the loop. */
 const FIRST_MS = 50;
 const SECOND_MS = 5;
 const MOST = 256;
@@ -18,12 +18,10 @@ export class Ahead<T> implements AsyncIterable<T> {
 
   /** The first items, as far as they come soon; who reads them gets these too. A failure is for who reads them. */
   async soon(): Promise<readonly T[]> {
-    while (this.came.length < MOST) {
-      const result = await this.nextSoon();
-      if (result === undefined || result.done === true) break;
-      this.came.push(result.value);
-      this.next = this.pull();
-    }
+    const came = (await this.takes(FIRST_MS)) && (await this.takes(SECOND_MS));
+    if (!came) return this.came;
+    const over = turn();
+    while (this.came.length < MOST && (await this.took(over)));
     return this.came;
   }
 
@@ -43,20 +41,21 @@ export class Ahead<T> implements AsyncIterable<T> {
     return next;
   }
 
-  /** Undefined when it comes late, or fails. */
-  private async nextSoon(): Promise<IteratorResult<T> | undefined> {
+  /** Whether an item came within so many milliseconds. */
+  private async takes(ms: number): Promise<boolean> {
     const inTime = new AbortController();
-    const late = this.patience(inTime.signal).then(
-      () => undefined,
-      () => undefined,
-    );
-    const result = await Promise.race([this.next.catch(() => undefined), late]);
+    const late = delay(ms, undefined, { signal: inTime.signal }).catch(() => undefined);
+    const taken = await this.took(late);
     inTime.abort();
-    return result;
+    return taken;
   }
 
-  private patience(signal: AbortSignal): Promise<unknown> {
-    if (this.came.length > 1) return turn(undefined, { signal });
-    return delay(this.came.length === 0 ? FIRST_MS : SECOND_MS, undefined, { signal });
+  /** Whether an item came before it was late; a failure is none. */
+  private async took(late: Promise<unknown>): Promise<boolean> {
+    const result = await Promise.race([this.next.catch(() => undefined), late.then(() => undefined)]);
+    if (result === undefined || result.done === true) return false;
+    this.came.push(result.value);
+    this.next = this.pull();
+    return true;
   }
 }
