@@ -58,16 +58,16 @@ export class DocumentContents {
     for (const { id } of refs) await this.content.delete(tenantId, id);
   }
 
+  open(tenantId: string, id: string): Promise<StoredContent | undefined> {
+    return this.content.open(tenantId, id);
+  }
+
   private async takeBytes(source: DocumentSource, subject: Subject, caller: CallerContext): Promise<EnclosedContent> {
     const document = { subject, kind: 'document', id: derivedId(caller.facts.commandId, 'content') };
     if (source.form === 'file' && source.file.size > PIECE_BYTES)
       return { ref: await this.content.putStream({ ...document, bytes: piecesOf(source.file) }), companions: [] };
     const bytes = source.form === 'text' ? encoded({ text: source.text }) : source.file.read(0, source.file.size);
     return this.content.enclose({ ...document, bytes });
-  }
-
-  open(tenantId: string, id: string): Promise<StoredContent | undefined> {
-    return this.content.open(tenantId, id);
   }
 }
 

@@ -151,6 +151,6 @@ function factsOf({ tenantId, streamId }: StreamKey, step: string): Facts {
   };
 }
 
-export async function writeAll(writer: StreamWriter, frames: readonly MakeFrame[]): Promise<void> {
+async function writeAll(writer: StreamWriter, frames: readonly MakeFrame[]): Promise<void> {
   await Promise.all(frames.map((frame) => writer.write(frame)));
 }
