@@ -20,6 +20,7 @@ import { VersionParts20261127160200 } from './20261127160200-version-parts.js';
 import { StreamsOfASubject20261127200000 } from './20261127200000-streams-of-a-subject.js';
 import { StreamWithoutKeyCheck20261128040000 } from './20261128040000-stream-without-key-check.js';
 import { AppendTellsWhen20261128110000 } from './20261128110000-append-tells-when.js';
+import { AppendFitting20261128190000 } from './20261128190000-append-fitting.js';
 
 /** Every migration of the durable tables, in order; forward only. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -44,4 +45,5 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   StreamsOfASubject20261127200000,
   StreamWithoutKeyCheck20261128040000,
   AppendTellsWhen20261128110000,
+  AppendFitting20261128190000,
 ];

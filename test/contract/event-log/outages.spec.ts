@@ -60,7 +60,7 @@ onServer('the event log when the connection breaks', () => {
         const killed = await direct.database.detached(() =>
           direct.database.query<{ ok: boolean }>(
             `select pg_terminate_backend(pid) as ok from pg_stat_activity
-              where datname = current_database() and wait_event_type = 'Lock' and query like '%append_batch%'`,
+              where datname = current_database() and wait_event_type = 'Lock' and query like '%log.append_%'`,
           ),
         );
         return killed.length > 0;

@@ -2,6 +2,7 @@ import type { Database } from '#infra/database/database.js';
 import type { Statement } from '#infra/database/prepared.js';
 import { databaseCodeOf, isConnectionLoss, isTransient } from '#infra/database/database-errors.js';
 import { CompanionGroups, noteLeftOut, storedEarlier } from './companions.js';
+import { fittingArguments, fittingOutcomes, isUsual, type FittingRow } from './fitting-appends.js';
 import {
   AppendOutcomeUnknown,
   LogUnavailable,
@@ -46,11 +47,19 @@ const statements = {
   append_under_freeze: statementOf('append_under_freeze'),
 };
 
+const FITTING = `
+  select f.base, f.recorded_at::text as recorded_at
+    from log.append_fitting($1, $2, $3, $4, $5, $6, $7, $8, $9, ${split(10)}, ${split(11)}, $12) f`;
+
+/** An append did not fit after all (NX004), a deadlock, a clash of ids: nothing was stored. */
+const TRIED_AGAIN = ['NX004', '40001', '40P01', '23505'];
+
 const ATTEMPTS = 5;
 
 /**
- * Sends a batch as one call of log.append_batch, or of its like, and the companions after it in the same transaction. Deadlocks and
- * clashing ids left nothing behind and are tried again; a connection lost after the call was sent rejects with `AppendOutcomeUnknown`.
+ * Sends a batch as one call of log.append_batch, or of its like, and the companions after it in the same transaction. A batch of the usual
+ * kind goes to log.append_fitting first. Deadlocks and clashing ids left nothing behind and are tried again; a connection lost after the
+ * call was sent rejects with `AppendOutcomeUnknown`.
  */
 export async function appendBatch(
   database: Database,
@@ -60,21 +69,36 @@ export async function appendBatch(
   by: AppendFunction = 'append_batch',
 ): Promise<Appended> {
   const values = paramsOf(log, epoch, batch);
+  const usual = by === 'append_batch' && isUsual(batch);
   for (let attempt = 1; ; attempt += 1) {
     const progress = { sent: false };
     try {
       return await database.detached(() =>
         database.session(() => {
           progress.sent = true;
-          return send(database, { text: statements[by], values }, batch);
+          return usual && attempt === 1
+            ? sendFitting(database, { text: FITTING, values: [...values, ...fittingArguments(batch)] }, batch)
+            : send(database, { text: statements[by], values }, batch);
         }),
       );
     } catch (error) {
-      if (attempt >= ATTEMPTS || !['40001', '40P01', '23505'].includes(databaseCodeOf(error))) {
+      if (attempt >= ATTEMPTS || !TRIED_AGAIN.includes(databaseCodeOf(error))) {
         throw errorOf(error, progress.sent, batch[0]?.stream ?? '');
       }
     }
   }
+}
+
+async function sendFitting(
+  database: Database,
+  append: Statement,
+  batch: readonly PreparedAppend[],
+): Promise<Appended> {
+  const beside = new CompanionGroups(batch);
+  const [[row] = [], ...written] = await database.atomically([append, ...beside.statements()]);
+  if (row === undefined) throw new Error('appends that fit were told without a place');
+  const { base, recorded_at: recordedAt } = row as unknown as FittingRow;
+  return { outcomes: fittingOutcomes(batch, BigInt(base), beside.storedIn(written)), recordedAt };
 }
 
 async function send(database: Database, append: Statement, batch: readonly PreparedAppend[]): Promise<Appended> {

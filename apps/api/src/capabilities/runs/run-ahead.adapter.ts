@@ -1,4 +1,4 @@
-import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as turn } from 'node:timers/promises';
 
 /** How long the first item is waited for, and the second one, in milliseconds; all others must be there within a turn of the loop. */
 const FIRST_MS = 50;
@@ -43,10 +43,10 @@ export class Ahead<T> implements AsyncIterable<T> {
 
   /** Whether an item came within so many milliseconds. */
   private async takes(ms: number): Promise<boolean> {
-    const inTime = new AbortController();
-    const late = delay(ms, undefined, { signal: inTime.signal }).catch(() => undefined);
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
     const taken = await this.took(late);
-    inTime.abort();
+    clearTimeout(timer);
     return taken;
   }
 

@@ -81,8 +81,9 @@ export async function* progressOf(world: RunWorld, input: RunInput, signal: Abor
   throw new Error('the answerer ended without an answer');
 }
 
-async function historyOf(world: RunWorld, input: RunInput): Promise<readonly Turn[]> {
-  return input.history ?? world.history(input);
+/** Nothing where the passages will only be quoted: what was said before has no part in that. */
+async function historyOf({ answerer, history }: RunWorld, input: RunInput): Promise<readonly Turn[]> {
+  return answerer.quotes(input.generation) ? [] : (input.history ?? history(input));
 }
 
 function search(world: RunWorld, input: RunInput, signal: AbortSignal): ReturnType<CorpusSearch['search']> {

@@ -56,7 +56,7 @@ export class ExtractiveAnswerer implements Answerer {
     return true;
   }
 
-  async *answer({ question, history, passages, signal }: AnswerRequest): AsyncIterable<AnswerPart> {
+  async *answer({ question, passages, signal }: AnswerRequest): AsyncIterable<AnswerPart> {
     const quotes = this.pick(question, passages.slice(0, this.maxPassages));
     const text = quotes.length === 0 ? nothingFound : introduction + quotes.map(quoted).join(' ');
     for (const [words] of text.matchAll(fewWords)) {
@@ -64,7 +64,7 @@ export class ExtractiveAnswerer implements Answerer {
       yield { delta: words };
     }
     signal?.throwIfAborted();
-    const given = [question, ...history.map(({ content }) => content), ...passages.map((passage) => passage.text)];
+    const given = [question, ...passages.map((passage) => passage.text)];
     const [input, output] = [estimatedTokens(given), estimatedTokens([text])];
     yield {
       final: {
