@@ -13,7 +13,8 @@ import { authorizationProviders } from './authorization-providers.js';
 import { DocumentAccess } from './commands/document-access.js';
 import { maintenanceProviders } from './maintenance-providers.js';
 import type { PolicyState } from './policy-state.js';
-import { ReadYourWrites } from './commands/read-your-writes.js';
+import { ReadYourWrites, type ProgressWaiter } from './commands/read-your-writes.js';
+import { ShownDocuments } from './commands/shown-documents.js';
 import { QuotaSnapshots } from './commands/quota-snapshots.js';
 import { SelfAdministration } from './commands/self-administration.js';
 import { TenantDirectory } from './commands/tenant-directory.js';
@@ -148,16 +149,16 @@ const SETTLE_MS = 1_000;
 
 function shared({ platform, waiter, policy, gates }: AppDeps): Provider[] {
   const versions = new Map(platform.registry.projections.map(({ table, version }) => [table, version]));
-  const reads = new ReadYourWrites({
-    waitFor: async (table, position, timeoutMs) => {
-      const [reached] = await Promise.all([
-        waiter.waitFor({ table, version: versions.get(table) ?? 1 }, position, timeoutMs),
-        // What the next request is let in by is in memory too.
-        policy.keeps(table) ? policy.catchUp(position, timeoutMs) : true,
-      ]);
-      return reached;
-    },
-  });
+  const waitFor: ProgressWaiter['waitFor'] = async (table, position, timeoutMs) => {
+    const [reached] = await Promise.all([
+      waiter.waitFor({ table, version: versions.get(table) ?? 1 }, position, timeoutMs),
+      // What the next request is let in by is in memory too.
+      policy.keeps(table) ? policy.catchUp(position, timeoutMs) : true,
+    ]);
+    return reached;
+  };
+  const reads = new ReadYourWrites({ waitFor }, () => platform.log.head());
+  const shown = new ShownDocuments(platform.readModels, reads, platform.path);
   const { meter } = gates;
   const settled = async (tenantId: string): Promise<void> => {
     const position = await meter.written(tenantId);
@@ -168,6 +169,7 @@ function shared({ platform, waiter, policy, gates }: AppDeps): Provider[] {
     { provide: CommandPath, useValue: platform.path },
     { provide: ReadModels, useValue: platform.readModels },
     { provide: ReadYourWrites, useValue: reads },
+    { provide: ShownDocuments, useValue: shown },
     { provide: Rollouts, useValue: new Rollouts(policy.rollouts, rolloutDefaults(platform.config.rollouts)) },
     { provide: Features, useValue: new Features(gates.entitlements, gates.access) },
     { provide: SelfAdministration, useValue: new SelfAdministration(rule) },

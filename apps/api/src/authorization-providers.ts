@@ -9,18 +9,23 @@ import { Simulation } from './capabilities/authorization/simulation.handler.js';
 import { Authorization } from './commands/authorization.js';
 import { Commands } from './commands/commands.js';
 import { DocumentAccess } from './commands/document-access.js';
+import { ShownDocuments } from './commands/shown-documents.js';
 import { settingsOf } from './edge-gates.js';
 
 /** The gates of documents and corpora for every capability, and what administers them. */
 export function authorizationProviders({ platform, gates, policy }: AppDeps): Provider[] {
-  const { config, path, readModels: models, database } = platform;
+  const { config, path, database } = platform;
   const { authorization } = gates;
   const { AUTHZ_MAX_POLICY_BYTES: maxBytes, AUTHZ_MAX_POLICY_DEPTH: maxDepth } = config.authorization;
   const rules = { maxBytes, maxDepth, allowWildcards: config.authorization.AUTHZ_ALLOW_WILDCARDS };
   const planOf = (tenantId: string): string => policy.plans.get(tenantId, tenantId)?.plan_id ?? DEFAULT_PLAN;
   return [
     { provide: Authorization, useValue: authorization },
-    { provide: DocumentAccess, useValue: new DocumentAccess({ authorization, path, models, database }) },
+    {
+      provide: DocumentAccess,
+      inject: [ShownDocuments],
+      useFactory: (shown: ShownDocuments) => new DocumentAccess({ authorization, path, shown, database }),
+    },
     PolicyQueries,
     {
       provide: PolicyAdministration,
@@ -35,11 +40,11 @@ export function authorizationProviders({ platform, gates, policy }: AppDeps): Pr
     },
     {
       provide: Simulation,
-      inject: [PolicyQueries, DocumentAccess],
-      useFactory: (queries: PolicyQueries, documents: DocumentAccess) =>
+      inject: [PolicyQueries, DocumentAccess, ShownDocuments],
+      useFactory: (queries: PolicyQueries, documents: DocumentAccess, shown: ShownDocuments) =>
         new Simulation({
           queries,
-          models,
+          shown,
           documents,
           access: gates.access,
           planOf,

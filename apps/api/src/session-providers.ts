@@ -12,6 +12,7 @@ import { SessionQueries } from './capabilities/sessions/sessions.queries.js';
 import { SessionTitles } from './capabilities/sessions/session-titles.adapter.js';
 import { DocumentAccess } from './commands/document-access.js';
 import { ReadYourWrites } from './commands/read-your-writes.js';
+import { ShownDocuments } from './commands/shown-documents.js';
 
 /** What the endpoints of conversations, and of what their answers cite, are given. */
 export function sessionProviders({ platform }: AppDeps): Provider[] {
@@ -20,9 +21,9 @@ export function sessionProviders({ platform }: AppDeps): Provider[] {
   return [
     {
       provide: DocumentQueries,
-      inject: [ReadModels, ReadYourWrites, DocumentAccess],
-      useFactory: (models: ReadModels, reads: ReadYourWrites, access: DocumentAccess) =>
-        new DocumentQueries(models, reads, access, content),
+      inject: [ReadModels, ShownDocuments, DocumentAccess],
+      useFactory: (models: ReadModels, shown: ShownDocuments, access: DocumentAccess) =>
+        new DocumentQueries(models, shown, access, content),
     },
     {
       provide: ChunkQueries,

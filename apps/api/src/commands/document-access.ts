@@ -1,22 +1,19 @@
-import { grantsOf, documentAclRows } from '#domain/capabilities/authorization/authorization.projection.js';
+import { grantsOf } from '#domain/capabilities/authorization/authorization.projection.js';
 import { documentAcl } from '#domain/capabilities/authorization/document-acl.decider.js';
 import type { Grant, Guarded } from '#domain/capabilities/authorization/permissions.ports.js';
 import { documentRows } from '#domain/capabilities/documents/documents.projection.js';
-import type { RowOf } from '#domain/kernel/projection.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
 import type { CallerContext } from '#api/http/caller.js';
 import type { CommandPath } from '#infra/commands/command-path.js';
 import type { Database } from '#infra/database/database.js';
-import type { ReadModels } from '#infra/read-models/read-models.js';
 import type { VisibilityPredicate } from '#infra/retrieval/retrieval-sql.js';
 import { resourceOf, type Authorization, type DocumentFacts } from './authorization.js';
-
-type Row = RowOf<typeof documentRows.columns>;
+import type { DocumentRow as Row, ShownDocuments } from './shown-documents.js';
 
 export interface DocumentAccessParts {
   readonly authorization: Authorization;
   readonly path: CommandPath;
-  readonly models: ReadModels;
+  readonly shown: ShownDocuments;
   readonly database: Database;
 }
 
@@ -55,16 +52,16 @@ export class DocumentAccess {
 
   /** Refuses who may not read a document that is there. */
   async read(row: Row, caller: CallerContext): Promise<void> {
-    const { authorization, models } = this.parts;
-    const acl = await models.for(documentAclRows).find(row.tenant_id, row.id);
+    const { authorization, shown } = this.parts;
+    const acl = await shown.aclOf(row.id, caller);
     const metadata = await this.metadata('read', row, caller);
     await authorization.document('read', acl === undefined ? [] : grantsOf(acl), { ...factsOf(row), metadata }, caller);
   }
 
   /** Refuses who may not change a document that is there; `uid` is the id of its stream. */
   async change(action: Guarded, uid: string, known: KnownDocument, caller: CallerContext): Promise<void> {
-    const { authorization, models } = this.parts;
-    const row = await models.for(documentRows).find(caller.tenantId, uid);
+    const { authorization, shown } = this.parts;
+    const row = await shown.find(uid, caller);
     const { documentId: id, corpusId, status, labels } = known;
     const metadata = row === undefined ? null : await this.metadata(action, row, caller);
     const facts = { id, corpusId, status, labels, contentType: row?.content_type ?? null, metadata };
@@ -84,7 +81,7 @@ export class DocumentAccess {
     known: Pick<KnownDocument, 'documentId' | 'corpusId'>,
     caller: CallerContext,
   ): Promise<void> {
-    const row = await this.parts.models.for(documentRows).find(caller.tenantId, uid);
+    const row = await this.parts.shown.find(uid, caller);
     const { documentId: id, corpusId: corpus_id } = known;
     const facts = row === undefined ? { id, corpus_id } : resourceOf(await this.describe(row), caller.tenantId);
     await this.parts.authorization.authorize('document.manage', caller, facts);

@@ -1,23 +1,24 @@
 import type { CallerContext } from '#api/http/caller.js';
 import { positionOf } from '#infra/event-log/prepared-append.js';
-import { ReadYourWrites } from './read-your-writes.js';
+import { ReadYourWrites, type ProgressWaiter } from './read-your-writes.js';
 
 /** What was waited for, as `table position`, by read models that are `behind` or have passed everything. */
 function reads(behind: readonly string[] = []) {
   const waited: string[] = [];
-  const own = new ReadYourWrites({
+  const waiter: ProgressWaiter = {
     waitFor: async (table, position) => {
       waited.push(`${table} ${Number(position)}`);
       return { reached: !behind.includes(table), lagEvents: behind.includes(table) ? 7 : 0 };
     },
-  });
+  };
+  const own = new ReadYourWrites(waiter, () => Promise.resolve(positionOf(12)));
   return { own, waited };
 }
 
-function aCaller(tenantId: string, minPosition?: string) {
+function aCaller(tenantId: string, more: Partial<Pick<CallerContext, 'minPosition' | 'waitsFor' | 'waitsLater'>> = {}) {
   const headers = new Map<string, string>();
   const setHeader = (name: string, value: string) => void headers.set(name, value);
-  return { headers, caller: { tenantId, minPosition, setHeader } as unknown as CallerContext };
+  return { headers, caller: { tenantId, setHeader, ...more } as unknown as CallerContext };
 }
 
 describe('who was told of something in a stream', () => {
@@ -36,7 +37,7 @@ describe('who was told of something in a stream', () => {
   it('waits for what it names itself, too', async () => {
     const { own, waited } = reads();
     own.note('acme', ['runs'], positionOf(5));
-    await own.before('runs', aCaller('acme', positionOf(8)).caller);
+    await own.before('runs', aCaller('acme', { minPosition: positionOf(8) }).caller);
     expect(waited).toEqual(['runs 5', 'runs 8']);
   });
 
@@ -45,6 +46,39 @@ describe('who was told of something in a stream', () => {
     own.note('acme', ['runs'], positionOf(5));
     const { caller, headers } = aCaller('acme');
     await own.before('runs', caller);
+    expect(headers.get('x-projection-lag')).toBe('7');
+  });
+});
+
+describe('who wrote something', () => {
+  const waitsFor = ['documents', 'document_acls'];
+
+  it('is answered once the read models of the endpoint have it', async () => {
+    const { own, waited } = reads();
+    const { caller, headers } = aCaller('acme', { waitsFor, waitsLater: false });
+    await own.after(positionOf(4), caller);
+    expect(waited).toEqual(['documents 4', 'document_acls 4']);
+    expect(headers.get('x-log-position')).toBe(positionOf(4));
+  });
+
+  it('is answered at once where the endpoint waits later, and finds it with the next query of its tenant', async () => {
+    const { own, waited } = reads();
+    const { caller, headers } = aCaller('acme', { waitsFor, waitsLater: true });
+    await own.after(positionOf(4), caller);
+    expect(waited).toEqual([]);
+    expect(headers.get('x-log-position')).toBe(positionOf(4));
+    for (const table of waitsFor) await own.before(table, aCaller('acme').caller);
+    await own.before('documents', aCaller('globex').caller);
+    expect(waited).toEqual(['documents 4', 'document_acls 4']);
+  });
+});
+
+describe('what the log knows and a read model does not show', () => {
+  it('is waited for up to where the log stands', async () => {
+    const { own, waited } = reads(['documents']);
+    const { caller, headers } = aCaller('acme');
+    await own.catchUp(['documents'], caller);
+    expect(waited).toEqual(['documents 12']);
     expect(headers.get('x-projection-lag')).toBe('7');
   });
 });

@@ -19,13 +19,16 @@ const MOST_TOLD = 20_000;
 
 /**
  * Makes a caller see what it wrote: in this process by waiting after the command, or before the next query of its tenant, in others by
- * `X-Min-Position`.
+ * `X-Min-Position`. `head` tells where the log stands.
  */
 @Injectable()
 export class ReadYourWrites {
   private readonly told = new Map<string, Position>();
 
-  constructor(private readonly waiter: ProgressWaiter) {}
+  constructor(
+    private readonly waiter: ProgressWaiter,
+    private readonly head: () => Promise<Position | null>,
+  ) {}
 
   /** Somebody is about to be told, as in a stream, of what the log has up to a position, while these read models may be behind it. */
   note(tenantId: string, tables: readonly string[], position: Position | null): void {
@@ -39,11 +42,12 @@ export class ReadYourWrites {
     }
   }
 
-  /** Waits for the read models that the endpoint names, and tells the caller where the log stood. */
+  /** Waits for the read models that the endpoint names, or lets the next query wait for them, and tells the caller where the log stood. */
   async after(position: Position | null, caller: CallerContext): Promise<void> {
     if (position === null) return;
     caller.setHeader('x-log-position', position);
-    await this.wait(caller.waitsFor, position, caller);
+    if (caller.waitsLater) this.note(caller.tenantId, caller.waitsFor, position);
+    else await this.wait(caller.waitsFor, position, caller);
   }
 
   /** Before a query: waits until `table` shows what the caller has seen elsewhere, and what its tenant was told here. */
@@ -52,6 +56,12 @@ export class ReadYourWrites {
     const told = this.told.get(`${table} ${tenantId}`);
     if (told !== undefined) await this.wait([table], told, caller, TOLD_WAIT_MS);
     if (minPosition !== undefined) await this.wait([table], minPosition, caller);
+  }
+
+  /** Waits until read models show what the log holds now, for what is known to be in it and is not shown. */
+  async catchUp(tables: readonly string[], caller: CallerContext): Promise<void> {
+    const position = await this.head();
+    if (position !== null) await this.wait(tables, position, caller, TOLD_WAIT_MS);
   }
 
   private async wait(

@@ -128,6 +128,11 @@ export class CallerContext {
     return endpointOf(this.#request)?.policy.waitsFor ?? [];
   }
 
+  /** Whether those are waited for by the next query of the tenant instead. */
+  get waitsLater(): boolean {
+    return endpointOf(this.#request)?.policy.waitsLater === true;
+  }
+
   /** The log position that the caller has already seen, from another process. */
   get minPosition(): string | undefined {
     const header = this.#request.headers['x-min-position'];

@@ -48,6 +48,8 @@ export interface EndpointOptions<R extends Returns = Returns> {
   readonly also?: readonly number[];
   /** Read models that must have passed the appended events before the answer is given. */
   readonly waitsFor?: readonly string[];
+  /** Those are waited for before the tenant's next query of them instead: for what many hand in one after the other. */
+  readonly waitsLater?: boolean;
   /** The handler says by itself, by `serves` or `repeats`, whether the request's quota units are used. */
   readonly settlesUnits?: boolean;
   /** Whether an Idempotency-Key is honoured; by default on everything but GET, public endpoints and streams. */

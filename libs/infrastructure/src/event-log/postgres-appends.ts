@@ -89,11 +89,7 @@ export async function appendBatch(
   }
 }
 
-async function sendFitting(
-  database: Database,
-  append: Statement,
-  batch: readonly PreparedAppend[],
-): Promise<Appended> {
+async function sendFitting(database: Database, append: Statement, batch: readonly PreparedAppend[]): Promise<Appended> {
   const beside = new CompanionGroups(batch);
   const [[row] = [], ...written] = await database.atomically([append, ...beside.statements()]);
   if (row === undefined) throw new Error('appends that fit were told without a place');

@@ -28,6 +28,13 @@ export type GroupOutcome = 'written' | 'lacks' | 'there';
 const SMALL_CHUNKS = 16;
 const VERSIONS_AT_ONCE = 16;
 
+const HOLD_SCOPES = 'select 1 from retrieval.scope where scope_no = any($1::int[]) order by scope_no for key share';
+
+interface MadeRow {
+  readonly at: number;
+  readonly made: boolean;
+}
+
 /** Whether a version may share a statement. */
 export function isSmall(chunks: readonly Chunk[]): boolean {
   return chunks.length <= SMALL_CHUNKS;
@@ -65,19 +72,12 @@ export class GroupWrite {
   private async write(items: readonly SmallVersion[]): Promise<readonly GroupOutcome[]> {
     const [first] = items;
     if (first === undefined) return [];
-    const insert = async () => {
-      // From here the scopes' spaces stay what they are; the next statement sees what they are.
-      await this.database.queryPrepared(
-        'select 1 from retrieval.scope where scope_no = any($1::int[]) order by scope_no for key share',
-        [[...new Set(items.map(({ scopeNo }) => scopeNo))]],
-      );
-      return this.database.queryPrepared<{ at: number; made: boolean }>(
-        statement(first.spaces.map(({ space }) => space)),
-        parameters(items),
-      );
-    };
-    const rows = await this.database.transaction(insert);
-    const found = new Map(rows.map(({ at, made }) => [at, made]));
+    // From the first statement on the scopes' spaces stay what they are; the next one sees what they are.
+    const [, rows = []] = await this.database.atomically([
+      { text: HOLD_SCOPES, values: [[...new Set(items.map(({ scopeNo }) => scopeNo))]] },
+      { text: statement(first.spaces.map(({ space }) => space)), values: parameters(items) },
+    ]);
+    const found = new Map((rows as unknown as readonly MadeRow[]).map(({ at, made }) => [at, made]));
     return items.map((_, at) => {
       const made = found.get(at);
       if (made === undefined) return 'lacks';

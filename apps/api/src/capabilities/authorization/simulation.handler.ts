@@ -1,9 +1,5 @@
 import { authorizationErrors } from '#domain/capabilities/authorization/authorization.decider.js';
-import {
-  documentAclRows,
-  grantsOf,
-  type PolicyRow,
-} from '#domain/capabilities/authorization/authorization.projection.js';
+import { grantsOf, type PolicyRow } from '#domain/capabilities/authorization/authorization.projection.js';
 import type { Facts } from '#domain/capabilities/authorization/condition-closures.ports.js';
 import { pairsOf, type Pair } from '#domain/capabilities/authorization/pairs.ports.js';
 import {
@@ -13,17 +9,16 @@ import {
   type Guarded,
 } from '#domain/capabilities/authorization/permissions.ports.js';
 import { decide, PolicySet, traceOf, type Verdict } from '#domain/capabilities/authorization/policies.ports.js';
-import { documentRows } from '#domain/capabilities/documents/documents.projection.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { Json, JsonObject } from '#domain/kernel/schema.js';
 import { resourceOf, type AuthorizationSettings } from '#api/commands/authorization.js';
 import type { DocumentAccess } from '#api/commands/document-access.js';
 import { policyOf } from '#api/commands/policy-sets.js';
 import { factsOf } from '#api/commands/principal-facts.js';
+import type { ShownDocuments } from '#api/commands/shown-documents.js';
 import type { CallerContext } from '#api/http/caller.js';
 import type { AccessLog } from '#api/http/gates.js';
 import { idFor } from '#infra/commands/ids.js';
-import type { ReadModels } from '#infra/read-models/read-models.js';
 import type { EvaluationRequest, EvaluationView, SimulationRequest, SimulationView } from './authorization.contract.js';
 import type { PolicyQueries } from './authorization.queries.js';
 
@@ -31,7 +26,7 @@ type Plain<T> = { readonly [K in keyof T]: T[K] };
 
 export interface SimulationParts {
   readonly queries: PolicyQueries;
-  readonly models: ReadModels;
+  readonly shown: ShownDocuments;
   readonly documents: DocumentAccess;
   readonly access: Pick<AccessLog, 'record'>;
   readonly planOf: (tenantId: string) => string;
@@ -109,18 +104,18 @@ export class Simulation {
   }
 
   private async document(uid: string, body: EvaluationRequest, caller: CallerContext): Promise<JsonObject> {
-    const row = await this.parts.models.for(documentRows).find(caller.tenantId, uid);
+    const row = await this.parts.shown.find(uid, caller);
     if (row === undefined) throw new CatalogueError(authorizationErrors.documentNotFound);
     const known = resourceOf(await this.parts.documents.describe(row), caller.tenantId);
     return { ...objectOf(body.resource), ...known };
   }
 
-  private async permission(uid: string | undefined, action: string, { principal }: Facts, { tenantId }: CallerContext) {
+  private async permission(uid: string | undefined, action: string, { principal }: Facts, caller: CallerContext) {
     const grantee = granteeIn(principal);
     const guarded = uid !== undefined && Object.hasOwn(sufficient, action);
     if (!guarded || (this.parts.settings.adminBypass && grantee.role === 'admin'))
       return { permission_required: false, permission_id: null };
-    const acl = await this.parts.models.for(documentAclRows).find(tenantId, uid);
+    const acl = await this.parts.shown.aclOf(uid, caller);
     const grants = acl === undefined ? [] : grantsOf(acl);
     const found = grantFor(grants, action as Guarded, grantee, new Date().toISOString());
     return { permission_required: true, permission_id: found?.permissionId ?? null };

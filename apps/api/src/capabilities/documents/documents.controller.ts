@@ -57,6 +57,7 @@ export class DocumentsController {
     also: [202],
     returns: DocumentAccepted,
     waitsFor,
+    waitsLater: true,
     refusesTenantId: true,
     upload: { maxBytes: MAX_UPLOAD_BYTES },
     refuses: [...intakeRefuses, documentErrors.unsupportedType, parsingErrors.mistyped, parsingErrors.charset],
@@ -94,6 +95,7 @@ export class DocumentsController {
     also: [202],
     returns: DocumentAccepted,
     waitsFor,
+    waitsLater: true,
     refusesTenantId: true,
     refuses: intakeRefuses,
   })

@@ -4,9 +4,8 @@ import { documentRows } from '#domain/capabilities/documents/documents.projectio
 import { CatalogueError } from '#domain/kernel/errors.js';
 import { filterJson, type MetadataFilter } from '#domain/kernel/filter/metadata-filter.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
-import type { RowOf } from '#domain/kernel/projection.js';
 import { DocumentAccess } from '#api/commands/document-access.js';
-import { ReadYourWrites } from '#api/commands/read-your-writes.js';
+import { ShownDocuments, type DocumentRow as Row } from '#api/commands/shown-documents.js';
 import type { CallerContext } from '#api/http/caller.js';
 import { seesCorpus, visibleCorpora } from '#api/http/corpus-scope.js';
 import { Page } from '#api/http/paging.js';
@@ -18,8 +17,6 @@ import { filterSql } from '#infra/retrieval/filter-sql.js';
 import type { Matching } from '#infra/read-models/conditions.js';
 import type { DocumentListQuery, DocumentView } from './documents.contract.js';
 
-type Row = RowOf<typeof documentRows.columns>;
-
 /** The stream of a document, and the id of its row. */
 export function documentUid(tenantId: string, documentId: string): string {
   return idFor('documents', tenantId, documentId);
@@ -30,13 +27,13 @@ export function documentUid(tenantId: string, documentId: string): string {
 export class DocumentQueries {
   constructor(
     private readonly models: ReadModels,
-    private readonly reads: ReadYourWrites,
+    private readonly shown: ShownDocuments,
     private readonly access: DocumentAccess,
     private readonly content: ContentStore,
   ) {}
 
   async list(query: DocumentListQuery, caller: CallerContext): Promise<Page<DocumentView>> {
-    await this.reads.before(documentRows.table, caller);
+    await this.shown.before(caller);
     const corpusId = visibleCorpora(caller, query.corpus_id);
     const { rows, next } = await this.models.for(documentRows).page(caller.tenantId, {
       ...(corpusId === undefined ? {} : { where: { corpus_id: corpusId } }),
@@ -54,8 +51,7 @@ export class DocumentQueries {
   }
 
   async get(documentId: string, caller: CallerContext): Promise<DocumentView> {
-    await this.reads.before(documentRows.table, caller);
-    const row = await this.models.for(documentRows).find(caller.tenantId, documentUid(caller.tenantId, documentId));
+    const row = await this.shown.find(documentUid(caller.tenantId, documentId), caller);
     if (row === undefined || !seesCorpus(caller, row.corpus_id)) throw new CatalogueError(documentErrors.notFound);
     await this.access.read(row, caller);
     const metadata = await this.metadataOf([row], caller);

@@ -4,6 +4,7 @@ import { documentRows } from '#domain/capabilities/documents/documents.projectio
 import type { RowOf } from '#domain/kernel/projection.js';
 import { DocumentAccess } from '#api/commands/document-access.js';
 import { ReadYourWrites } from '#api/commands/read-your-writes.js';
+import { ShownDocuments, type DocumentRow } from '#api/commands/shown-documents.js';
 import type { CallerContext } from '#api/http/caller.js';
 import { visibleCorpora } from '#api/http/corpus-scope.js';
 import { ReadModels } from '#infra/read-models/read-models.js';
@@ -17,7 +18,6 @@ import type {
   UiDocumentsQuery,
 } from './ui-lists.contract.js';
 
-type DocumentRow = RowOf<typeof documentRows.columns>;
 type AuditRow = RowOf<typeof auditRows.columns>;
 
 const documentSorts = {
@@ -47,6 +47,7 @@ export class UiLists {
   constructor(
     private readonly models: ReadModels,
     private readonly reads: ReadYourWrites,
+    private readonly shown: ShownDocuments,
     private readonly cursors: SignedCursors,
     private readonly access: DocumentAccess,
   ) {}
@@ -58,7 +59,7 @@ export class UiLists {
     const sort = sortOf<DocumentSort>(query.sort, documentSorts, '-created_at', 'document_id');
     const others = given({ corpus_id, created_at: between(created_from, created_to) });
     const search = searchOf(['filename', 'document_id'] as const, q);
-    await this.reads.before(documentRows.table, caller);
+    await this.shown.before(caller);
     const model = this.models.for(documentRows);
     const visible = await this.access.readable(caller);
     const [page, statuses] = await Promise.all([

@@ -1,13 +1,13 @@
+import { Recent } from '../recent.js';
+
 const letters = /^[a-z]{3,30}$/u;
-const memo = new Map<string, string>();
-const memoLimit = 50_000;
+const memo = new Recent<string, string>(50_000);
 
 /** The stem of a folded English word by Porter's rules (1980); any other word is its own stem. */
 export function stem(word: string): string {
   const known = memo.get(word);
   if (known !== undefined) return known;
   if (!letters.test(word)) return word;
-  if (memo.size >= memoLimit) memo.clear();
   const result = porter(word);
   memo.set(word, result);
   return result;

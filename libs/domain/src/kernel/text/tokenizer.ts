@@ -1,3 +1,4 @@
+import { Recent } from '../recent.js';
 import { stem } from './stemmer.js';
 import { stopwords } from './stopwords.js';
 
@@ -31,8 +32,20 @@ export function tokenize(text: string): string[] {
   return tokens;
 }
 
+/** Texts of late: what is embedded is counted for BM25 right after. */
+const lately = new Recent<string, readonly string[]>(64);
+const LONGEST_REMEMBERED = 16_384;
+
 /** The index terms of a text: its words without English stop words, stemmed. A text of stop words alone keeps them. */
-export function terms(text: string): string[] {
+export function terms(text: string): readonly string[] {
+  const known = lately.get(text);
+  if (known !== undefined) return known;
+  const found = termsIn(text);
+  if (text.length <= LONGEST_REMEMBERED) lately.set(text, found);
+  return found;
+}
+
+function termsIn(text: string): readonly string[] {
   const tokens = tokenize(text);
   const kept: string[] = [];
   for (const token of tokens) if (!stopwords.has(token)) kept.push(stem(token));

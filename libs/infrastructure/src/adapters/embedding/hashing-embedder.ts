@@ -1,3 +1,4 @@
+import { Recent } from '#domain/kernel/recent.js';
 import { fold, terms } from '#domain/kernel/text/tokenizer.js';
 import { normalised, type EmbedContext, type Embedder } from './embedder.js';
 
@@ -15,8 +16,10 @@ interface Features {
   readonly weights: Float32Array;
 }
 
-const memoLimit = 20_000;
+/** About 300 bytes each. */
+const remembered = 20_000;
 const batch = 64;
+const wide = /[\ud800-\udfff]/;
 
 /**
  * Deterministic vectors without a model: signed feature hashing of stemmed words and of the character runs inside them,
@@ -28,7 +31,7 @@ export class HashingEmbedder implements Embedder {
   readonly local = true;
   private readonly grams: readonly [number, number];
   private readonly gramWeight: number;
-  private readonly memo = new Map<string, Features>();
+  private readonly memo = new Recent<string, Features>(remembered);
 
   constructor(options: HashingOptions = {}) {
     this.dimension = options.dimension ?? 384;
@@ -65,7 +68,6 @@ export class HashingEmbedder implements Embedder {
   private featuresOf(word: string): Features {
     const known = this.memo.get(word);
     if (known !== undefined) return known;
-    if (this.memo.size >= memoLimit) this.memo.clear();
     const runs = characterRuns(word, this.grams);
     const features = { buckets: new Uint16Array(runs.length + 1), weights: new Float32Array(runs.length + 1) };
     const each = this.gramWeight / Math.sqrt(Math.max(1, runs.length));
@@ -89,10 +91,14 @@ function countsOf(text: string): Map<string, number> {
 }
 
 function characterRuns(word: string, [shortest, longest]: readonly [number, number]): string[] {
-  const padded = Array.from(`<${word}>`);
+  const padded = `<${word}>`;
   const runs: string[] = [];
+  // Where no character takes two units, those are the characters.
+  const characters = wide.test(padded) ? Array.from(padded) : undefined;
+  const { length: all } = characters ?? padded;
   for (let length = shortest; length <= longest; length++)
-    for (let at = 0; at + length <= padded.length; at++) runs.push(padded.slice(at, at + length).join(''));
+    for (let at = 0; at + length <= all; at++)
+      runs.push(characters?.slice(at, at + length).join('') ?? padded.slice(at, at + length));
   return runs;
 }
 
