@@ -5,6 +5,7 @@ import { bulkhead } from '#infra/config/models.js';
 import { FairSlots } from '#infra/shared-state/fair-slots.js';
 import type { AppDeps } from './app.module.js';
 import { voiceOf } from './audio-providers.js';
+import { EarlySearch } from './capabilities/runs/early-search.adapter.js';
 import { RunAdmission } from './capabilities/runs/run-admission.handler.js';
 import { RunPresence } from './capabilities/runs/run-presence.handler.js';
 import { RunRescue } from './capabilities/runs/run-rescue.handler.js';
@@ -27,6 +28,12 @@ export function runProviders({ platform, answerer = platform.answerer }: AppDeps
   const voice = voiceOf(platform);
   const history = new SessionHistory(database, content, path);
   const rescue = new RunRescue({ path, content, streams, voice, onError });
+  const slots = new FairSlots({
+    capacity: bulkhead(config.run.RUN_BULKHEAD_MAX_CONCURRENCY, config.run.RUN_MAX_CONCURRENCY),
+    queue: config.run.RUN_QUEUE_MAX,
+    waitMs: config.run.RUN_QUEUE_WAIT_MS,
+  });
+  const early = new EarlySearch(platform.retrieval, slots);
   const executor = (reads: ReadYourWrites): RunExecutor =>
     new RunExecutor({
       path,
@@ -34,11 +41,7 @@ export function runProviders({ platform, answerer = platform.answerer }: AppDeps
       content,
       streams,
       presence,
-      slots: new FairSlots({
-        capacity: bulkhead(config.run.RUN_BULKHEAD_MAX_CONCURRENCY, config.run.RUN_MAX_CONCURRENCY),
-        queue: config.run.RUN_QUEUE_MAX,
-        waitMs: config.run.RUN_QUEUE_WAIT_MS,
-      }),
+      slots,
       search: platform.retrieval,
       answerer,
       voice,
@@ -56,7 +59,7 @@ export function runProviders({ platform, answerer = platform.answerer }: AppDeps
       provide: RunAdmission,
       inject: [Features, Rollouts, Authorization],
       useFactory: (features: Features, rollouts: Rollouts, authorization: Authorization) =>
-        new RunAdmission(path, features, rollouts, authorization),
+        new RunAdmission(path, features, rollouts, authorization, early),
     },
     { provide: RunRescue, useValue: rescue },
     { provide: RunPlayback, useValue: new RunPlayback(streams, presence, rescue, path, content) },

@@ -110,6 +110,11 @@ export class CommandPath {
     return loaded.state;
   }
 
+  /** The state of a stream as this process saw it last, the very one that `load` gives where nothing is new; undefined where it did not. */
+  recall<E extends DomainEvent, S>(decider: Decider<never, E, S>, tenantId: string, streamId: string): S | undefined {
+    return this.streams.recall<S>(decider, streamName(decider.category, tenantId, streamId))?.state;
+  }
+
   private async decideUntilStored<C extends DomainCommand, E extends DomainEvent, S>(
     decider: Decider<C, E, S>,
     stream: string,

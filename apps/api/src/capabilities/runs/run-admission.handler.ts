@@ -8,11 +8,15 @@ import type { Rollouts } from '#api/commands/rollouts.js';
 import { conversationOf, type Conversation } from '#api/commands/conversations.js';
 import type { CallerContext } from '#api/http/caller.js';
 import type { CommandPath } from '#infra/commands/command-path.js';
+import type { Retrieved } from '#infra/retrieval/found.js';
 import type { VisibilityPredicate } from '#infra/retrieval/retrieval-sql.js';
 import type { StreamHeaders } from '#infra/recorded-streams/recorded-streams.js';
 import { idFor } from '#infra/commands/ids.js';
+import type { EarlySearch } from './early-search.adapter.js';
 
 const LOCAL = 'local_pgvector';
+
+type CorpusAsked = Pick<Question, 'corpusId' | 'audio' | 'speech'>;
 
 /** A question that was let in. */
 export interface RunAsked extends Question {
@@ -25,6 +29,8 @@ export interface RunAsked extends Question {
   readonly headers?: StreamHeaders;
   /** As it was when the question was let in. */
   readonly corpus: CorpusState;
+  /** What was found in it meanwhile; undefined: nothing was looked for. */
+  readonly retrieved?: Promise<Retrieved> | undefined;
 }
 
 /** What a question must pass before its stream begins: switches, and what the tenant's plan includes. */
@@ -34,6 +40,7 @@ export class RunAdmission {
     private readonly features: Features,
     private readonly rollouts: Rollouts,
     private readonly authorization: Authorization,
+    private readonly early: EarlySearch,
   ) {}
 
   /** Refuses every question, also the resumption of one, while answering is switched off. */
@@ -47,19 +54,42 @@ export class RunAdmission {
   }
 
   /** Gives the corpus that is asked. An unknown one, or a provider that nobody knows, is the run's own answer. */
-  async admit(
-    asked: Pick<Question, 'corpusId' | 'audio' | 'speech'>,
+  async admit(asked: CorpusAsked, caller: CallerContext): Promise<Pick<RunAsked, 'corpus' | 'mayRead'>> {
+    const mayRead = await this.authorized(asked, caller);
+    return { corpus: await this.corpus(asked, caller), mayRead };
+  }
+
+  /** As `admit`; what is asked is looked for while the log says whether the corpus is still what it was. */
+  async admitQuestion(
+    question: Question,
     caller: CallerContext,
-  ): Promise<Pick<RunAsked, 'corpus' | 'mayRead'>> {
+  ): Promise<Pick<RunAsked, 'corpus' | 'mayRead' | 'retrieved'>> {
+    const mayRead = await this.authorized(question, caller);
     const { tenantId } = caller;
-    await this.authorization.authorize('corpus.run', caller, { id: asked.corpusId });
-    const corpus = await this.path.load(corpora, tenantId, idFor('corpora', tenantId, asked.corpusId));
+    const recalled = this.path.recall(corpora, tenantId, idFor('corpora', tenantId, question.corpusId));
+    const found = this.early.begin(question, recalled, mayRead, tenantId);
+    const corpus = await this.corpus(question, caller);
+    return { corpus, mayRead, retrieved: found?.corpus === corpus ? found.retrieved : undefined };
+  }
+
+  /** What the caller may read, where a question may be asked at all. */
+  private async authorized(
+    { corpusId: id }: CorpusAsked,
+    caller: CallerContext,
+  ): Promise<VisibilityPredicate | undefined> {
+    await this.authorization.authorize('corpus.run', caller, { id });
+    return this.authorization.readable(caller);
+  }
+
+  private async corpus({ corpusId, audio, speech }: CorpusAsked, caller: CallerContext): Promise<CorpusState> {
+    const { tenantId } = caller;
+    const corpus = await this.path.load(corpora, tenantId, idFor('corpora', tenantId, corpusId));
     await this.provider(corpus, caller);
-    if (asked.audio || asked.speech !== undefined) {
+    if (audio || speech !== undefined) {
       await this.features.require('feature.tts', caller);
       await this.rollouts.refuseUnless('rollout.tts', 'kill.tts', tenantId);
     }
-    return { corpus, mayRead: await this.authorization.readable(caller) };
+    return corpus;
   }
 
   private async provider(corpus: CorpusState, caller: CallerContext): Promise<void> {

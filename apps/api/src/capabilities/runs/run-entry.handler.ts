@@ -42,7 +42,7 @@ export class RunEntry extends Questions {
     const runId = this.runIdOf(caller);
     const [conversation, admitted] = await Promise.all([
       this.admission.conversation(question.sessionId, caller),
-      this.admission.admit(question, caller),
+      this.admission.admitQuestion(question, caller),
     ]);
     const { answerHeaders: headers } = caller;
     const corpora = caller.principal.scopes?.corpora ?? null;

@@ -13,7 +13,7 @@ import type { StreamKey } from '#infra/recorded-streams/stream-writer.js';
 import type { RunAsked } from './run-admission.handler.js';
 import type { EnclosedContent } from '#infra/content/content-store.js';
 import type { VisibilityPredicate } from '#infra/retrieval/retrieval-sql.js';
-import type { CorpusSearch, RetrievalTrace } from '#infra/retrieval/found.js';
+import type { CorpusSearch, Retrieved, RetrievalTrace } from '#infra/retrieval/found.js';
 import type { Passage } from '#infra/retrieval/passage.js';
 
 /** What one run is about. */
@@ -33,6 +33,8 @@ export interface RunInput {
   readonly embedding: EmbeddingChoice | null;
   /** The only corpora that the caller may use, also in what the conversation said before; null: all. */
   readonly corpora: readonly string[] | null;
+  /** What was found already. */
+  readonly retrieved?: Promise<Retrieved> | undefined;
   /** In place of what the session holds. */
   readonly history?: readonly Turn[] | undefined;
   readonly options?: AnswerOptions | undefined;
@@ -64,7 +66,7 @@ export async function* progressOf(world: RunWorld, input: RunInput, signal: Abor
   const remembered = historyOf(world, input);
   // Whoever waits for it hears of it; until then a failing search is told of first.
   remembered.catch(() => undefined);
-  const { passages, trace } = await search(world, input, signal);
+  const { passages, trace } = await (input.retrieved ?? search(world, input, signal));
   yield { kind: 'retrieved', passages, trace };
   const history = await remembered;
   signal.throwIfAborted();
@@ -86,7 +88,7 @@ async function historyOf({ answerer, history }: RunWorld, input: RunInput): Prom
   return answerer.quotes(input.generation) ? [] : (input.history ?? history(input));
 }
 
-function search(world: RunWorld, input: RunInput, signal: AbortSignal): ReturnType<CorpusSearch['search']> {
+function search(world: RunWorld, input: RunInput, signal: AbortSignal): Promise<Retrieved> {
   const { tenantId, corpusId, message: query, topK: k, mayRead, providerConfig, embedding, filter } = input;
   return world.search.search({
     tenantId,
@@ -103,16 +105,17 @@ function search(world: RunWorld, input: RunInput, signal: AbortSignal): ReturnTy
 
 /** Throws CatalogueError for a corpus that is not there. */
 export function inputOf({ tenantId, streamId: runId }: StreamKey, asked: RunAsked): RunInput {
-  const { conversation, corpusId, message, topK, corpora, mayRead, corpus, history, options, filter } = asked;
+  const { conversation, corpusId, message, topK, corpora, mayRead, corpus, history, options, filter, retrieved } =
+    asked;
   if (corpus.status === 'absent') throw new CatalogueError(runErrors.corpusNotFound);
   const { providerConfig, embedding } = corpus;
   const generation = providerConfig['generation'] as JsonObject | undefined;
-  const of = { tenantId, runId, conversation, corpusId, corpora, mayRead, message };
+  const of = { tenantId, runId, conversation, corpusId, corpora, mayRead, message, retrieved };
   const input = { ...of, history, options, generation, providerConfig, embedding, filter };
   return { ...input, topK: effectiveTopK(topK, providerConfig) };
 }
 
 /** Whether the passages of a corpus are looked for in our own tables. */
-export function isLocal(corpus: CorpusState): boolean {
+export function isLocal(corpus: CorpusState): corpus is Exclude<CorpusState, { status: 'absent' }> {
   return corpus.status !== 'absent' && providerOf(corpus.providerConfig) === 'local_pgvector';
 }
