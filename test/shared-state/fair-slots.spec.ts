@@ -17,17 +17,6 @@ describe('fair places', () => {
     expect(slots.taken).toBe(9);
   });
 
-  it('tell whether one would be given at once', async () => {
-    const slots = new FairSlots(ample);
-    expect(slots.hasRoom('greedy')).toBe(true);
-    const held = await many(slots, 'greedy', 8);
-    expect(slots.hasRoom('greedy')).toBe(false);
-    expect(slots.hasRoom('modest')).toBe(true);
-    held[0]?.release();
-    expect(slots.hasRoom('greedy')).toBe(true);
-    expect(slots.taken).toBe(7);
-  });
-
   it('give a free place to the waiting tenant that holds the fewest', async () => {
     const slots = new FairSlots({ ...ample, capacity: 4 });
     const held = await many(slots, 'greedy', 4);

@@ -31,8 +31,6 @@ interface Line {
   servedAt: number;
 }
 
-const NOBODY: Pick<Line, 'running' | 'waiting'> = { running: 0, waiting: [] };
-
 /** A tenant may take a place while it holds less than so many times the free ones: alone it gets four fifths of all. */
 const GREED = 4;
 
@@ -55,12 +53,6 @@ export class FairSlots {
   /** Callers that wait now. */
   get waiting(): number {
     return [...this.lines.values()].reduce((sum, line) => sum + line.waiting.length, 0);
-  }
-
-  /** Whether a tenant would be given a place at once. */
-  hasRoom(tenantId: string): boolean {
-    const { running, waiting } = this.lines.get(tenantId) ?? NOBODY;
-    return waiting.length === 0 && this.mayTake({ running });
   }
 
   /** Rejects with SlotsTaken after the wait, or with the signal's reason. */
@@ -100,8 +92,8 @@ export class FairSlots {
     });
   }
 
-  private mayTake({ running }: Pick<Line, 'running'>): boolean {
-    return running < GREED * (this.options.capacity - this.held);
+  private mayTake(line: Line): boolean {
+    return line.running < GREED * (this.options.capacity - this.held);
   }
 
   private take(tenantId: string, line: Line): Slot {

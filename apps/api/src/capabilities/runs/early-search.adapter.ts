@@ -12,28 +12,41 @@ export interface EarlyFind {
   readonly retrieved: Promise<Retrieved>;
 }
 
-/** Looks for the passages of a question on what is remembered of its corpus, before it is let in. */
+/**
+ * Looks for the passages of a question on what is remembered of its corpus, before it is let in. One at a time, while no run is under way:
+ * under load, searches that wait for the log go out together, which is worth more.
+ */
 export class EarlySearch {
+  private isUnderWay = false;
+
   constructor(
     private readonly search: CorpusSearch,
-    private readonly slots: Pick<FairSlots, 'hasRoom'>,
+    private readonly slots: Pick<FairSlots, 'taken'>,
   ) {}
 
-  /** Undefined where nothing is remembered, the passages are elsewhere, or the run may have to wait for its place. */
+  /** Whether nobody else is asking. */
+  get isAlone(): boolean {
+    return !this.isUnderWay && this.slots.taken === 0;
+  }
+
+  /** Undefined where nothing is remembered, the passages are elsewhere, or others are asking. */
   begin(
     { corpusId, message, topK, filter, speech }: Question,
     corpus: CorpusState | undefined,
     mayRead: VisibilityPredicate | undefined,
     tenantId: string,
   ): EarlyFind | undefined {
-    if (corpus === undefined || speech !== undefined || !isLocal(corpus) || !this.slots.hasRoom(tenantId))
-      return undefined;
+    if (corpus === undefined || speech !== undefined || !isLocal(corpus) || !this.isAlone) return undefined;
     const { providerConfig, embedding } = corpus;
     const k = effectiveTopK(topK, providerConfig);
     const asked = { tenantId, corpusId, query: message, k, providerConfig, embedding, mayRead };
     const retrieved = this.search.search(filter === undefined ? asked : { ...asked, filter });
-    // The run hears of it, if there will be one.
-    retrieved.catch(() => undefined);
+    this.isUnderWay = true;
+    const end = (): void => {
+      this.isUnderWay = false;
+    };
+    // Of a failure the run hears, if there will be one.
+    retrieved.then(end, end);
     return { corpus, retrieved };
   }
 }

@@ -9,13 +9,13 @@ const corpusOf = (retrieval: object) =>
 const ours = corpusOf({ provider: 'local_pgvector', top_k_default: 3 });
 const theirs = corpusOf({ provider: 'aws_bedrock_kb', knowledge_base_id: 'KB', region: 'eu-west-1' });
 
-function searching({ room = true, fails = false } = {}) {
+function searching({ taken = 0, fails = false } = {}) {
   const asked: CorpusQuery[] = [];
   const search = (query: CorpusQuery): Promise<Retrieved> => {
     asked.push(query);
     return fails ? Promise.reject(new Error('away')) : Promise.resolve({ passages: [] } as unknown as Retrieved);
   };
-  return { asked, early: new EarlySearch({ search }, { hasRoom: () => room }) };
+  return { asked, early: new EarlySearch({ search }, { taken }) };
 }
 
 describe('a search on what is remembered of a corpus', () => {
@@ -30,11 +30,20 @@ describe('a search on what is remembered of a corpus', () => {
     ['its passages are elsewhere', question, theirs, {}],
     ['there is no such corpus', question, { status: 'absent' } as CorpusState, {}],
     ['the question is spoken', { ...question, speech: {} as Question['speech'] }, ours, {}],
-    ['the run may have to wait', question, ours, { room: false }],
+    ['another run is under way', question, ours, { taken: 1 }],
   ])('is not made where %s', (_, asking, corpus, options) => {
     const { asked, early } = searching(options);
     expect(early.begin(asking, corpus, undefined, 't1')).toBeUndefined();
     expect(asked).toEqual([]);
+  });
+
+  it('is made by one at a time', async () => {
+    const { asked, early } = searching();
+    const first = early.begin(question, ours, undefined, 't1');
+    expect(early.begin(question, ours, undefined, 't2')).toBeUndefined();
+    await first?.retrieved;
+    expect(early.begin(question, ours, undefined, 't2')).toBeDefined();
+    expect(asked.map(({ tenantId }) => tenantId)).toEqual(['t1', 't2']);
   });
 
   it('fails for the run alone', async () => {

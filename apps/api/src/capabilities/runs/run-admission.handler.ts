@@ -55,30 +55,27 @@ export class RunAdmission {
 
   /** Gives the corpus that is asked. An unknown one, or a provider that nobody knows, is the run's own answer. */
   async admit(asked: CorpusAsked, caller: CallerContext): Promise<Pick<RunAsked, 'corpus' | 'mayRead'>> {
-    const mayRead = await this.authorized(asked, caller);
-    return { corpus: await this.corpus(asked, caller), mayRead };
+    await this.authorization.authorize('corpus.run', caller, { id: asked.corpusId });
+    const corpus = await this.corpus(asked, caller);
+    return { corpus, mayRead: await this.authorization.readable(caller) };
   }
 
-  /** As `admit`; what is asked is looked for while the log says whether the corpus is still what it was. */
+  /** As `admit`; who asks alone is looked for passages while the log says whether the corpus is still what it was. */
   async admitQuestion(
     question: Question,
     caller: CallerContext,
   ): Promise<Pick<RunAsked, 'corpus' | 'mayRead' | 'retrieved'>> {
-    const mayRead = await this.authorized(question, caller);
+    if (!this.early.isAlone) return this.admit(question, caller);
     const { tenantId } = caller;
+    await this.authorization.authorize('corpus.run', caller, { id: question.corpusId });
+    // At once: what is asked of the log in one turn goes out together.
+    const loading = this.corpus(question, caller);
+    loading.catch(() => undefined);
+    const mayRead = await this.authorization.readable(caller);
     const recalled = this.path.recall(corpora, tenantId, idFor('corpora', tenantId, question.corpusId));
     const found = this.early.begin(question, recalled, mayRead, tenantId);
-    const corpus = await this.corpus(question, caller);
+    const corpus = await loading;
     return { corpus, mayRead, retrieved: found?.corpus === corpus ? found.retrieved : undefined };
-  }
-
-  /** What the caller may read, where a question may be asked at all. */
-  private async authorized(
-    { corpusId: id }: CorpusAsked,
-    caller: CallerContext,
-  ): Promise<VisibilityPredicate | undefined> {
-    await this.authorization.authorize('corpus.run', caller, { id });
-    return this.authorization.readable(caller);
   }
 
   private async corpus({ corpusId, audio, speech }: CorpusAsked, caller: CallerContext): Promise<CorpusState> {
