@@ -1,10 +1,13 @@
 import { runs, type RunCommand } from '#domain/capabilities/runs/runs.decider.js';
+import { sessionSubject } from '#domain/capabilities/sessions/sessions.decider.js';
 import type { Facts } from '#domain/kernel/decider.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { Voice } from '#api/commands/voice.js';
 import type { CommandContext, CommandPath } from '#infra/commands/command-path.js';
 import { derivedId } from '#infra/commands/ids.js';
 import { patiently } from '#infra/commands/patiently.js';
+import type { Answer } from '#infra/adapters/llm/answerer.js';
+import type { ContentStore, EnclosedContent } from '#infra/content/content-store.js';
 import type { Position } from '#infra/event-log/event-log.js';
 import type { Companion } from '#infra/event-log/companions.js';
 import {
@@ -35,6 +38,7 @@ export interface RunJob {
 
 export interface RunEndingDeps {
   readonly path: CommandPath;
+  readonly content: Pick<ContentStore, 'enclose'>;
   /** Called with where the log stands before anyone is told what it holds of a run. */
   readonly told: (tenantId: string, position: Position | null) => void;
   readonly voice: Voice;
@@ -54,8 +58,23 @@ interface Told {
 export class RunEnding {
   constructor(private readonly deps: RunEndingDeps) {}
 
+  /** Makes an answer, and what led to it, ready to be stored with the event that names it. */
+  enclose({ key, asked }: RunJob, { answer, trace }: Answered): Promise<EnclosedContent> {
+    const { id, life } = asked.conversation;
+    const { text, citations, finishReason } = answer;
+    return this.deps.content.enclose({
+      subject: sessionSubject(key.tenantId, id, life),
+      kind: 'run-answer',
+      bytes: Buffer.from(JSON.stringify({ text, citations, finishReason, trace })),
+    });
+  }
+
   /** Every frame so far must be stored, and nobody may write any more. */
-  async complete(job: RunJob, { content, answer }: Answered, outcome: Outcome): Promise<void> {
+  async complete(
+    job: RunJob,
+    { answer, content }: { readonly answer: Answer; readonly content: EnclosedContent },
+    outcome: Outcome,
+  ): Promise<void> {
     const { writer, frames: context, asked, startedAt } = job;
     const frames = asked.audio ? [finalFrame(context, answer)] : finalFrames(context, answer);
     const digest = writer.digest(frames);

@@ -11,7 +11,6 @@ import type { Answer, Answerer, AnswerOptions, Turn } from '#infra/adapters/llm/
 import { bounded } from '#infra/adapters/llm/bounded-answer.js';
 import type { StreamKey } from '#infra/recorded-streams/stream-writer.js';
 import type { RunAsked } from './run-admission.handler.js';
-import type { EnclosedContent } from '#infra/content/content-store.js';
 import type { VisibilityPredicate } from '#infra/retrieval/retrieval-sql.js';
 import type { CorpusSearch, Retrieved, RetrievalTrace } from '#infra/retrieval/found.js';
 import type { Passage } from '#infra/retrieval/passage.js';
@@ -42,19 +41,18 @@ export interface RunInput {
   readonly mayRead: VisibilityPredicate | undefined;
 }
 
-/** What the steps reach outside, for every run alike. `enclose` makes the answer ready to be stored with the event that names it. */
+/** What the steps reach outside, for every run alike. */
 export interface RunWorld {
   readonly history: (input: RunInput) => Promise<readonly Turn[]>;
   readonly search: CorpusSearch;
   readonly answerer: Answerer;
-  readonly enclose: (input: RunInput, answer: Answer, trace: RetrievalTrace) => Promise<EnclosedContent>;
 }
 
 /** What happens on the way, in order. */
 export type RunProgress =
   | { readonly kind: 'retrieved'; readonly passages: readonly Passage[]; readonly trace: RetrievalTrace }
   | { readonly kind: 'delta'; readonly delta: string }
-  | { readonly kind: 'answered'; readonly answer: Answer; readonly content: EnclosedContent };
+  | { readonly kind: 'answered'; readonly answer: Answer; readonly trace: RetrievalTrace };
 
 export type Answered = Extract<RunProgress, { kind: 'answered' }>;
 
@@ -75,7 +73,7 @@ export async function* progressOf(world: RunWorld, input: RunInput, signal: Abor
   for await (const part of bounded(world.answerer.answer(asked), options)) {
     signal.throwIfAborted();
     if ('final' in part) {
-      yield { kind: 'answered', answer: part.final, content: await world.enclose(input, part.final, trace) };
+      yield { kind: 'answered', answer: part.final, trace };
       return;
     }
     yield { kind: 'delta', delta: part.delta };

@@ -27,7 +27,7 @@ export interface RunSettings {
   readonly debugEvents: boolean;
 }
 
-export interface RunDeps extends Omit<RunWorld, 'enclose'> {
+export interface RunDeps extends RunWorld {
   readonly path: CommandPath;
   /** Called with where the log stands before anyone is told what it holds of a run. */
   readonly told: (tenantId: string, position: Position | null) => void;
@@ -62,22 +62,12 @@ const BEAT_MS = 3_000;
 export class RunExecutor {
   private readonly active = new Set<Active>();
   private readonly answered = new WeakSet<Job>();
-  private readonly world: RunWorld;
   private readonly traces: FailureTraces;
   private readonly ending: RunEnding;
 
   constructor(private readonly deps: RunDeps) {
     this.traces = new FailureTraces(deps);
     this.ending = new RunEnding({ ...deps, traces: this.traces });
-    this.world = {
-      ...deps,
-      enclose: ({ tenantId, conversation: { id, life } }, { text, citations, finishReason }, trace) =>
-        deps.content.enclose({
-          subject: sessionSubject(tenantId, id, life),
-          kind: 'run-answer',
-          bytes: bytesOf({ text, citations, finishReason, trace }),
-        }),
-    };
   }
 
   /** Runs that this process answers now. */
@@ -184,7 +174,7 @@ export class RunExecutor {
   }
 
   private async *progress({ key, asked, signal, clock }: NewJob): AsyncIterable<RunProgress> {
-    for await (const progress of progressOf(this.world, inputOf(key, asked), signal)) {
+    for await (const progress of progressOf(this.deps, inputOf(key, asked), signal)) {
       clock.note(progress.kind);
       yield progress;
     }
@@ -242,10 +232,11 @@ export class RunExecutor {
         const outcome = { ...outcomeOf(progress.answer, job.clock), chunkCount };
         await Promise.allSettled(writes);
         await patiently(() => job.writer.settled());
+        const content = await this.ending.enclose(job, progress);
         // The digest of the last frames goes into the event before they are written: nothing may come between.
         pulse.stop();
         this.answered.add(job);
-        await this.ending.complete(job, progress, outcome);
+        await this.ending.complete(job, { answer: progress.answer, content }, outcome);
         if (job.asked.audio) await this.ending.speak(job, progress.answer.text, pulse);
       }
     }
