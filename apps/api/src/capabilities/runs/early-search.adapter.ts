@@ -4,7 +4,7 @@ import type { Question } from '#api/commands/questions.js';
 import type { CorpusSearch, Retrieved } from '#infra/retrieval/found.js';
 import type { VisibilityPredicate } from '#infra/retrieval/retrieval-sql.js';
 import type { FairSlots } from '#infra/shared-state/fair-slots.js';
-import { isLocal } from './run-steps.adapter.js';
+import { isLocal, passagesQuery } from './run-steps.adapter.js';
 
 /** What was found while the log was asked whether the corpus still is what it was. */
 export interface EarlyFind {
@@ -31,16 +31,16 @@ export class EarlySearch {
 
   /** Undefined where nothing is remembered, the passages are elsewhere, or others are asking. */
   begin(
-    { corpusId, message, topK, filter, speech }: Question,
+    question: Question,
     corpus: CorpusState | undefined,
     mayRead: VisibilityPredicate | undefined,
     tenantId: string,
   ): EarlyFind | undefined {
-    if (corpus === undefined || speech !== undefined || !isLocal(corpus) || !this.isAlone) return undefined;
+    if (corpus === undefined || question.speech !== undefined || !isLocal(corpus) || !this.isAlone) return undefined;
     const { providerConfig, embedding } = corpus;
-    const k = effectiveTopK(topK, providerConfig);
-    const asked = { tenantId, corpusId, query: message, k, providerConfig, embedding, mayRead };
-    const retrieved = this.search.search(filter === undefined ? asked : { ...asked, filter });
+    const topK = effectiveTopK(question.topK, providerConfig);
+    const asked = passagesQuery({ ...question, tenantId, topK, providerConfig, embedding, mayRead });
+    const retrieved = this.search.search(asked);
     this.isUnderWay = true;
     const end = (): void => {
       this.isUnderWay = false;

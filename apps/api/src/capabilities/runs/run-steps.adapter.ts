@@ -12,7 +12,7 @@ import { bounded } from '#infra/adapters/llm/bounded-answer.js';
 import type { StreamKey } from '#infra/recorded-streams/stream-writer.js';
 import type { RunAsked } from './run-admission.handler.js';
 import type { VisibilityPredicate } from '#infra/retrieval/retrieval-sql.js';
-import type { CorpusSearch, Retrieved, RetrievalTrace } from '#infra/retrieval/found.js';
+import type { CorpusQuery, CorpusSearch, Retrieved, RetrievalTrace } from '#infra/retrieval/found.js';
 import type { Passage } from '#infra/retrieval/passage.js';
 
 /** What one run is about. */
@@ -86,19 +86,19 @@ async function historyOf({ answerer, history }: RunWorld, input: RunInput): Prom
   return answerer.quotes(input.generation) ? [] : (input.history ?? history(input));
 }
 
-function search(world: RunWorld, input: RunInput, signal: AbortSignal): Promise<Retrieved> {
+function search({ search: corpora }: RunWorld, input: RunInput, signal: AbortSignal): Promise<Retrieved> {
+  return corpora.search({ ...passagesQuery(input), signal });
+}
+
+/** Which passages a question asks for; the `topK` of the input is the number that counts. */
+export function passagesQuery(
+  input: Pick<
+    RunInput,
+    'tenantId' | 'corpusId' | 'message' | 'topK' | 'mayRead' | 'providerConfig' | 'embedding' | 'filter'
+  >,
+): CorpusQuery {
   const { tenantId, corpusId, message: query, topK: k, mayRead, providerConfig, embedding, filter } = input;
-  return world.search.search({
-    tenantId,
-    corpusId,
-    mayRead,
-    providerConfig,
-    embedding,
-    ...(filter && { filter }),
-    query,
-    k,
-    signal,
-  });
+  return { tenantId, corpusId, mayRead, providerConfig, embedding, ...(filter && { filter }), query, k };
 }
 
 /** Throws CatalogueError for a corpus that is not there. */
