@@ -21,6 +21,7 @@ import { StreamsOfASubject20261127200000 } from './20261127200000-streams-of-a-s
 import { StreamWithoutKeyCheck20261128040000 } from './20261128040000-stream-without-key-check.js';
 import { AppendTellsWhen20261128110000 } from './20261128110000-append-tells-when.js';
 import { AppendFitting20261128190000 } from './20261128190000-append-fitting.js';
+import { PostingSegments20261128220000 } from './20261128220000-posting-segments.js';
 
 /** Every migration of the durable tables, in order; forward only. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -46,4 +47,5 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   StreamWithoutKeyCheck20261128040000,
   AppendTellsWhen20261128110000,
   AppendFitting20261128190000,
+  PostingSegments20261128220000,
 ];

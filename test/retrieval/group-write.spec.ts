@@ -43,8 +43,10 @@ describe('versions that are written at the same time', () => {
                  from retrieval.chunk c where c.version_no = v.version_no)::text as chunks,
               (select array_agg((e.ordinal, e.embedding::text) order by e.ordinal)
                  from retrieval.space_1 e where e.version_no = v.version_no and e.scope_no = v.scope_no)::text as vectors,
-              (select array_agg((p.term, p.block, p.hits) order by p.term, p.block)
-                 from retrieval.posting p where p.version_no = v.version_no and p.scope_no = v.scope_no)::text as postings,
+              (select array_agg((e.term, e.hit) order by e.term, e.hit)
+                 from retrieval.segment g join retrieval.posting_bucket b using (segment_no)
+                cross join lateral (select unnest(b.terms) term, unnest(b.versions) version_no, unnest(b.hits) hit) e
+                where g.scope_no = v.scope_no and e.version_no = v.version_no)::text as postings,
               (select array_agg(s.space_no order by s.space_no) from retrieval.version_space s
                 where s.version_no = v.version_no)::text as spaces
          from retrieval.version v join retrieval.scope s using (scope_no)

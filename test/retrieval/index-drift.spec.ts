@@ -62,7 +62,7 @@ describe('the verification of the index', () => {
     ['version_missing', 'delete from retrieval.version where tenant_id = $1 and document_id = $2'],
     ['chunks_differ', 'update retrieval.version set chunk_count = 7 where tenant_id = $1 and document_id = $2'],
     ['vectors_missing', `delete from retrieval.space_1 where version_no = ${versionOf}`],
-    ['postings_missing', `delete from retrieval.posting where version_no = ${versionOf}`],
+    ['postings_missing', `delete from retrieval.posting_bucket where ${versionOf} = any(versions)`],
     ['postings_missing', `delete from retrieval.version_terms where version_no = ${versionOf}`],
   ])('finds %s, and has the document ingested anew', async (kind, text) => {
     await damage(text, 'b');
@@ -108,7 +108,8 @@ describe('the verification of the index', () => {
     ]);
     await until('nothing differs any more', async () => (await kinds(everywhere)).length === 0);
     const left = await server.platform.database.query(
-      'select 1 from retrieval.posting p where not exists (select 1 from retrieval.version v where v.version_no = p.version_no)',
+      `select 1 from retrieval.posting_bucket b, unnest(b.versions) u(version_no)
+        where not exists (select 1 from retrieval.version v where v.version_no = u.version_no)`,
     );
     expect(left).toEqual([]);
   });

@@ -74,7 +74,7 @@ describe('a version that is written part by part', () => {
     expect(await library.index.sweep(isCurrent, 0)).toBe(1);
     expect(await count('retrieval.chunk')).toBe(chunks.length);
     expect(await library.index.sweep(async (versions) => versions.map(() => false), 0)).toBe(1);
-    for (const table of ['version', 'chunk', 'posting', 'version_terms', 'version_space', 'space_1'])
+    for (const table of ['version', 'chunk', 'segment', 'posting_bucket', 'version_terms', 'version_space', 'space_1'])
       expect([table, await count(`retrieval.${table}`)]).toEqual([table, 0]);
   });
 
@@ -82,7 +82,7 @@ describe('a version that is written part by part', () => {
     const removed = given(async () => library.index.dropVersion('t', 'uid-c', 'v1'));
     await expect(library.index.writeParts(version('c'), removed)).rejects.toThrow();
     expect(await count('retrieval.chunk')).toBe(0);
-    expect(await count('retrieval.posting')).toBe(0);
+    expect(await count('retrieval.posting_bucket')).toBe(0);
   });
 
   it('begins again when its corpus is written in another space from now on', async () => {

@@ -27,7 +27,7 @@ describe('retrieval', () => {
   const counts = async (): Promise<Record<string, number>[]> =>
     test.database.query(
       `select (select count(*)::int from retrieval.version) versions, (select count(*)::int from retrieval.chunk) chunks,
-              (select count(*)::int from retrieval.posting) postings, (select count(*)::int from retrieval.version_terms) terms,
+              (select count(*)::int from retrieval.posting_bucket b, unnest(b.terms)) postings, (select count(*)::int from retrieval.version_terms) terms,
               (select count(*)::int from retrieval.space_1) vectors`,
     );
 
@@ -126,7 +126,7 @@ describe('retrieval', () => {
   it('stores no word in clear', async () => {
     await library.add('sealed', 'c', 'doc', 'Quetzalcoatl Quetzalcoatl');
     const rows = await test.database.query<{ row: string }>(
-      `select p::text as row from retrieval.posting p union all select encode(body, 'escape') from retrieval.chunk
+      `select p::text as row from retrieval.posting_bucket p union all select encode(body, 'escape') from retrieval.chunk
        union all select v::text from retrieval.version v`,
     );
     expect(rows.filter(({ row }) => /quetzal/iu.test(row))).toEqual([]);

@@ -104,9 +104,9 @@ describe('searches of one time', () => {
 
   it('all fail when their statement fails, and the next succeed', async () => {
     const asked = questions.slice(0, 5).map((question) => queryOf('acme', question));
-    await test.database.execute('alter table retrieval.posting rename to away');
+    await test.database.execute('alter table retrieval.posting_bucket rename to away');
     const lost = await Promise.allSettled(asked.map((query) => retriever.search(query)));
-    await test.database.execute('alter table retrieval.away rename to posting');
+    await test.database.execute('alter table retrieval.away rename to posting_bucket');
     expect(lost.map(({ status }) => status)).toEqual(asked.map(() => 'rejected'));
     const found = await Promise.all(asked.map((query) => retriever.search(query)));
     expect(found.every(({ passages }) => passages.length === 5)).toBe(true);

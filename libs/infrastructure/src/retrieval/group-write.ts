@@ -6,6 +6,8 @@ import type { EmbeddingSpace } from './embedding-space.js';
 import type { VersionRef } from './passage.js';
 import type { Postings } from './postings.js';
 import { pageColumns } from './chunk-pages.js';
+import type { SegmentMerges } from './segment-merges.js';
+import { intoBuckets } from './segments.js';
 import { chunkIdOf, storable } from './version-rows.js';
 
 /** A version small enough to share a statement with others. */
@@ -44,7 +46,10 @@ export function isSmall(chunks: readonly Chunk[]): boolean {
 export class GroupWrite {
   private readonly gathered: Gathered<SmallVersion, GroupOutcome>;
 
-  constructor(private readonly database: Database) {
+  constructor(
+    private readonly database: Database,
+    private readonly merges: SegmentMerges,
+  ) {
     const send = (versions: readonly SmallVersion[]) => database.detached(() => this.writeAll(versions));
     this.gathered = new Gathered(send, VERSIONS_AT_ONCE);
   }
@@ -77,6 +82,7 @@ export class GroupWrite {
       { text: HOLD_SCOPES, values: [[...new Set(items.map(({ scopeNo }) => scopeNo))]] },
       { text: statement(first.spaces.map(({ space }) => space)), values: parameters(items) },
     ]);
+    for (const scopeNo of new Set(items.map((item) => item.scopeNo))) this.merges.added(scopeNo);
     const found = new Map((rows as unknown as readonly MadeRow[]).map(({ at, made }) => [at, made]));
     return items.map((_, at) => {
       const made = found.get(at);
@@ -100,8 +106,8 @@ function vectorsInto({ spaceNo, table, type, dimension }: EmbeddingSpace, at: nu
      in_${spaceNo} as (
        insert into ${table} (scope_no, version_no, ordinal, embedding)
        select n.scope_no, n.version_no, c.ordinal,
-              ($${29 + at}::float4[])[(c.place - 1) * ${dimension} + 1 : c.place * ${dimension}]::${type}
-         from unnest($13::int[], $14::int[]) with ordinality c(at, ordinal, place) join numbered n using (at)),`;
+              ($${27 + at}::float4[])[(c.place - 1) * ${dimension} + 1 : c.place * ${dimension}]::${type}
+         from unnest($14::int[], $15::int[]) with ordinality c(at, ordinal, place) join numbered n using (at)),`;
 }
 
 /** All rows of a group; `at` is a version's place in it, from 0. */
@@ -110,12 +116,13 @@ function statement(spaces: readonly EmbeddingSpace[]): string {
     with given as (
        select g.*, (g.place - 1)::int as at
          from unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::int[], $6::bigint[], $7::text[], $8::text[],
-                     $9::int[], $10::int[])
+                     $9::int[], $10::int[], $11::int[])
               with ordinality
-              g(scope_no, tenant_id, document_id, version_id, chunk_count, term_count, metadata, context, terms_from, terms_to, place)),
+              g(scope_no, tenant_id, document_id, version_id, chunk_count, term_count, metadata, context, terms_from, terms_to,
+                posted, place)),
      fitting as (
        select g.* from given g
-        where $12::int[] = (select array_agg(t.space_no order by t.space_no)
+        where $13::int[] = (select array_agg(t.space_no order by t.space_no)
                               from retrieval.scope_space t where t.scope_no = g.scope_no)),
      made as (
        insert into retrieval.version
@@ -125,29 +132,33 @@ function statement(spaces: readonly EmbeddingSpace[]): string {
        on conflict (tenant_id, document_id, version_id) do nothing
        returning version_no, tenant_id, document_id, version_id),
      numbered as (
-       select f.at, f.scope_no, f.terms_from, f.terms_to, m.version_no
+       select f.at, f.scope_no, f.terms_from, f.terms_to, f.posted, m.version_no
          from made m join fitting f using (tenant_id, document_id, version_id)),
      in_terms as (
        insert into retrieval.version_terms (version_no, terms)
-       select version_no, ($11::bigint[])[terms_from : terms_to] from numbered),
+       select version_no, ($12::bigint[])[terms_from : terms_to] from numbered),
      in_chunks as (
        insert into retrieval.chunk (version_no, ordinal, chunk_id, start_at, end_at, body, text_hash,
                                     page_start, page_end, page_breaks)
        select n.version_no, c.ordinal, c.chunk_id, c.start_at, c.end_at, c.body, c.text_hash,
               c.page_start, c.page_end, c.page_breaks::int[]
-         from unnest($13::int[], $14::int[], $15::uuid[], $16::int[], $17::int[], $18::bytea[], $19::uuid[],
-                     $20::int[], $21::int[], $22::text[])
+         from unnest($14::int[], $15::int[], $16::uuid[], $17::int[], $18::int[], $19::bytea[], $20::uuid[],
+                     $21::int[], $22::int[], $23::text[])
               c(at, ordinal, chunk_id, start_at, end_at, body, text_hash, page_start, page_end, page_breaks)
          join numbered n using (at)),
-     in_postings as (
-       insert into retrieval.posting (scope_no, term, version_no, block, hits)
-       select n.scope_no, p.term, n.version_no, p.block, ($28::bigint[])[p.hits_from : p.hits_to]
-         from unnest($23::int[], $24::bigint[], $25::int[], $26::int[], $27::int[]) p(at, term, block, hits_from, hits_to)
-         join numbered n using (at)),
+     in_segments as (
+       insert into retrieval.segment (scope_no, shift, entries, first_version, last_version)
+       select scope_no, retrieval.shift_of(sum(posted)), sum(posted), min(version_no), max(version_no)
+         from numbered group by scope_no having sum(posted) > 0
+       returning scope_no, segment_no, shift),
+     in_buckets as (${intoBuckets(`
+       select s.segment_no, s.shift, p.term, n.version_no, p.hit
+         from unnest($24::int[], $25::bigint[], $26::bigint[]) p(at, term, hit)
+         join numbered n using (at) join in_segments s using (scope_no)`)}),
      ${spaces.map(vectorsInto).join('').trim()}
      in_spaces as (
        insert into retrieval.version_space (version_no, space_no)
-       select n.version_no, s.space_no from numbered n cross join unnest($12::int[]) s(space_no))
+       select n.version_no, s.space_no from numbered n cross join unnest($13::int[]) s(space_no))
     select f.at, n.version_no is not null as made from fitting f left join numbered n using (at)`;
 }
 
@@ -157,9 +168,7 @@ function parameters(items: readonly SmallVersion[]): unknown[] {
   const chunks = placed.flatMap(({ at, version, chunks: own, bodies, hashes }) =>
     own.map((chunk, index) => ({ at, version, chunk, body: bodies[index], hash: hashes[index] ?? null })),
   );
-  const postings = placed.flatMap(({ at, postings: { rows } }) => rows.map((row) => ({ at, ...row })));
-  const terms = items.map((item) => item.postings.terms);
-  const hits = postings.map((row) => row.hits);
+  const terms = items.map((item) => item.postings.distinct);
   return [
     int4Array(items.map(({ scopeNo }) => scopeNo)),
     items.map(({ version }) => version.tenantId),
@@ -169,7 +178,9 @@ function parameters(items: readonly SmallVersion[]): unknown[] {
     items.map((item) => item.postings.total),
     items.map(({ version }) => storable(version.metadata ?? {})),
     items.map(({ context }) => (context === null ? null : base64(context))),
-    ...slicesOf(terms),
+    ...rangesOf(terms),
+    int4Array(items.map(({ postings }) => postings.terms.length)),
+    int8Array(terms.flat()),
     int4Array(first === undefined ? [] : numbersOf(first)),
     int4Array(chunks.map(({ at }) => at)),
     int4Array(chunks.map(({ chunk }) => chunk.ordinal)),
@@ -179,22 +190,20 @@ function parameters(items: readonly SmallVersion[]): unknown[] {
     byteaArray(chunks.map(({ body }) => body ?? new Uint8Array())),
     chunks.map(({ hash }) => hash),
     ...pageColumns(chunks.map(({ chunk }) => chunk)),
-    int4Array(postings.map(({ at }) => at)),
-    int8Array(postings.map(({ term }) => term)),
-    int4Array(postings.map(({ block }) => block)),
-    ...slicesOf(hits),
+    int4Array(placed.flatMap(({ at, postings }) => postings.terms.map(() => at))),
+    int8Array(items.flatMap(({ postings }) => postings.terms)),
+    int8Array(items.flatMap(({ postings }) => postings.hits)),
     ...(first?.spaces ?? []).map(({ space: { spaceNo } }) =>
       float4Array(items.flatMap(({ spaces }) => vectorsIn(spaces, spaceNo))),
     ),
   ];
 }
 
-/** Lists as one array, and where each begins and ends in it, counted from 1. */
-function slicesOf(lists: readonly (readonly bigint[])[]): readonly [from: Buffer, to: Buffer, all: Buffer] {
+/** Where each of some lists begins and ends in all of them as one, counted from 1. */
+function rangesOf(lists: readonly (readonly bigint[])[]): readonly [from: Buffer, to: Buffer] {
   const ends: number[] = [];
   for (const list of lists) ends.push((ends.at(-1) ?? 0) + list.length);
-  const starts = lists.map((list, at) => (ends[at] ?? 0) - list.length + 1);
-  return [int4Array(starts), int4Array(ends), int8Array(lists.flat())];
+  return [int4Array(lists.map((list, at) => (ends[at] ?? 0) - list.length + 1)), int4Array(ends)];
 }
 
 function vectorsIn(spaces: SmallVersion['spaces'], spaceNo: number): readonly Float32Array[] {

@@ -2,6 +2,7 @@ import type { Database } from '#infra/database/database.js';
 import type { CorpusEmbeddings } from './corpus-embeddings.js';
 import type { Drift, DriftFigures, DriftKind, DriftScope } from './drift.js';
 import type { EmbeddingSpaces } from './embedding-space.js';
+import { bucketsOf, holdSegments, POSTINGS_OF_B, removePostings } from './segments.js';
 
 export interface IndexDriftOptions {
   readonly database: Database;
@@ -91,9 +92,10 @@ export class IndexDrift {
        select p.*, v.version_no, v.chunk_count,
               (select count(*)::int from retrieval.chunk c where c.version_no = v.version_no) as chunks,
               t.terms,
-              (select count(distinct o.term)::int from retrieval.posting o
-                where o.scope_no = v.scope_no and o.version_no = v.version_no
-                  and o.term in (select unnest(h.terms) from retrieval.version_terms h where h.version_no = v.version_no)) as posted
+              (select count(distinct e.term)::int
+                 from (${bucketsOf('v.scope_no', 'v.version_no')}) n
+                 join retrieval.posting_bucket b using (segment_no, bucket) cross join lateral (select ${POSTINGS_OF_B}) e
+                where e.version_no = v.version_no) as posted
          from page p
          left join retrieval.scope s on s.tenant_id = p.tenant_id and s.corpus_id = p.corpus_id
          left join retrieval.version v on v.tenant_id = p.tenant_id and v.document_id = p.id
@@ -196,7 +198,11 @@ export class IndexDrift {
       `insert into retrieval.version_terms (version_no, terms)
        select v.version_no, coalesce(array_agg(distinct p.term) filter (where p.term is not null), '{}')
          from retrieval.version v
-         left join retrieval.posting p on p.scope_no = v.scope_no and p.version_no = v.version_no
+         left join lateral (
+           select e.term from retrieval.segment g join retrieval.posting_bucket b using (segment_no)
+            cross join lateral (select ${POSTINGS_OF_B}) e
+            where g.scope_no = v.scope_no and v.version_no between g.first_version and g.last_version
+              and e.version_no = v.version_no) p on true
         where v.version_no = $1
           and not exists (select 1 from retrieval.version_terms t where t.version_no = v.version_no)
         group by v.version_no on conflict do nothing`,
@@ -206,13 +212,15 @@ export class IndexDrift {
 
   /** Removes the postings of a version that is gone. */
   async dropPostings(versionNo: string): Promise<void> {
-    await this.options.database.execute(
-      `with held as (delete from retrieval.version_terms where version_no = $1 returning terms)
-       delete from retrieval.posting
-        where scope_no in (select scope_no from retrieval.scope) and version_no = $1
-          and term in (select unnest(terms) from held)`,
-      [versionNo],
-    );
+    const { database } = this.options;
+    // Its scope went with it: it is one of those whose numbers it lies between.
+    const scopes = 'select g.scope_no from retrieval.segment g where $1 between g.first_version and g.last_version';
+    await database.transaction(async () => {
+      await holdSegments(database, scopes, [versionNo]);
+      const rows = await database.query<{ scope_no: number }>(`${scopes} group by 1`, [versionNo]);
+      const scopeNos = rows.map(({ scope_no: scopeNo }) => scopeNo);
+      await removePostings(database, scopeNos, versionNo);
+    });
   }
 }
 

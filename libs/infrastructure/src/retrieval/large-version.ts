@@ -5,11 +5,13 @@ import type { ChunkVectors } from './chunk-vectors.js';
 import type { EmbeddingSpaces } from './embedding-space.js';
 import { indexedForm, packPrefixes, prefixOf } from './index-context.js';
 import type { ChunkCipher, VersionRef } from './passage.js';
-import { BLOCK_CHUNKS, postingsOf } from './postings.js';
+import { postingsOf } from './postings.js';
 import type { ScopeSpaces, Target } from './scope-spaces.js';
 import type { TermHasher } from './term-hasher.js';
+import type { SegmentMerges } from './segment-merges.js';
+import { insertPostings } from './segments.js';
 import { insertVectorRows, turn } from './vectors.js';
-import { insertChunks, insertPostings, postingsAtOnce, storable } from './version-rows.js';
+import { insertChunks, storable } from './version-rows.js';
 
 export interface LargeVersionsOptions {
   readonly database: Database;
@@ -18,6 +20,7 @@ export interface LargeVersionsOptions {
   readonly spaces: EmbeddingSpaces;
   readonly scopes: ScopeSpaces;
   readonly vectors: ChunkVectors;
+  readonly merges: SegmentMerges;
   /** Removes what there is of a version, in the caller's transaction. */
   readonly remove: (version: VersionRef) => Promise<unknown>;
 }
@@ -38,8 +41,8 @@ interface Begun {
   readonly targets: readonly Target[];
 }
 
-/** Chunks that are embedded and stored together: as many as a block of postings, so that no block is in two parts. */
-export const PART_CHUNKS = BLOCK_CHUNKS;
+/** Chunks that are embedded and stored together. */
+export const PART_CHUNKS = 256;
 
 /**
  * Writes versions that are too large for memory and for one transaction. A version that is not finished answers nothing,
@@ -99,7 +102,7 @@ export class LargeVersions {
     { context }: ChunkParts,
     embedding: Parameters<ChunkVectors['of']>[2],
   ): Promise<number> {
-    const { database, hasher, vectors } = this.options;
+    const { database, hasher, vectors, merges } = this.options;
     const prefixes = chunks.map((chunk) => prefixOf(chunk, context));
     const texts = chunks.map(({ text }, at) => indexedForm(prefixes[at] ?? '', text));
     const postings = postingsOf(hasher, version.tenantId, chunks, texts);
@@ -111,17 +114,19 @@ export class LargeVersions {
     for (const target of targets) made.set(target, await vectors.of(texts, target, embedding));
     const ordinals = chunks.map(({ ordinal }) => ordinal);
     const part = Math.floor((ordinals[0] ?? 0) / PART_CHUNKS);
+    let segments = 0;
     await database.transaction(async () => {
       await insertChunks(database, version, versionNo, chunks, bodies, hashes);
       for (const [{ space }, list] of made)
         await insertVectorRows(database, scopeNo, versionNo, { space, ordinals, vectors: list });
-      for (let at = 0; at < postings.rows.length; at += postingsAtOnce)
-        await insertPostings(database, scopeNo, versionNo, postings.rows.slice(at, at + postingsAtOnce));
+      segments = await insertPostings(database, scopeNo, versionNo, postings);
       await database.execute(
         'insert into retrieval.version_terms (version_no, part, terms, context) values ($1, $2, $3::bigint[], $4)',
-        [versionNo, part, postings.terms.map(String), sealedContext],
+        [versionNo, part, postings.distinct.map(String), sealedContext],
       );
     });
+    merges.added(scopeNo, segments);
+    await merges.settle(scopeNo);
     return postings.total;
   }
 

@@ -2,33 +2,23 @@ import type { Chunk } from '#domain/kernel/text/chunker.js';
 import { terms } from '#domain/kernel/text/tokenizer.js';
 import type { TermHasher } from './term-hasher.js';
 
-/** The hits of one hashed term in 256 chunks that follow each other. */
-export interface Posting {
-  readonly term: bigint;
-  readonly block: number;
-  readonly hits: bigint[];
-}
-
-/** What BM25 needs of a version: its postings, its distinct terms, and the number of terms in all. */
+/** What BM25 needs of a version: a posting for each term of each chunk, its distinct terms, and the number of terms in all. */
 export interface Postings {
   readonly total: number;
+  readonly distinct: readonly bigint[];
+  /** The hashed term of each posting, and its hit. */
   readonly terms: readonly bigint[];
-  readonly rows: readonly Posting[];
+  readonly hits: readonly bigint[];
 }
 
-const blockBits = 8;
-/** Chunks of a block. */
-export const BLOCK_CHUNKS = 1 << blockBits;
-
-/** Counts the terms of each chunk's index text; chunks in the order of their ordinals. */
+/** Counts the terms of each chunk's index text. */
 export function postingsOf(
   hasher: TermHasher,
   tenantId: string,
   chunks: readonly Pick<Chunk, 'ordinal'>[],
   texts: readonly string[],
 ): Postings {
-  const rows: Posting[] = [];
-  const open = new Map<bigint, Posting>();
+  const found = { terms: [] as bigint[], hits: [] as bigint[] };
   let total = 0;
   chunks.forEach(({ ordinal }, at) => {
     const words = terms(texts[at] ?? '');
@@ -36,18 +26,11 @@ export function postingsOf(
     const counts = new Map<string, number>();
     for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
     for (const [word, count] of counts) {
-      const term = hasher.hash(tenantId, word);
-      const block = ordinal >> blockBits;
-      let posting = open.get(term);
-      if (posting?.block !== block) {
-        posting = { term, block, hits: [] };
-        rows.push(posting);
-        open.set(term, posting);
-      }
-      posting.hits.push(packHit(ordinal, count, words.length));
+      found.terms.push(hasher.hash(tenantId, word));
+      found.hits.push(packHit(ordinal, count, words.length));
     }
   });
-  return { total, terms: [...open.keys()], rows };
+  return { total, distinct: chunks.length === 1 ? found.terms : [...new Set(found.terms)], ...found };
 }
 
 /** `ordinal << 32 | occurrences << 16 | terms of the chunk`, as the migration describes it. */

@@ -11,8 +11,10 @@ import { LargeVersions, type ChunkParts } from './large-version.js';
 import type { ChunkCipher, VersionRef } from './passage.js';
 import { postingsOf, type Postings } from './postings.js';
 import { ScopeSpaces, type Target } from './scope-spaces.js';
+import { SegmentMerges } from './segment-merges.js';
+import { holdSegments, insertPostings, removePostings } from './segments.js';
 import type { TermHasher } from './term-hasher.js';
-import { insertChunks, insertPostings, insertVersion, postingsAtOnce, storable } from './version-rows.js';
+import { insertChunks, insertVersion, storable } from './version-rows.js';
 import { insertVectors, turn } from './vectors.js';
 
 export interface RetrievalIndexOptions {
@@ -77,6 +79,7 @@ export class RetrievalIndex {
   readonly spaces: EmbeddingSpaces;
   private readonly scopes: ScopeSpaces;
   private readonly vectors: ChunkVectors;
+  private readonly merges: SegmentMerges;
   private readonly group: GroupWrite;
   private readonly large: LargeVersions;
   private readonly database: Database;
@@ -87,9 +90,11 @@ export class RetrievalIndex {
     const embeddings = options.embeddings ?? oneEmbedder(options.embedder);
     this.scopes = new ScopeSpaces(options.database, this.spaces, embeddings);
     this.vectors = new ChunkVectors(options.database, options.hasher);
-    this.group = new GroupWrite(options.database);
     const { database, cipher, hasher } = options;
-    const parts = { database, cipher, hasher, spaces: this.spaces, scopes: this.scopes, vectors: this.vectors };
+    this.merges = new SegmentMerges(database);
+    this.group = new GroupWrite(database, this.merges);
+    const { spaces, scopes, vectors, merges } = this;
+    const parts = { database, cipher, hasher, spaces, scopes, vectors, merges };
     const remove = (version: VersionRef) =>
       this.remove(version.tenantId, version.documentId, version.versionId, 'only');
     this.large = new LargeVersions({ ...parts, remove });
@@ -123,6 +128,7 @@ export class RetrievalIndex {
       );
       options.signal?.throwIfAborted();
       const written = await this.store(version, scopeNo, { chunks, sealed, hashes, postings, targets, vectors });
+      await this.merges.settle(scopeNo);
       const [first] = targets;
       // A space was added meanwhile: what this version lacks there is made, and it is written again.
       if (written && first !== undefined) {
@@ -164,10 +170,7 @@ export class RetrievalIndex {
             ordinals,
             vectors: vectors.get(space.spaceNo) ?? [],
           });
-        for (let at = 0; at < postings.rows.length; at += postingsAtOnce) {
-          await insertPostings(this.database, scopeNo, versionNo, postings.rows.slice(at, at + postingsAtOnce));
-          await turn();
-        }
+        this.merges.added(scopeNo, await insertPostings(this.database, scopeNo, versionNo, postings));
       });
       return true;
     } catch (error) {
@@ -247,19 +250,15 @@ export class RetrievalIndex {
     versionId: string | undefined,
     which: 'only' | 'except',
   ): Promise<number> {
+    const named = 'v.tenant_id = $1 and v.document_id = $2 and ($3::text is null or (v.version_id = $3) = $4)';
+    const values = [tenantId, documentId, versionId ?? null, which === 'only'];
+    const held = await holdSegments(this.database, `select v.scope_no from retrieval.version v where ${named}`, values);
+    if (!held) return 0;
     const doomed = await this.database.query<{ version_no: string; scope_no: number }>(
-      `delete from retrieval.version
-        where tenant_id = $1 and document_id = $2 and ($3::text is null or (version_id = $3) = $4)
-        returning version_no, scope_no`,
-      [tenantId, documentId, versionId ?? null, which === 'only'],
+      `delete from retrieval.version v where ${named} returning v.version_no, v.scope_no`,
+      values,
     );
-    for (const { version_no, scope_no } of doomed)
-      await this.database.execute(
-        `with held as (delete from retrieval.version_terms where version_no = $1 returning terms)
-         delete from retrieval.posting
-          where scope_no = $2 and version_no = $1 and term in (select unnest(terms) from held)`,
-        [version_no, scope_no],
-      );
+    for (const { version_no, scope_no } of doomed) await removePostings(this.database, [scope_no], version_no);
     return doomed.length;
   }
 }

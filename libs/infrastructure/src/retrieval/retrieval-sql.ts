@@ -2,6 +2,7 @@ import { float4Array } from '#infra/database/binary-arrays.js';
 import { hidden } from '#infra/database/database.js';
 import type { EmbeddingSpace } from './embedding-space.js';
 import type { Fused } from './fusion.js';
+import { POSTINGS_OF_B } from './segments.js';
 
 /** Collects the parameters of a statement; values never enter its text. */
 export class Params {
@@ -62,8 +63,7 @@ const relation = /^[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)?$/u;
  * One statement: the visible versions, the best of both legs among them for each question, and each candidate's value in the
  * other leg. Document frequencies and lengths are counted over exactly what is visible. `place` is the number of the question,
  * from 1; its last row has ordinal -1 and the totals. The values of the questions are `questionValues`.
- * That a posting's term is one of the questions' is said twice, lest a planner that knows little of a corpus read every word of
- * it. The full join is a left join that the planner, who takes what was scored for a few rows, cannot make by
+ * The full join is a left join that the planner, who takes what was scored for a few rows, cannot make by
  * looking at all of them for each candidate; what candidates are is looked up one by one (`offset 0`), since to it they may be many.
  */
 export function candidatesStatement(request: CandidateRequest): SharedStatement {
@@ -149,13 +149,17 @@ function lexical(
 ): string {
   const k1 = `${next(bm25.k1)}::float8`;
   const b = `${next(bm25.b)}::float8`;
+  // Whether a version is visible is asked of a hash of them, whatever the planner takes their number for.
   return `matched as materialized (
-      select p.term, p.version_no, p.hits
-        from retrieval.posting p
-        join (select distinct u.term from unnest(${terms}) u(term)) q on q.term = p.term
-        join visible v on v.version_no = p.version_no
-       where p.scope_no = ${scope} and p.term = any(${terms}::bigint[])),
-    found as (select term, sum(cardinality(hits))::float8 as found from matched group by term),
+      select q.term, e.version_no, e.hit
+        from retrieval.segment g
+       cross join (select distinct u.term from unnest(${terms}) u(term)) q
+       cross join lateral (
+         select ${POSTINGS_OF_B} from retrieval.posting_bucket b
+          where b.segment_no = g.segment_no and b.bucket = q.term >> g.shift and q.term = any(b.terms)) e
+       where g.scope_no = ${scope} and e.term = q.term
+         and coalesce(e.version_no in (select v.version_no from visible v), false)),
+    found as (select term, count(*)::float8 as found from matched group by term),
     weighed as (
       select q.place, q.term, q.found, q.weight * ln(1 + (t.chunks - q.found + 0.5) / (q.found + 0.5)) as idf
         from (select u.place, u.term, u.weight, coalesce(f.found, 0) as found
@@ -167,10 +171,10 @@ function lexical(
              sum(found) over rarest <= ${next(hitBudget)}::float8 or row_number() over rarest <= 2 as read
         from weighed window rarest as (partition by place order by idf desc, term)),
     scored as materialized (
-      select f.place, m.version_no, (h.hit >> 32)::int as ordinal,
-             sum(f.idf * ((h.hit >> 16) & 65535) * (${k1} + 1) /
-                 (((h.hit >> 16) & 65535) + ${k1} * (1 - ${b} + ${b} * (h.hit & 65535) / t.length))) as bm25
-        from matched m join frequency f on f.term = m.term and f.read cross join totals t cross join lateral unnest(m.hits) h(hit)
+      select f.place, m.version_no, (m.hit >> 32)::int as ordinal,
+             sum(f.idf * ((m.hit >> 16) & 65535) * (${k1} + 1) /
+                 (((m.hit >> 16) & 65535) + ${k1} * (1 - ${b} + ${b} * (m.hit & 65535) / t.length))) as bm25
+        from matched m join frequency f on f.term = m.term and f.read cross join totals t
        group by 1, 2, 3),
     lexical as (
       select a.place, l.version_no, l.ordinal from asked a cross join lateral (

@@ -4,10 +4,7 @@ import type { Chunk } from '#domain/kernel/text/chunker.js';
 import type { Database } from '#infra/database/database.js';
 import { pageColumns } from './chunk-pages.js';
 import type { VersionRef } from './passage.js';
-import type { Posting, Postings } from './postings.js';
-
-/** Keeps the parameters of one insert at a few megabytes. */
-export const postingsAtOnce = 5_000;
+import type { Postings } from './postings.js';
 
 const namespace = '6d0c2f5e-6f0b-5c5e-9c44-6a52b5a6f1d3';
 
@@ -38,7 +35,7 @@ export async function insertVersion(
       scopeNo,
       chunkCount,
       postings.total,
-      postings.terms.map(String),
+      postings.distinct.map(String),
       storable(version.metadata ?? {}),
       context === null ? null : Buffer.from(context).toString('base64'),
     ],
@@ -72,26 +69,6 @@ export async function insertChunks(
       bodies.map((body) => Buffer.from(body).toString('base64')),
       hashes,
       ...pageColumns(chunks),
-    ],
-  );
-}
-
-export async function insertPostings(
-  database: Database,
-  scopeNo: number,
-  versionNo: string,
-  rows: readonly Posting[],
-): Promise<void> {
-  await database.execute(
-    `insert into retrieval.posting (scope_no, term, version_no, block, hits)
-     select $1, p.term, $2, p.block, p.hits::bigint[]
-       from unnest($3::bigint[], $4::int[], $5::text[]) p(term, block, hits)`,
-    [
-      scopeNo,
-      versionNo,
-      rows.map(({ term }) => String(term)),
-      rows.map(({ block }) => block),
-      rows.map(({ hits }) => `{${hits.join(',')}}`),
     ],
   );
 }

@@ -1,0 +1,119 @@
+import type { Database } from '#infra/database/database.js';
+import { intoBuckets, POSTINGS_OF_B } from './segments.js';
+import { turn } from './vectors.js';
+
+/** A segment of a scope. */
+export interface Segment {
+  readonly segmentNo: string;
+  /** Its postings, or more: what was removed since is not taken off. */
+  readonly entries: number;
+}
+
+/** As many segments of about a size become one. */
+export const MERGED_AT_ONCE = 8;
+/** Postings that one statement moves, about. */
+const MOVED_AT_ONCE = 131_072;
+/** Segments of fewer postings than `below`, and not of the tier before, are about of a size; what they become has `largest`. */
+const TIERS = [
+  { below: 8_192, largest: MOVED_AT_ONCE },
+  { below: 65_536, largest: 1_048_576 },
+  { below: 524_288, largest: 1_048_576 },
+];
+const KNOWN_SCOPES = 10_000;
+
+/** The segments that should become one: the smallest that are enough of about a size; none where there are none. */
+export function mergeable(segments: readonly Segment[]): readonly Segment[] {
+  for (const [tier, { below, largest }] of TIERS.entries()) {
+    const least = TIERS[tier - 1]?.below ?? 0;
+    const alike = segments.filter(({ entries }) => entries >= least && entries < below);
+    if (alike.length < MERGED_AT_ONCE) continue;
+    let sum = 0;
+    return alike.filter(({ entries }, at) => (sum += entries) <= largest || at < 2);
+  }
+  return [];
+}
+
+/** Merges the segments of scopes in which this process writes, when there are many. */
+export class SegmentMerges {
+  /** Segments that were written since a scope was last looked at. */
+  private readonly written = new Map<number, number>();
+
+  constructor(private readonly database: Database) {}
+
+  /** Tells of segments that were written. */
+  added(scopeNo: number, segments = 1): void {
+    if (this.written.size >= KNOWN_SCOPES) this.written.clear();
+    // A scope that was not seen before may have what another process left.
+    this.written.set(scopeNo, (this.written.get(scopeNo) ?? MERGED_AT_ONCE) + segments);
+  }
+
+  /** Merges what is due in a scope, and resolves then; at once where nothing is, or where somebody else does. */
+  async settle(scopeNo: number): Promise<void> {
+    if ((this.written.get(scopeNo) ?? 0) < MERGED_AT_ONCE || this.database.inTransaction) return;
+    this.written.set(scopeNo, 0);
+    try {
+      while (await this.merge(scopeNo)) await turn();
+    } catch (error) {
+      this.written.set(scopeNo, MERGED_AT_ONCE);
+      throw error;
+    }
+  }
+
+  /** One merge of a scope; false where none is due, or where another transaction holds the scope's segments. */
+  merge(scopeNo: number): Promise<boolean> {
+    const { database } = this;
+    return database.transaction(async () => {
+      const held = await database.query(
+        'select 1 from retrieval.scope where scope_no = $1 for no key update skip locked',
+        [scopeNo],
+      );
+      if (held.length === 0) return false;
+      const rows = await database.query<{ segment_no: string; entries: string }>(
+        'select segment_no, entries from retrieval.segment where scope_no = $1 order by segment_no',
+        [scopeNo],
+      );
+      const merged = mergeable(rows.map((row) => ({ segmentNo: row.segment_no, entries: Number(row.entries) })));
+      if (merged.length > 0) await this.join(scopeNo, merged);
+      return merged.length > 0;
+    });
+  }
+
+  private async join(scopeNo: number, segments: readonly Segment[]): Promise<void> {
+    const numbers = segments.map(({ segmentNo }) => segmentNo);
+    const [made] = await this.database.query<{ segment_no: string }>(
+      `insert into retrieval.segment (scope_no, shift, entries, first_version, last_version)
+       select $1, retrieval.shift_of(sum(entries)::bigint), sum(entries), min(first_version), max(last_version)
+         from retrieval.segment where scope_no = $1 and segment_no = any($2::bigint[]) returning segment_no`,
+      [scopeNo, numbers],
+    );
+    for (const [least, greatest] of slices(segments.reduce((sum, { entries }) => sum + entries, 0))) {
+      await this.database.execute(
+        `with taken as (
+           delete from retrieval.posting_bucket b using retrieval.segment g
+            where g.scope_no = $1 and g.segment_no = any($2::bigint[]) and b.segment_no = g.segment_no
+              and b.bucket between $4::bigint >> g.shift and $5::bigint >> g.shift
+           returning b.terms, b.versions, b.hits)
+         ${intoBuckets(`select g.segment_no, g.shift, p.* from (select ${POSTINGS_OF_B} from taken b) p
+                         cross join retrieval.segment g where g.scope_no = $1 and g.segment_no = $3`)}`,
+        [scopeNo, numbers, made?.segment_no, least, greatest],
+      );
+      await turn();
+    }
+    await this.database.execute(
+      'delete from retrieval.segment where scope_no = $1 and segment_no = any($2::bigint[])',
+      [scopeNo, numbers],
+    );
+  }
+}
+
+/** The terms from the least to the greatest, in so many parts that each has about as many postings as one statement moves. */
+function slices(entries: number): readonly (readonly [least: string, greatest: string])[] {
+  // What the smallest tier becomes is never cut, and the buckets of the next one are of more upper bits than these.
+  let bits = 0;
+  while (entries / 2 ** bits > MOVED_AT_ONCE) bits += 1;
+  const width = 1n << BigInt(64 - bits);
+  return Array.from({ length: 2 ** bits }, (_, at) => {
+    const least = -(1n << 63n) + BigInt(at) * width;
+    return [String(least), String(least + width - 1n)] as const;
+  });
+}
