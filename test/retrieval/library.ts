@@ -7,6 +7,7 @@ import type { ChunkCipher } from '#infra/retrieval/passage.js';
 import { openingOf, RetrievalIndex } from '#infra/retrieval/retrieval-index.js';
 import { Retriever, type RetrievalTuning, type RetrieverOptions } from '#infra/retrieval/retriever.js';
 import { TermHasher } from '#infra/retrieval/term-hasher.js';
+import { TextThread } from '#infra/retrieval/text-thread.js';
 import { VectorIndexes } from '#infra/retrieval/vector-indexes.js';
 
 /** AES-256-GCM under one key, with the tenant and the document as associated data. */
@@ -27,6 +28,8 @@ export function testCipher(key = randomBytes(32)): ChunkCipher {
   };
 }
 
+const termKey = Buffer.alloc(32, 7);
+
 export interface LibraryOptions {
   readonly tuning?: Partial<RetrievalTuning>;
   readonly embedder?: Embedder;
@@ -36,7 +39,7 @@ export interface LibraryOptions {
 
 /** An index with its documents read model, as the product has them. */
 export class Library {
-  readonly parts: Omit<RetrieverOptions, 'documents'>;
+  readonly parts: Omit<RetrieverOptions, 'documents'> & { readonly texts: TextThread };
   readonly index: RetrievalIndex;
   readonly retriever: Retriever;
   readonly indexes: VectorIndexes;
@@ -49,7 +52,8 @@ export class Library {
       database,
       embedder: options.embedder ?? new HashingEmbedder(),
       cipher: options.cipher ?? testCipher(),
-      hasher: new TermHasher(Buffer.alloc(32, 7)),
+      hasher: new TermHasher(termKey),
+      texts: new TextThread(termKey, Infinity),
     };
     this.indexes = new VectorIndexes(database, { buildFrom: options.buildFrom ?? 20_000, trustMs: 0 });
     this.index = new RetrievalIndex(this.parts);

@@ -7,8 +7,43 @@ export function int4Array(values: readonly number[]): Buffer {
   return fixed(OID.int4, 4, values, (bytes, value, at) => bytes.writeInt32BE(value, at));
 }
 
-export function int8Array(values: readonly bigint[]): Buffer {
-  return fixed(OID.int8, 8, values, (bytes, value, at) => bytes.writeBigInt64BE(value, at));
+/** Bytes of one `int8` in an array. */
+export const INT8_ELEMENT = 12;
+
+/** The elements of an `int8` array without its head: what `int8ArrayOf` joins. */
+export function int8Elements(values: readonly bigint[]): Uint8Array {
+  const bytes = new Uint8Array(values.length * INT8_ELEMENT);
+  const view = new DataView(bytes.buffer);
+  let at = 0;
+  for (const value of values) {
+    view.setInt32(at, 8);
+    view.setBigInt64(at + 4, value);
+    at += INT8_ELEMENT;
+  }
+  return bytes;
+}
+
+/** An array of all the elements of some parts. */
+export function int8ArrayOf(parts: readonly Uint8Array[]): Buffer {
+  const size = parts.reduce((sum, part) => sum + part.length, 0);
+  const head = Buffer.allocUnsafe(HEAD);
+  writeHead(head, OID.int8, size / INT8_ELEMENT);
+  return Buffer.concat([head, ...parts], HEAD + size);
+}
+
+/** Each number as often as its count says. */
+export function repeatedInt4Array(values: readonly { readonly value: number; readonly count: number }[]): Buffer {
+  const count = values.reduce((sum, each) => sum + each.count, 0);
+  const bytes = Buffer.allocUnsafe(HEAD + count * 8);
+  const element = Buffer.allocUnsafe(8);
+  element.writeInt32BE(4);
+  let at = writeHead(bytes, OID.int4, count);
+  for (const each of values) {
+    element.writeInt32BE(each.value, 4);
+    bytes.fill(element, at, at + each.count * 8);
+    at += each.count * 8;
+  }
+  return bytes;
 }
 
 /** The numbers of all vectors, one after the other. */

@@ -23,6 +23,7 @@ import { RecordedStreams } from '#infra/recorded-streams/recorded-streams.js';
 import type { Reembedding } from '#infra/retrieval/reembedding.js';
 import type { CorpusEmbeddings } from '#infra/retrieval/corpus-embeddings.js';
 import type { RetrievalIndex } from '#infra/retrieval/retrieval-index.js';
+import { TextThread } from '#infra/retrieval/text-thread.js';
 import type { Retriever } from '#infra/retrieval/retriever.js';
 import type { VectorIndexes } from '#infra/retrieval/vector-indexes.js';
 import type { RetrievalRouter } from '#infra/retrieval/retrieval-router.js';
@@ -92,6 +93,7 @@ export class Platform {
   readonly path: CommandPath;
   readonly streams: RecordedStreams;
   readonly embedders: Embedders;
+  private readonly texts: TextThread;
   readonly index: RetrievalIndex;
   readonly vectorIndexes: VectorIndexes;
   /** The model of each corpus. */
@@ -142,11 +144,14 @@ export class Platform {
     });
     ({ outbound: this.outbound, breakers: this.breakers } = openOutbound(options, shared, this.path));
     this.billingWebhook = openBillingWebhook(options.config, this.outbound);
-    this.embedders = new Embedders(options.config, this.outbound);
+    const termKey = masterKey.derive('retrieval terms');
+    this.texts = new TextThread(termKey);
+    this.embedders = new Embedders(options.config, this.outbound, this.texts);
     const retrieval = openRetrieval({
       database,
       keys,
-      masterKey,
+      termKey,
+      texts: this.texts,
       embedders: this.embedders,
       documentsView: options.documentsView,
       corporaView: options.corpora.view,
@@ -180,6 +185,7 @@ export class Platform {
 
   async close(): Promise<void> {
     await this.retrieval.close();
+    await this.texts.close();
     await this.idempotency.close();
     await this.streams.stop();
     await this.breakers.stop();

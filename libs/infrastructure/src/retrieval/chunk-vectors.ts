@@ -26,7 +26,7 @@ export class ChunkVectors {
     texts: readonly string[],
     { embedder, space }: { readonly embedder: Embedder; readonly space: EmbeddingSpace },
     context: EmbedContext,
-  ): Promise<Float32Array[]> {
+  ): Promise<readonly Float32Array[]> {
     const vectors = embedder.local
       ? await embedder.embed(texts, context)
       : await this.remembered(texts, embedder, space, context);

@@ -1,6 +1,13 @@
 import type { Chunk } from '#domain/kernel/text/chunker.js';
 import { Gathered } from '#infra/batching/gathered.js';
-import { byteaArray, float4Array, int4Array, int8Array } from '#infra/database/binary-arrays.js';
+import {
+  byteaArray,
+  float4Array,
+  INT8_ELEMENT,
+  int4Array,
+  int8ArrayOf,
+  repeatedInt4Array,
+} from '#infra/database/binary-arrays.js';
 import type { Database } from '#infra/database/database.js';
 import type { EmbeddingSpace } from './embedding-space.js';
 import type { VersionRef } from './passage.js';
@@ -179,8 +186,8 @@ function parameters(items: readonly SmallVersion[]): unknown[] {
     items.map(({ version }) => storable(version.metadata ?? {})),
     items.map(({ context }) => (context === null ? null : base64(context))),
     ...rangesOf(terms),
-    int4Array(items.map(({ postings }) => postings.terms.length)),
-    int8Array(terms.flat()),
+    int4Array(items.map(({ postings }) => countOf(postings.terms))),
+    int8ArrayOf(terms),
     int4Array(first === undefined ? [] : numbersOf(first)),
     int4Array(chunks.map(({ at }) => at)),
     int4Array(chunks.map(({ chunk }) => chunk.ordinal)),
@@ -190,20 +197,24 @@ function parameters(items: readonly SmallVersion[]): unknown[] {
     byteaArray(chunks.map(({ body }) => body ?? new Uint8Array())),
     chunks.map(({ hash }) => hash),
     ...pageColumns(chunks.map(({ chunk }) => chunk)),
-    int4Array(placed.flatMap(({ at, postings }) => postings.terms.map(() => at))),
-    int8Array(items.flatMap(({ postings }) => postings.terms)),
-    int8Array(items.flatMap(({ postings }) => postings.hits)),
+    repeatedInt4Array(placed.map(({ at, postings }) => ({ value: at, count: countOf(postings.terms) }))),
+    int8ArrayOf(items.map(({ postings }) => postings.terms)),
+    int8ArrayOf(items.map(({ postings }) => postings.hits)),
     ...(first?.spaces ?? []).map(({ space: { spaceNo } }) =>
       float4Array(items.flatMap(({ spaces }) => vectorsIn(spaces, spaceNo))),
     ),
   ];
 }
 
+function countOf(elements: Uint8Array): number {
+  return elements.length / INT8_ELEMENT;
+}
+
 /** Where each of some lists begins and ends in all of them as one, counted from 1. */
-function rangesOf(lists: readonly (readonly bigint[])[]): readonly [from: Buffer, to: Buffer] {
+function rangesOf(lists: readonly Uint8Array[]): readonly [from: Buffer, to: Buffer] {
   const ends: number[] = [];
-  for (const list of lists) ends.push((ends.at(-1) ?? 0) + list.length);
-  return [int4Array(lists.map((list, at) => (ends[at] ?? 0) - list.length + 1)), int4Array(ends)];
+  for (const list of lists) ends.push((ends.at(-1) ?? 0) + countOf(list));
+  return [int4Array(lists.map((list, at) => (ends[at] ?? 0) - countOf(list) + 1)), int4Array(ends)];
 }
 
 function vectorsIn(spaces: SmallVersion['spaces'], spaceNo: number): readonly Float32Array[] {

@@ -1,13 +1,13 @@
 import type { Chunk } from '#domain/kernel/text/chunker.js';
 import { newMeter } from '#infra/adapters/embedding/embedder.js';
+import { int8ArrayOf } from '#infra/database/binary-arrays.js';
 import type { Database } from '#infra/database/database.js';
 import type { ChunkVectors } from './chunk-vectors.js';
 import type { EmbeddingSpaces } from './embedding-space.js';
 import { indexedForm, packPrefixes, prefixOf } from './index-context.js';
 import type { ChunkCipher, VersionRef } from './passage.js';
-import { postingsOf } from './postings.js';
 import type { ScopeSpaces, Target } from './scope-spaces.js';
-import type { TermHasher } from './term-hasher.js';
+import type { TextThread } from './text-thread.js';
 import type { SegmentMerges } from './segment-merges.js';
 import { insertPostings } from './segments.js';
 import { insertVectorRows, turn } from './vectors.js';
@@ -16,7 +16,7 @@ import { insertChunks, storable } from './version-rows.js';
 export interface LargeVersionsOptions {
   readonly database: Database;
   readonly cipher: ChunkCipher;
-  readonly hasher: TermHasher;
+  readonly texts: Pick<TextThread, 'count'>;
   readonly spaces: EmbeddingSpaces;
   readonly scopes: ScopeSpaces;
   readonly vectors: ChunkVectors;
@@ -102,17 +102,17 @@ export class LargeVersions {
     { context }: ChunkParts,
     embedding: Parameters<ChunkVectors['of']>[2],
   ): Promise<number> {
-    const { database, hasher, vectors, merges } = this.options;
+    const { database, texts: counter, vectors, merges } = this.options;
     const prefixes = chunks.map((chunk) => prefixOf(chunk, context));
     const texts = chunks.map(({ text }, at) => indexedForm(prefixes[at] ?? '', text));
-    const postings = postingsOf(hasher, version.tenantId, chunks, texts);
+    const ordinals = chunks.map(({ ordinal }) => ordinal);
+    const postings = await counter.count(version.tenantId, ordinals, texts);
     const bodies = await Promise.all(chunks.map(({ text }) => this.seal(version, Buffer.from(text, 'utf8'))));
     const sealedContext = Buffer.from(await this.seal(version, packPrefixes(prefixes)));
     const embedders = targets.map(({ embedder }) => embedder);
     const hashes = vectors.hashes(version.tenantId, texts, embedders);
     const made = new Map<Target, readonly Float32Array[]>();
     for (const target of targets) made.set(target, await vectors.of(texts, target, embedding));
-    const ordinals = chunks.map(({ ordinal }) => ordinal);
     const part = Math.floor((ordinals[0] ?? 0) / PART_CHUNKS);
     let segments = 0;
     await database.transaction(async () => {
@@ -122,7 +122,7 @@ export class LargeVersions {
       segments = await insertPostings(database, scopeNo, versionNo, postings);
       await database.execute(
         'insert into retrieval.version_terms (version_no, part, terms, context) values ($1, $2, $3::bigint[], $4)',
-        [versionNo, part, postings.distinct.map(String), sealedContext],
+        [versionNo, part, int8ArrayOf([postings.distinct]), sealedContext],
       );
     });
     merges.added(scopeNo, segments);

@@ -1,14 +1,19 @@
 import type { Chunk } from '#domain/kernel/text/chunker.js';
 import { terms } from '#domain/kernel/text/tokenizer.js';
+import { INT8_ELEMENT, int8Elements } from '#infra/database/binary-arrays.js';
 import type { TermHasher } from './term-hasher.js';
 
-/** What BM25 needs of a version: a posting for each term of each chunk, its distinct terms, and the number of terms in all. */
+/**
+ * What BM25 needs of a version: a posting for each term of each chunk, its distinct terms, and the number of terms in all. Lists are
+ * elements of arrays as a server takes them (`int8Elements`), so that a thread makes them and nobody touches them again.
+ */
 export interface Postings {
   readonly total: number;
-  readonly distinct: readonly bigint[];
-  /** The hashed term of each posting, and its hit. */
-  readonly terms: readonly bigint[];
-  readonly hits: readonly bigint[];
+  /** The distinct hashed terms. */
+  readonly distinct: Uint8Array;
+  /** Of each posting its hashed term, and at the same place its hit. */
+  readonly terms: Uint8Array;
+  readonly hits: Uint8Array;
 }
 
 /** Counts the terms of each chunk's index text. */
@@ -18,7 +23,8 @@ export function postingsOf(
   chunks: readonly Pick<Chunk, 'ordinal'>[],
   texts: readonly string[],
 ): Postings {
-  const found = { terms: [] as bigint[], hits: [] as bigint[] };
+  const found: bigint[] = [];
+  const hits: Hit[] = [];
   let total = 0;
   chunks.forEach(({ ordinal }, at) => {
     const words = terms(texts[at] ?? '');
@@ -26,14 +32,37 @@ export function postingsOf(
     const counts = new Map<string, number>();
     for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
     for (const [word, count] of counts) {
-      found.terms.push(hasher.hash(tenantId, word));
-      found.hits.push(packHit(ordinal, count, words.length));
+      found.push(hasher.hash(tenantId, word));
+      hits.push({ ordinal, count, length: words.length });
     }
   });
-  return { total, distinct: chunks.length === 1 ? found.terms : [...new Set(found.terms)], ...found };
+  const all = int8Elements(found);
+  return {
+    total,
+    distinct: chunks.length === 1 ? all : int8Elements([...new Set(found)]),
+    terms: all,
+    hits: packed(hits),
+  };
+}
+
+interface Hit {
+  readonly ordinal: number;
+  /** Occurrences of the term in the chunk. */
+  readonly count: number;
+  /** Terms of the chunk. */
+  readonly length: number;
 }
 
 /** `ordinal << 32 | occurrences << 16 | terms of the chunk`, as the migration describes it. */
-function packHit(ordinal: number, count: number, length: number): bigint {
-  return (BigInt(ordinal) << 32n) | (BigInt(Math.min(count, 65_535)) << 16n) | BigInt(Math.min(length, 65_535));
+function packed(hits: readonly Hit[]): Uint8Array {
+  const bytes = new Uint8Array(hits.length * INT8_ELEMENT);
+  const view = new DataView(bytes.buffer);
+  hits.forEach(({ ordinal, count, length }, place) => {
+    const at = place * INT8_ELEMENT;
+    view.setInt32(at, 8);
+    view.setInt32(at + 4, ordinal);
+    view.setUint16(at + 8, Math.min(count, 65_535));
+    view.setUint16(at + 10, Math.min(length, 65_535));
+  });
+  return bytes;
 }

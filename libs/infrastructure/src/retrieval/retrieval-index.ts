@@ -9,11 +9,12 @@ import { GroupWrite, isSmall } from './group-write.js';
 import { indexedForm, packPrefixes, prefixOf } from './index-context.js';
 import { LargeVersions, type ChunkParts } from './large-version.js';
 import type { ChunkCipher, VersionRef } from './passage.js';
-import { postingsOf, type Postings } from './postings.js';
+import type { Postings } from './postings.js';
 import { ScopeSpaces, type Target } from './scope-spaces.js';
 import { SegmentMerges } from './segment-merges.js';
 import { holdSegments, insertPostings, removePostings } from './segments.js';
 import type { TermHasher } from './term-hasher.js';
+import type { TextThread } from './text-thread.js';
 import { insertChunks, insertVersion, storable } from './version-rows.js';
 import { insertVectors, turn } from './vectors.js';
 
@@ -24,6 +25,7 @@ export interface RetrievalIndexOptions {
   readonly embeddings?: CorpusEmbeddings;
   readonly cipher: ChunkCipher;
   readonly hasher: TermHasher;
+  readonly texts: Pick<TextThread, 'count'>;
   readonly spaces?: EmbeddingSpaces;
 }
 
@@ -90,11 +92,11 @@ export class RetrievalIndex {
     const embeddings = options.embeddings ?? oneEmbedder(options.embedder);
     this.scopes = new ScopeSpaces(options.database, this.spaces, embeddings);
     this.vectors = new ChunkVectors(options.database, options.hasher);
-    const { database, cipher, hasher } = options;
+    const { database, cipher, texts } = options;
     this.merges = new SegmentMerges(database);
     this.group = new GroupWrite(database, this.merges);
     const { spaces, scopes, vectors, merges } = this;
-    const parts = { database, cipher, hasher, spaces, scopes, vectors, merges };
+    const parts = { database, cipher, texts, spaces, scopes, vectors, merges };
     const remove = (version: VersionRef) =>
       this.remove(version.tenantId, version.documentId, version.versionId, 'only');
     this.large = new LargeVersions({ ...parts, remove });
@@ -111,11 +113,12 @@ export class RetrievalIndex {
     const scopeNo = await this.spaces.scope(tenantId, corpusId);
     const prefixes = chunks.map((chunk) => prefixOf(chunk, options.context ?? ''));
     const texts = chunks.map(({ text }, at) => indexedForm(prefixes[at] ?? '', text));
-    const postings = postingsOf(this.options.hasher, tenantId, chunks, texts);
+    const ordinals = chunks.map(({ ordinal }) => ordinal);
+    const postings = await this.options.texts.count(tenantId, ordinals, texts);
     const sealed = await this.seal(version, chunks, prefixes);
     const meter = newMeter();
     const context = { tenantId, meter, ...(options.signal && { signal: options.signal }) };
-    const vectors = new Map<number, Float32Array[]>();
+    const vectors = new Map<number, readonly Float32Array[]>();
     for (let fresh = false; ; fresh = true) {
       const targets = await this.scopes.targets(tenantId, corpusId, scopeNo, fresh);
       for (const target of targets)

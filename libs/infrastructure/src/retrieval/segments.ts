@@ -1,5 +1,5 @@
 import type { Database } from '#infra/database/database.js';
-import { int8Array } from '#infra/database/binary-arrays.js';
+import { INT8_ELEMENT, int8ArrayOf } from '#infra/database/binary-arrays.js';
 import type { Postings } from './postings.js';
 import { turn } from './vectors.js';
 
@@ -35,8 +35,9 @@ export async function insertPostings(
   { terms, hits }: Pick<Postings, 'terms' | 'hits'>,
 ): Promise<number> {
   let segments = 0;
-  for (let at = 0; at < terms.length; at += ENTRIES_AT_ONCE) {
-    const part = <T>(list: readonly T[]): readonly T[] => list.slice(at, at + ENTRIES_AT_ONCE);
+  for (let at = 0; at < terms.length; at += ENTRIES_AT_ONCE * INT8_ELEMENT) {
+    const part = (elements: Uint8Array): Buffer =>
+      int8ArrayOf([elements.subarray(at, at + ENTRIES_AT_ONCE * INT8_ELEMENT)]);
     await database.execute(
       `with made as (
          insert into retrieval.segment (scope_no, shift, entries, first_version, last_version)
@@ -44,7 +45,7 @@ export async function insertPostings(
          returning segment_no, shift)
        ${intoBuckets(`select m.segment_no, m.shift, u.term, $2::bigint as version_no, u.hit
                         from made m cross join unnest($3::bigint[], $4::bigint[]) u(term, hit)`)}`,
-      [scopeNo, versionNo, int8Array(part(terms)), int8Array(part(hits))],
+      [scopeNo, versionNo, part(terms), part(hits)],
     );
     segments += 1;
     await turn();

@@ -1,6 +1,7 @@
 import { v5 as uuidV5 } from 'uuid';
 import type { JsonObject } from '#domain/kernel/schema.js';
 import type { Chunk } from '#domain/kernel/text/chunker.js';
+import { int8ArrayOf } from '#infra/database/binary-arrays.js';
 import type { Database } from '#infra/database/database.js';
 import { pageColumns } from './chunk-pages.js';
 import type { VersionRef } from './passage.js';
@@ -35,7 +36,7 @@ export async function insertVersion(
       scopeNo,
       chunkCount,
       postings.total,
-      postings.distinct.map(String),
+      int8ArrayOf([postings.distinct]),
       storable(version.metadata ?? {}),
       context === null ? null : Buffer.from(context).toString('base64'),
     ],

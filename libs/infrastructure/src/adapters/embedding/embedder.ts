@@ -29,7 +29,7 @@ export interface Embedder {
   /** True when a vector costs less than looking it up: it is computed in the process. */
   readonly local: boolean;
   /** Throws a CatalogueError of `embeddingErrors` or `outboundErrors`, or the reason of the signal. */
-  embed(texts: readonly string[], context: EmbedContext): Promise<Float32Array[]>;
+  embed(texts: readonly string[], context: EmbedContext): Promise<readonly Float32Array[]>;
 }
 
 /** The vector scaled to length 1; a vector that is zero or not finite becomes the first unit vector. */

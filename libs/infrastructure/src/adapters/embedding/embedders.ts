@@ -19,6 +19,7 @@ import {
   type ModelFacts,
 } from './models.js';
 import { RemoteEmbedder, type EmbeddingWire } from './remote-embedder.js';
+import { ThreadedEmbedder, type TextEmbedding } from './threaded-embedder.js';
 
 export type EmbeddersConfig = Pick<Config, 'providers' | 'embedding'>;
 
@@ -41,6 +42,7 @@ export class Embedders {
   constructor(
     private readonly config: EmbeddersConfig,
     private readonly outbound: Outbound,
+    private readonly texts?: TextEmbedding,
   ) {
     const { EMBEDDING_PROVIDER: provider, EMBEDDING_DIMENSION: dimension } = config.embedding;
     this.default = this.resolve({ provider, ...(dimension === 0 ? {} : { dimension }) });
@@ -135,12 +137,17 @@ export class Embedders {
 
   private make(choice: EmbeddingChoice): Embedder {
     const { EMBEDDING_PARALLEL: parallel, EMBEDDING_TIMEOUT_MS: timeoutMs } = this.config.embedding;
-    if (choice.provider === 'hashing') return new HashingEmbedder({ dimension: choice.dimension });
+    if (choice.provider === 'hashing') return this.hashing(choice.dimension);
     if (choice.provider === 'fake') return new FakeEmbedder();
     const facts = this.factsOf(choice.provider, choice.model);
     const wire = this.wireOf(choice, facts);
     if (wire === undefined) return unconfigured(choice);
     return new RemoteEmbedder({ choice, facts, wire, outbound: this.outbound, parallel, timeoutMs });
+  }
+
+  private hashing(dimension: number): Embedder {
+    const own = new HashingEmbedder({ dimension });
+    return this.texts === undefined ? own : new ThreadedEmbedder(own, this.texts);
   }
 
   private factsOf(provider: 'openai' | 'vertex', model: string): ModelFacts {
