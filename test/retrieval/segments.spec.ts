@@ -9,6 +9,10 @@ const tenantId = 't';
 const textOf = (at: number): string =>
   `Note ${at}: tides number${at} rise at the harbour of place${at % 7}, again and again.`;
 
+const failOn = (error: unknown): never => {
+  throw error;
+};
+
 interface Held {
   readonly postings: number;
   readonly segments: number;
@@ -79,7 +83,7 @@ describe('the segments of postings', () => {
 
   it('hold what is there when documents come, go and are merged at the same time', async () => {
     const count = 60;
-    const merges = new SegmentMerges(test.database);
+    const merges = new SegmentMerges(test.database, failOn);
     const scopeNo = await scopeOf('busy');
     let over = false;
     const merging = (async () => {
@@ -119,7 +123,7 @@ describe('the segments of postings', () => {
         [scopeNo],
       );
     const before = await sum();
-    const merges = new SegmentMerges(test.database);
+    const merges = new SegmentMerges(test.database, failOn);
     expect([await merges.merge(scopeNo), await merges.merge(scopeNo)]).toEqual([true, false]);
     expect(await sum()).toEqual(before);
     expect(await held('large')).toEqual({ postings: MERGED_AT_ONCE * each, segments: 1 });

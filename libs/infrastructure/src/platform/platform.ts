@@ -4,7 +4,7 @@ import type { EmbeddingChoice } from '#domain/kernel/embedding.js';
 import type { Capability } from '#domain/kernel/capability.js';
 import type { AnyJob } from '#domain/kernel/job.js';
 import type { CommandPort } from '#domain/kernel/ports.js';
-import { Embedders } from '#infra/adapters/embedding/embedders.js';
+import type { Embedders } from '#infra/adapters/embedding/embedders.js';
 import { CommandPath } from '#infra/commands/command-path.js';
 import type { Config } from '#infra/config/config.js';
 import type { ContentStore, KeyStore, Sealer as TextSealer } from '#infra/content/content-store.js';
@@ -23,7 +23,7 @@ import { RecordedStreams } from '#infra/recorded-streams/recorded-streams.js';
 import type { Reembedding } from '#infra/retrieval/reembedding.js';
 import type { CorpusEmbeddings } from '#infra/retrieval/corpus-embeddings.js';
 import type { RetrievalIndex } from '#infra/retrieval/retrieval-index.js';
-import { TextThread } from '#infra/retrieval/text-thread.js';
+import type { TextThread } from '#infra/retrieval/text-thread.js';
 import type { Retriever } from '#infra/retrieval/retriever.js';
 import type { VectorIndexes } from '#infra/retrieval/vector-indexes.js';
 import type { RetrievalRouter } from '#infra/retrieval/retrieval-router.js';
@@ -144,24 +144,21 @@ export class Platform {
     });
     ({ outbound: this.outbound, breakers: this.breakers } = openOutbound(options, shared, this.path));
     this.billingWebhook = openBillingWebhook(options.config, this.outbound);
-    const termKey = masterKey.derive('retrieval terms');
-    this.texts = new TextThread(termKey);
-    this.embedders = new Embedders(options.config, this.outbound, this.texts);
     const retrieval = openRetrieval({
-      database,
-      keys,
-      termKey,
-      texts: this.texts,
-      embedders: this.embedders,
+      ...{ database, keys, config: options.config, outbound: this.outbound },
+      termKey: masterKey.derive('retrieval terms'),
       documentsView: options.documentsView,
       corporaView: options.corpora.view,
       recordedEmbedding: (tenantId, corpusId) => options.corpora.embedding(this.path, tenantId, corpusId),
+      onError: (error, where) => options.log.warn(`${where} failed, and is tried again: ${String(error)}`),
     });
-    this.index = retrieval.index;
-    this.search = retrieval.search;
-    this.vectorIndexes = retrieval.vectorIndexes;
-    this.embeddings = retrieval.embeddings;
-    this.reembedding = retrieval.reembedding;
+    ({
+      index: this.index,
+      search: this.search,
+      vectorIndexes: this.vectorIndexes,
+      reembedding: this.reembedding,
+    } = retrieval);
+    ({ embedders: this.embedders, embeddings: this.embeddings, texts: this.texts } = retrieval);
     this.retrieval = openRouter(options, this.outbound, this.search);
   }
 

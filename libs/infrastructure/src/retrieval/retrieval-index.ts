@@ -27,6 +27,8 @@ export interface RetrievalIndexOptions {
   readonly hasher: TermHasher;
   readonly texts: Pick<TextThread, 'count'>;
   readonly spaces?: EmbeddingSpaces;
+  /** Hears of upkeep that failed, and is tried again. */
+  readonly onError?: (error: unknown, where: string) => void;
 }
 
 interface SealedTexts {
@@ -93,7 +95,7 @@ export class RetrievalIndex {
     this.scopes = new ScopeSpaces(options.database, this.spaces, embeddings);
     this.vectors = new ChunkVectors(options.database, options.hasher);
     const { database, cipher, texts } = options;
-    this.merges = new SegmentMerges(database);
+    this.merges = new SegmentMerges(database, (error) => options.onError?.(error, 'merging postings'));
     this.group = new GroupWrite(database, this.merges);
     const { spaces, scopes, vectors, merges } = this;
     const parts = { database, cipher, texts, spaces, scopes, vectors, merges };

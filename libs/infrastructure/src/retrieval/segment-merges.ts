@@ -38,7 +38,10 @@ export class SegmentMerges {
   /** Segments that were written since a scope was last looked at. */
   private readonly written = new Map<number, number>();
 
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly onError: (error: unknown) => void,
+  ) {}
 
   /** Tells of segments that were written. */
   added(scopeNo: number, segments = 1): void {
@@ -47,7 +50,10 @@ export class SegmentMerges {
     this.written.set(scopeNo, (this.written.get(scopeNo) ?? MERGED_AT_ONCE) + segments);
   }
 
-  /** Merges what is due in a scope, and resolves then; at once where nothing is, or where somebody else does. */
+  /**
+   * Merges what is due in a scope, and resolves then; at once where nothing is, or where somebody else does. What was written is
+   * there whether or not this succeeds: it is tried again with the next segment.
+   */
   async settle(scopeNo: number): Promise<void> {
     if ((this.written.get(scopeNo) ?? 0) < MERGED_AT_ONCE || this.database.inTransaction) return;
     this.written.set(scopeNo, 0);
@@ -55,7 +61,7 @@ export class SegmentMerges {
       while (await this.merge(scopeNo)) await turn();
     } catch (error) {
       this.written.set(scopeNo, MERGED_AT_ONCE);
-      throw error;
+      this.onError(error);
     }
   }
 
