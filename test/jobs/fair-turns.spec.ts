@@ -102,6 +102,6 @@ describe('jobs of several tenants', () => {
     await server.stop();
     const find = (wanted: AnyJob) => jobs.find(({ name }) => name === wanted.name);
     expect(find(ingestDocument)).toMatchObject({ fair: true, concurrency: 2 });
-    expect(find(ingestShortText)).toMatchObject({ fair: true, concurrency: 16 });
+    expect(find(ingestShortText)).toMatchObject({ fair: true, concurrency: 64 });
   });
 });

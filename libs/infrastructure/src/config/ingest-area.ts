@@ -4,7 +4,7 @@ import { int } from './fields.js';
 /** How documents become chunks, and what reading one file may take. */
 export const ingestArea = defineConfig('ingest', 'How documents become chunks.', {
   INGEST_MAX_CONCURRENCY: int(
-    'Ingestions at one time in one process; besides these, eight times as many texts of at most 65,536 characters.',
+    'Ingestions at one time in one process; besides these, 32 times as many texts of at most 16,384 characters.',
     { default: 4, min: 1, max: 1_000 },
   ),
   INGEST_BULKHEAD_MAX_CONCURRENCY: int('In place of INGEST_MAX_CONCURRENCY; 0: that one counts.', {

@@ -35,7 +35,7 @@ export type GroupOutcome = 'written' | 'lacks' | 'there';
 
 /** More chunks are a transaction of their own. */
 const SMALL_CHUNKS = 16;
-const VERSIONS_AT_ONCE = 16;
+const VERSIONS_AT_ONCE = 64;
 
 const HOLD_SCOPES = 'select 1 from retrieval.scope where scope_no = any($1::int[]) order by scope_no for key share';
 

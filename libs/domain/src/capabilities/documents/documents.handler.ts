@@ -41,11 +41,11 @@ export const ingestDocument = defineJob<IngestData, DocumentPorts>({
   },
 });
 
-/** Short texts have a queue of their own: eight are less work than a file, and their statements are shared by more. */
+/** Short texts have a queue of their own: many are less work than a file, and the more there are, the more share a statement. */
 export const ingestShortText = defineJob<IngestData, DocumentPorts>({
   ...ingestDocument,
   name: 'documents.ingest-short-text',
-  perPlace: 8,
+  perPlace: 32,
 });
 
 /**

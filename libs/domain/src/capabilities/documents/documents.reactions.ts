@@ -2,8 +2,8 @@ import { defineReaction, type Effect } from '../../kernel/reaction.js';
 import { streamIdOf } from '../../kernel/streams.js';
 import type { DocumentEvent } from './documents.events.js';
 
-/** Texts of no more characters are short. */
-const SHORT_TEXT = 65_536;
+/** Texts of no more characters are short: with the usual chunks, few enough that all of it is written together with others. */
+const SHORT_TEXT = 16_384;
 
 const ingest = (tenantId: string, stream: string, jobId: string, job = 'documents.ingest'): readonly Effect[] => [
   { kind: 'job', job, data: { tenantId, documentId: streamIdOf(stream), jobId } },

@@ -143,8 +143,8 @@ describe('a document', () => {
   });
 
   it.each([
-    ['documents.ingest-short-text', { form: 'text', charCount: 65_536 }],
-    ['documents.ingest', { form: 'text', charCount: 65_537 }],
+    ['documents.ingest-short-text', { form: 'text', charCount: 16_384 }],
+    ['documents.ingest', { form: 'text', charCount: 16_385 }],
     ['documents.ingest', { form: 'file', charCount: 10 }],
   ])('asks for a job of %s once %j is submitted', (job, source) => {
     const event = { ...submitted, data: { ...submitted.data, ...source } };
