@@ -128,7 +128,7 @@ class Caller {
       const of = (status: string): number => facets.status.find(({ value }) => value === status)?.count ?? 0;
       if (of('failed') > 0) throw new Error(`${of('failed')} ingestions failed`);
       if (of('succeeded') === count) return;
-      await delay(500);
+      await delay(200);
     }
   }
 }

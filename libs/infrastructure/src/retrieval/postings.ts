@@ -1,5 +1,5 @@
 import type { Chunk } from '#domain/kernel/text/chunker.js';
-import { terms } from '#domain/kernel/text/tokenizer.js';
+import { termCounts } from '#domain/kernel/text/tokenizer.js';
 import { INT8_ELEMENT, int8Elements } from '#infra/database/binary-arrays.js';
 import type { TermHasher } from './term-hasher.js';
 
@@ -27,13 +27,13 @@ export function postingsOf(
   const hits: Hit[] = [];
   let total = 0;
   chunks.forEach(({ ordinal }, at) => {
-    const words = terms(texts[at] ?? '');
-    total += words.length;
-    const counts = new Map<string, number>();
-    for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
+    const counts = termCounts(texts[at] ?? '');
+    let length = 0;
+    for (const count of counts.values()) length += count;
+    total += length;
     for (const [word, count] of counts) {
       found.push(hasher.hash(tenantId, word));
-      hits.push({ ordinal, count, length: words.length });
+      hits.push({ ordinal, count, length });
     }
   });
   const all = int8Elements(found);

@@ -1,5 +1,5 @@
 import type { Fusion, RetrievalSettings } from '#domain/kernel/retrieval/retrieval-settings.js';
-import { terms } from '#domain/kernel/text/tokenizer.js';
+import { termCounts } from '#domain/kernel/text/tokenizer.js';
 import type { EmbedContext, Embedder } from '#infra/adapters/embedding/embedder.js';
 import type { Database } from '#infra/database/database.js';
 import { storedPages } from './chunk-pages.js';
@@ -262,9 +262,7 @@ export class Retriever implements PassageSearch, ProviderSearch {
   }
 
   private queryTerms({ tenantId, query }: RetrievalQuery): { term: bigint; weight: number }[] {
-    const counts = new Map<string, number>();
-    for (const word of terms(query)) counts.set(word, (counts.get(word) ?? 0) + 1);
-    return [...counts]
+    return [...termCounts(query)]
       .slice(0, mostTerms)
       .map(([word, weight]) => ({ term: this.options.hasher.hash(tenantId, word), weight }));
   }

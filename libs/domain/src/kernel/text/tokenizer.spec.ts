@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { sentences } from './sentences.js';
 import { stem } from './stemmer.js';
-import { terms, tokenize } from './tokenizer.js';
+import { termCounts, terms, tokenize } from './tokenizer.js';
 
 describe('words', () => {
   it('are found in every script', () => {
@@ -32,6 +32,14 @@ describe('words', () => {
   it('are index terms without stop words, unless there is nothing else', () => {
     expect(terms('What are the release gates?')).toEqual(['releas', 'gate']);
     expect(terms('to be or not to be')).toHaveLength(6);
+    const counts = [...termCounts('gates release gate, 2026')];
+    expect(counts).toEqual([
+      ['gate', 2],
+      ['releas', 1],
+      ['2026', 1],
+    ]);
+    expect([...termCounts('gates release gate, 2026')]).toEqual(counts);
+    expect([...termCounts('')]).toEqual([]);
   });
 
   it('are the same for every way to write a text', () => {

@@ -32,17 +32,38 @@ export function tokenize(text: string): string[] {
   return tokens;
 }
 
+interface ReadText {
+  readonly terms: readonly string[];
+  counts?: ReadonlyMap<string, number>;
+}
+
 /** Texts of late: what is embedded is counted for BM25 right after. */
-const lately = new Recent<string, readonly string[]>(64);
+const lately = new Recent<string, ReadText>(64);
 const LONGEST_REMEMBERED = 16_384;
 
 /** The index terms of a text: its words without English stop words, stemmed. A text of stop words alone keeps them. */
 export function terms(text: string): readonly string[] {
+  return read(text).terms;
+}
+
+/** How often each index term occurs in a text, in the order in which they first do. */
+export function termCounts(text: string): ReadonlyMap<string, number> {
+  const known = read(text);
+  return (known.counts ??= counted(known.terms));
+}
+
+function read(text: string): ReadText {
   const known = lately.get(text);
   if (known !== undefined) return known;
-  const found = termsIn(text);
+  const found = { terms: termsIn(text) };
   if (text.length <= LONGEST_REMEMBERED) lately.set(text, found);
   return found;
+}
+
+function counted(words: readonly string[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
+  return counts;
 }
 
 function termsIn(text: string): readonly string[] {

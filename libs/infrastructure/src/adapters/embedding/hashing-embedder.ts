@@ -1,5 +1,5 @@
 import { Recent } from '#domain/kernel/recent.js';
-import { fold, terms } from '#domain/kernel/text/tokenizer.js';
+import { fold, termCounts } from '#domain/kernel/text/tokenizer.js';
 import { normalised, type EmbedContext, type Embedder } from './embedder.js';
 
 export interface HashingOptions {
@@ -10,14 +10,16 @@ export interface HashingOptions {
   readonly gramWeight?: number;
 }
 
-/** A word's buckets and its signed weights in them; pairs, so that a text is a sum of few short arrays. */
+/** Where a word and its character runs stand in a vector, so that a text is a sum of few short arrays. */
 interface Features {
-  readonly buckets: Uint16Array;
-  readonly weights: Float32Array;
+  /** `bucket << 1`, and 1 where the sign is negative: first of the word, whose weight is 1, then of its runs. */
+  readonly places: Uint16Array;
+  /** The weight of a run. */
+  readonly each: number;
 }
 
-/** About 300 bytes each. */
-const remembered = 20_000;
+/** About 200 bytes each. */
+const remembered = 50_000;
 const batch = 64;
 const wide = /[\ud800-\udfff]/;
 
@@ -55,11 +57,13 @@ export class HashingEmbedder implements Embedder {
   private vectorOf(text: string): Float32Array {
     const vector = new Float32Array(this.dimension);
     for (const [word, count] of countsOf(text)) {
-      const { buckets, weights } = this.featuresOf(word);
+      const { places, each } = this.featuresOf(word);
       const scale = 1 + Math.log(count);
-      for (let at = 0; at < buckets.length; at++) {
-        const bucket = buckets[at] ?? 0;
-        vector[bucket] = (vector[bucket] ?? 0) + scale * (weights[at] ?? 0);
+      for (let at = 0; at < places.length; at++) {
+        const place = places[at] ?? 0;
+        const bucket = place >>> 1;
+        const weight = at === 0 ? 1 : each;
+        vector[bucket] = (vector[bucket] ?? 0) + scale * ((place & 1) === 0 ? weight : -weight);
       }
     }
     return normalised(vector);
@@ -69,25 +73,25 @@ export class HashingEmbedder implements Embedder {
     const known = this.memo.get(word);
     if (known !== undefined) return known;
     const runs = characterRuns(word, this.grams);
-    const features = { buckets: new Uint16Array(runs.length + 1), weights: new Float32Array(runs.length + 1) };
-    const each = this.gramWeight / Math.sqrt(Math.max(1, runs.length));
-    this.place(features, 0, hash(word, 1), 1);
-    runs.forEach((run, at) => this.place(features, at + 1, hash(run, 2), each));
+    const places = new Uint16Array(runs.length + 1);
+    places[0] = this.placeOf(hash(word, 1));
+    runs.forEach((run, at) => (places[at + 1] = this.placeOf(hash(run, 2))));
+    const features = { places, each: Math.fround(this.gramWeight / Math.sqrt(Math.max(1, runs.length))) };
     this.memo.set(word, features);
     return features;
   }
 
-  private place(features: Features, at: number, value: number, weight: number): void {
-    features.buckets[at] = (value >>> 1) % this.dimension;
-    features.weights[at] = (value & 1) === 0 ? weight : -weight;
+  private placeOf(value: number): number {
+    return (((value >>> 1) % this.dimension) << 1) | (value & 1);
   }
 }
 
-function countsOf(text: string): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const word of terms(text)) counts.set(word, (counts.get(word) ?? 0) + 1);
-  if (counts.size === 0) for (const character of fold(text)) if (character.trim() !== '') counts.set(character, 1);
-  return counts;
+function countsOf(text: string): ReadonlyMap<string, number> {
+  const counts = termCounts(text);
+  if (counts.size > 0) return counts;
+  return new Map(
+    Array.from(fold(text), (character) => [character, 1] as const).filter(([character]) => character.trim() !== ''),
+  );
 }
 
 function characterRuns(word: string, [shortest, longest]: readonly [number, number]): string[] {
