@@ -123,7 +123,7 @@ describe('the segments of postings', () => {
         [scopeNo],
       );
     const before = await sum();
-    const merges = new SegmentMerges(test.database, failOn);
+    const merges = new SegmentMerges(test.database, failOn, { moved: 20_000, largest: 1_000_000 });
     expect([await merges.merge(scopeNo), await merges.merge(scopeNo)]).toEqual([true, false]);
     expect(await sum()).toEqual(before);
     expect(await held('large')).toEqual({ postings: MERGED_AT_ONCE * each, segments: 1 });

@@ -11,24 +11,32 @@ export interface Segment {
 
 /** As many segments of about a size become one. */
 export const MERGED_AT_ONCE = 8;
-/** Postings that one statement moves, about. */
-const MOVED_AT_ONCE = 131_072;
-/** Segments of fewer postings than `below`, and not of the tier before, are about of a size; what they become has `largest`. */
-const TIERS = [
-  { below: 8_192, largest: MOVED_AT_ONCE },
-  { below: 65_536, largest: 1_048_576 },
-  { below: 524_288, largest: 1_048_576 },
-];
+/** Segments of fewer postings than the first of these are about of a size, as are those between two; larger ones stay. */
+const TIERS = [8_192, 65_536, 524_288];
+
+/** How much is done at once, in postings. */
+export interface MergeLimits {
+  /** That one statement moves. */
+  readonly moved: number;
+  /** Of a merged segment. */
+  readonly largest: number;
+}
+
+const SERVER: MergeLimits = { moved: 131_072, largest: 1_048_576 };
+/** Everything else waits for a transaction of the embedded engine, and the event loop for each of its statements. */
+const EMBEDDED: MergeLimits = { moved: 16_384, largest: 131_072 };
 const KNOWN_SCOPES = 10_000;
 
 /** The segments that should become one: the smallest that are enough of about a size; none where there are none. */
-export function mergeable(segments: readonly Segment[]): readonly Segment[] {
-  for (const [tier, { below, largest }] of TIERS.entries()) {
-    const least = TIERS[tier - 1]?.below ?? 0;
-    const alike = segments.filter(({ entries }) => entries >= least && entries < below);
+export function mergeable(segments: readonly Segment[], { moved, largest }: MergeLimits = SERVER): readonly Segment[] {
+  for (const [tier, below] of TIERS.entries()) {
+    const least = TIERS[tier - 1] ?? 0;
+    const alike = segments.filter(({ entries }) => entries >= least && entries < Math.min(below, largest / 2));
     if (alike.length < MERGED_AT_ONCE) continue;
+    // Of few upper bits, the smallest are not moved in parts.
+    const most = tier === 0 ? moved : largest;
     let sum = 0;
-    return alike.filter(({ entries }, at) => (sum += entries) <= largest || at < 2);
+    return alike.filter(({ entries }, at) => (sum += entries) <= most || at < 2);
   }
   return [];
 }
@@ -41,6 +49,7 @@ export class SegmentMerges {
   constructor(
     private readonly database: Database,
     private readonly onError: (error: unknown) => void,
+    private readonly limits: MergeLimits = database.engine === 'postgres' ? SERVER : EMBEDDED,
   ) {}
 
   /** Tells of segments that were written. */
@@ -78,7 +87,8 @@ export class SegmentMerges {
         'select segment_no, entries from retrieval.segment where scope_no = $1 order by segment_no',
         [scopeNo],
       );
-      const merged = mergeable(rows.map((row) => ({ segmentNo: row.segment_no, entries: Number(row.entries) })));
+      const segments = rows.map((row) => ({ segmentNo: row.segment_no, entries: Number(row.entries) }));
+      const merged = mergeable(segments, this.limits);
       if (merged.length > 0) await this.join(scopeNo, merged);
       return merged.length > 0;
     });
@@ -86,13 +96,14 @@ export class SegmentMerges {
 
   private async join(scopeNo: number, segments: readonly Segment[]): Promise<void> {
     const numbers = segments.map(({ segmentNo }) => segmentNo);
+    const sum = segments.reduce((all, { entries }) => all + entries, 0);
     const [made] = await this.database.query<{ segment_no: string }>(
       `insert into retrieval.segment (scope_no, shift, entries, first_version, last_version)
        select $1, retrieval.shift_of(sum(entries)::bigint), sum(entries), min(first_version), max(last_version)
          from retrieval.segment where scope_no = $1 and segment_no = any($2::bigint[]) returning segment_no`,
       [scopeNo, numbers],
     );
-    for (const [least, greatest] of slices(segments.reduce((sum, { entries }) => sum + entries, 0))) {
+    for (const [least, greatest] of slices(sum, this.limits.moved)) {
       await this.database.execute(
         `with taken as (
            delete from retrieval.posting_bucket b using retrieval.segment g
@@ -112,11 +123,11 @@ export class SegmentMerges {
   }
 }
 
-/** The terms from the least to the greatest, in so many parts that each has about as many postings as one statement moves. */
-function slices(entries: number): readonly (readonly [least: string, greatest: string])[] {
-  // What the smallest tier becomes is never cut, and the buckets of the next one are of more upper bits than these.
+/** The terms from the least to the greatest, in 1, 2, 4 or more parts of at most so many postings each, about. */
+function slices(entries: number, atOnce: number): readonly (readonly [least: string, greatest: string])[] {
+  // Never more bits than those that name the buckets of the second tier, 7 at least.
   let bits = 0;
-  while (entries / 2 ** bits > MOVED_AT_ONCE) bits += 1;
+  while (entries / 2 ** bits > atOnce && bits < 7) bits += 1;
   const width = 1n << BigInt(64 - bits);
   return Array.from({ length: 2 ** bits }, (_, at) => {
     const least = -(1n << 63n) + BigInt(at) * width;
