@@ -48,18 +48,22 @@ export async function eventsOf(log: EventLog, stream: string): Promise<StoredEve
   return found;
 }
 
-/** Appends as a caller must: only the same events at the same revision, until the outcome is known. */
+/** Appends as a caller must: only the same events at the same revision, until the outcome is known; for 30 s. */
 export async function untilKnown(
   log: EventLog,
   stream: string,
   events: readonly NewEvent[],
   options: AppendOptions,
 ): Promise<AppendResult> {
+  const deadline = Date.now() + 30_000;
   for (;;) {
     try {
       return await log.append(stream, events, options);
     } catch (error) {
       if (!(error instanceof AppendOutcomeUnknown) && !(error instanceof LogUnavailable)) throw error;
+      if (Date.now() > deadline) throw error;
+      // A log that is closed refuses at once, and nothing else would ever have its turn.
+      await new Promise((resolve) => setTimeout(resolve, 5));
     }
   }
 }
