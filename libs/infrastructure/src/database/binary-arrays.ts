@@ -4,7 +4,10 @@ const OID = { bytea: 17, int8: 20, int4: 23, float4: 700 } as const;
 const HEAD = 20;
 
 export function int4Array(values: readonly number[]): Buffer {
-  return fixed(OID.int4, 4, values, (bytes, value, at) => bytes.writeInt32BE(value, at));
+  const bytes = Buffer.allocUnsafe(HEAD + values.length * 8);
+  let at = writeHead(bytes, OID.int4, values.length);
+  for (const value of values) at = bytes.writeInt32BE(value, bytes.writeInt32BE(4, at));
+  return bytes;
 }
 
 /** Bytes of one `int8` in an array. */
@@ -69,21 +72,6 @@ export function byteaArray(values: readonly Uint8Array[]): Buffer {
     at = bytes.writeInt32BE(value.length, at);
     bytes.set(value, at);
     at += value.length;
-  }
-  return bytes;
-}
-
-function fixed<T>(
-  oid: number,
-  size: number,
-  values: readonly T[],
-  write: (bytes: Buffer, value: T, at: number) => number,
-): Buffer {
-  const bytes = Buffer.allocUnsafe(HEAD + values.length * (4 + size));
-  let at = writeHead(bytes, oid, values.length);
-  for (let index = 0; index < values.length; index += 1) {
-    at = bytes.writeInt32BE(size, at);
-    at = write(bytes, values[index] as T, at);
   }
   return bytes;
 }

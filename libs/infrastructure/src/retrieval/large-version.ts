@@ -7,9 +7,9 @@ import type { EmbeddingSpaces } from './embedding-space.js';
 import { indexedForm, packPrefixes, prefixOf } from './index-context.js';
 import type { ChunkCipher, VersionRef } from './passage.js';
 import type { ScopeSpaces, Target } from './scope-spaces.js';
-import type { TextThread } from './text-thread.js';
 import type { SegmentMerges } from './segment-merges.js';
 import { insertPostings } from './segments.js';
+import type { TextThread } from './text-thread.js';
 import { insertVectorRows, turn } from './vectors.js';
 import { insertChunks, storable } from './version-rows.js';
 

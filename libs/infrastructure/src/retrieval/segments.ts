@@ -17,12 +17,19 @@ export const intoBuckets = (entries: string): string => `
 /** SQL: the postings of a bucket `b`, as rows; a list for `select`. */
 export const POSTINGS_OF_B = 'unnest(b.terms) as term, unnest(b.versions) as version_no, unnest(b.hits) as hit';
 
-/** SQL: the buckets `(segment_no, bucket)` in which a version of a scope may have postings; both are SQL texts. */
+/**
+ * SQL: the buckets `(segment_no, bucket)` in which a version of a scope may have postings; both are SQL texts. All of a segment that
+ * is this version's alone; of others those of its terms. A large version has many of the former, and millions of terms.
+ */
 export const bucketsOf = (scopeNo: string, versionNo: string): string => `
-  select distinct g.segment_no, u.term >> g.shift as bucket
-    from retrieval.version_terms h cross join lateral unnest(h.terms) u(term)
+  select b.segment_no, b.bucket
+    from retrieval.segment g join retrieval.posting_bucket b using (segment_no)
+   where g.scope_no = ${scopeNo} and g.first_version = ${versionNo} and g.last_version = ${versionNo}
+   union
+  select g.segment_no, u.term >> g.shift
+    from (select distinct unnest(h.terms) as term from retrieval.version_terms h where h.version_no = ${versionNo}) u
     join retrieval.segment g on g.scope_no = ${scopeNo} and ${versionNo} between g.first_version and g.last_version
-   where h.version_no = ${versionNo}`;
+                            and g.first_version < g.last_version`;
 
 /** Postings of a segment that one statement writes: a few megabytes of parameters. */
 const ENTRIES_AT_ONCE = 20_000;
@@ -71,14 +78,6 @@ export async function removePostings(
   scopeNos: readonly number[],
   versionNo: string,
 ): Promise<void> {
-  // A segment of this version alone goes whole.
-  await database.execute(
-    `with own as (
-       delete from retrieval.segment
-        where scope_no = any($1::int[]) and first_version = $2 and last_version = $2 returning segment_no)
-     delete from retrieval.posting_bucket b using own where b.segment_no = own.segment_no`,
-    [scopeNos, versionNo],
-  );
   await database.execute(
     `with named as materialized (${bucketsOf('any($1::int[])', '$2')}),
      emptied as (
