@@ -111,16 +111,17 @@ describe('decisions', () => {
 
   it('on documents are pure, and a repeated one changes nothing', () => {
     const chunking = fc.record({ size: fc.integer({ min: 0, max: 9 }), overlap: fc.integer({ min: -1, max: 9 }) });
+    const startedAt = fc.constant('2026-11-29T00:00:00.000Z');
     const commands: fc.Arbitrary<DocumentCommand> = fc.oneof(
       fc.record({ type: fc.constant('ReindexDocument' as const), data: fc.record({ chunking }) }),
-      fc.record({ type: fc.constant('StartProcessing' as const), data: fc.record({ jobId: id }) }),
+      fc.record({ type: fc.constant('StartProcessing' as const), data: fc.record({ jobId: id, startedAt }) }),
       fc.record({
         type: fc.constant('CompleteIndexing' as const),
-        data: fc.record({ jobId: id, chunkCount: fc.nat(), embeddingSpace: fc.constant('hash') }),
+        data: fc.record({ jobId: id, startedAt, chunkCount: fc.nat(), embeddingSpace: fc.constant('hash') }),
       }),
       fc.record({
         type: fc.constant('FailIngestion' as const),
-        data: fc.record({ jobId: id, reason: fc.constant('x'), code: fc.constant('FILE_BROKEN') }),
+        data: fc.record({ jobId: id, startedAt, reason: fc.constant('x'), code: fc.constant('FILE_BROKEN') }),
       }),
       fc.record({
         type: fc.constant('ReportProgress' as const),

@@ -1,6 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { chunkText } from '#domain/kernel/text/chunker.js';
-import { MERGED_AT_ONCE, SegmentMerges } from '#infra/retrieval/segment-merges.js';
+import { MERGED_AT_ONCE, MERGED_WHILE_WRITTEN, SegmentMerges } from '#infra/retrieval/segment-merges.js';
+import { insertPostings } from '#infra/retrieval/segments.js';
+import { int8Elements } from '#infra/database/binary-arrays.js';
 import { PostingSegments20261128220000 } from '#migrations/20261128220000-posting-segments.js';
 import { openTestDatabase, type TestDatabase } from '#test/support/database.js';
 import { Library, testCipher } from './library.js';
@@ -100,6 +102,31 @@ describe('the segments of postings', () => {
     for (let at = 0; at < count; at += 3) await add('calm', at);
     expect((await held('busy'))?.postings).toBe((await held('calm'))?.postings);
     expect(await misplaced()).toEqual([]);
+  });
+
+  it('are merged later while others write in their scope, and by the last of them', async () => {
+    const merges = new SegmentMerges(test.database, failOn);
+    const scopeNo = await scopeOf('poured');
+    const write = async (at: number): Promise<void> => {
+      const done = merges.writing(scopeNo);
+      const terms = int8Elements([BigInt(at), -BigInt(at)]);
+      await insertPostings(test.database, scopeNo, String(at), { terms, hits: terms });
+      merges.added(scopeNo);
+      done();
+      await merges.settle(scopeNo);
+    };
+    const others = merges.writing(scopeNo);
+    // Of a scope that it did not know, so many may be there already.
+    let at = MERGED_AT_ONCE;
+    while ((at += 1) < MERGED_WHILE_WRITTEN) await write(at);
+    expect((await held('poured'))?.segments).toBe(MERGED_WHILE_WRITTEN - MERGED_AT_ONCE - 1);
+    await write(at);
+    expect((await held('poured'))?.segments).toBe(1);
+    for (let more = 1; more < MERGED_AT_ONCE; more += 1) await write((at += 1));
+    expect((await held('poured'))?.segments).toBe(MERGED_AT_ONCE);
+    others();
+    await write(at + 1);
+    expect(await held('poured')).toEqual({ postings: 2 * (at + 1 - MERGED_AT_ONCE), segments: 1 });
   });
 
   it('are moved in parts when they are large', async () => {

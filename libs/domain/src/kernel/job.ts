@@ -8,7 +8,11 @@ export interface JobAttempt<D extends JsonObject = JsonObject> {
   /** 1 for the first attempt. */
   readonly attempt: number;
   readonly lastAttempt: boolean;
+  /** When it began, as an instant of ISO 8601. */
+  readonly startedAt: string;
   readonly signal: AbortSignal;
+  /** Calls `then` once the attempt has lasted for so many milliseconds, unless it ends before. */
+  readonly whenLasting: (ms: number, then: () => void) => void;
 }
 
 /** Thrown by a handler to be tried again, not before so many seconds have passed. The attempt counts. */

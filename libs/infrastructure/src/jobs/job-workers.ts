@@ -158,21 +158,24 @@ export class JobWorkers {
   /** Undefined when it succeeded. */
   private async attempt(job: AnyJob, row: FetchedJob, abort: AbortController): Promise<Failure | undefined> {
     const { [TRACE_FIELD]: trace, ...data } = row.data ?? {};
+    const timers: NodeJS.Timeout[] = [];
+    const whenLasting = (ms: number, then: () => void): void => void timers.push(setTimeout(then, ms));
     const attempt: JobAttempt = {
       id: row.id,
       data,
       attempt: row.retryCount + 1,
       lastAttempt: row.retryCount >= row.retryLimit,
+      startedAt: new Date().toISOString(),
       signal: abort.signal,
+      whenLasting,
     };
-    const timer = setTimeout(
-      () => abort.abort(new Error(`${job.name} ran longer than ${job.timeoutSeconds} s`)),
-      job.timeoutSeconds * 1_000,
+    whenLasting(job.timeoutSeconds * 1_000, () =>
+      abort.abort(new Error(`${job.name} ran longer than ${job.timeoutSeconds} s`)),
     );
     return withLogScope(scopeOf(row.id, trace), () => this.handle(job, attempt))
       .then(() => undefined)
       .catch((error: unknown) => ({ error }))
-      .finally(() => clearTimeout(timer));
+      .finally(() => timers.forEach(clearTimeout));
   }
 
   private async handle(job: AnyJob, attempt: JobAttempt): Promise<void> {

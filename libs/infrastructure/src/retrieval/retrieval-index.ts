@@ -113,6 +113,19 @@ export class RetrievalIndex {
   async write(version: VersionRef, chunks: readonly Chunk[], options: WriteOptions = {}): Promise<Written> {
     const { tenantId, corpusId } = version;
     const scopeNo = await this.spaces.scope(tenantId, corpusId);
+    const done = this.merges.writing(scopeNo);
+    const result = await this.writeIn(scopeNo, version, chunks, options).finally(done);
+    await this.merges.settle(scopeNo);
+    return result;
+  }
+
+  private async writeIn(
+    scopeNo: number,
+    version: VersionRef,
+    chunks: readonly Chunk[],
+    options: WriteOptions,
+  ): Promise<Written> {
+    const { tenantId, corpusId } = version;
     const prefixes = chunks.map((chunk) => prefixOf(chunk, options.context ?? ''));
     const texts = chunks.map(({ text }, at) => indexedForm(prefixes[at] ?? '', text));
     const ordinals = chunks.map(({ ordinal }) => ordinal);
@@ -133,7 +146,6 @@ export class RetrievalIndex {
       );
       options.signal?.throwIfAborted();
       const written = await this.store(version, scopeNo, { chunks, sealed, hashes, postings, targets, vectors });
-      await this.merges.settle(scopeNo);
       const [first] = targets;
       // A space was added meanwhile: what this version lacks there is made, and it is written again.
       if (written && first !== undefined) {

@@ -11,6 +11,8 @@ export interface Segment {
 
 /** As many segments of about a size become one. */
 export const MERGED_AT_ONCE = 8;
+/** While others write in a scope, more of them may come together: each posting is moved less often. The last writer leaves fewer. */
+export const MERGED_WHILE_WRITTEN = 32;
 /** Segments of fewer postings than the first of these are about of a size, as are those between two; larger ones stay. */
 const TIERS = [8_192, 65_536, 524_288];
 
@@ -45,12 +47,25 @@ export function mergeable(segments: readonly Segment[], { moved, largest }: Merg
 export class SegmentMerges {
   /** Segments that were written since a scope was last looked at. */
   private readonly written = new Map<number, number>();
+  /** How many write in a scope now. */
+  private readonly writers = new Map<number, number>();
 
   constructor(
     private readonly database: Database,
     private readonly onError: (error: unknown) => void,
     private readonly limits: MergeLimits = database.engine === 'postgres' ? SERVER : EMBEDDED,
   ) {}
+
+  /** Tells that somebody writes in a scope, until the returned function is called. */
+  writing(scopeNo: number): () => void {
+    const count = (by: number): void => {
+      const left = (this.writers.get(scopeNo) ?? 0) + by;
+      if (left > 0) this.writers.set(scopeNo, left);
+      else this.writers.delete(scopeNo);
+    };
+    count(1);
+    return () => count(-1);
+  }
 
   /** Tells of segments that were written. */
   added(scopeNo: number, segments = 1): void {
@@ -60,11 +75,12 @@ export class SegmentMerges {
   }
 
   /**
-   * Merges what is due in a scope, and resolves then; at once where nothing is, or where somebody else does. What was written is
-   * there whether or not this succeeds: it is tried again with the next segment.
+   * Merges what is due in a scope, and resolves then; at once where nothing is, or where somebody else does. To be called by who has
+   * written, after `writing`. What was written is there whether or not this succeeds: it is tried again with the next segment.
    */
   async settle(scopeNo: number): Promise<void> {
-    if ((this.written.get(scopeNo) ?? 0) < MERGED_AT_ONCE || this.database.inTransaction) return;
+    const due = this.writers.has(scopeNo) ? MERGED_WHILE_WRITTEN : MERGED_AT_ONCE;
+    if ((this.written.get(scopeNo) ?? 0) < due || this.database.inTransaction) return;
     this.written.set(scopeNo, 0);
     try {
       while (await this.merge(scopeNo)) await turn();

@@ -1,4 +1,5 @@
 import { foldRow, type RowOf } from '../../kernel/projection.js';
+import { attemptOf } from '../../kernel/testing/attempt.js';
 import { recorded, specify } from '../../kernel/testing/given.js';
 import { audio } from './audio.decider.js';
 import type { AudioEvent } from './audio.events.js';
@@ -56,14 +57,10 @@ describe('an audio', () => {
   it('is told to be deleted before its bytes are', async () => {
     const done: string[] = [];
     const note = (what: string) => Promise.resolve(void done.push(what));
-    const attempt = { id: 'job', data: { tenantId: 't1', audioId, contentId: content.id }, attempt: 1 };
-    await deleteAudio.handle(
-      { ...attempt, lastAttempt: false, signal: new AbortController().signal },
-      {
-        commands: { load: () => Promise.reject(new Error('not asked')), run: (_, __, ___, { type }) => note(type) },
-        content: { get: () => Promise.resolve(undefined), delete: (_, id) => note(id) },
-      },
-    );
+    await deleteAudio.handle(attemptOf({ tenantId: 't1', audioId, contentId: content.id }), {
+      commands: { load: () => Promise.reject(new Error('not asked')), run: (_, __, ___, { type }) => note(type) },
+      content: { get: () => Promise.resolve(undefined), delete: (_, id) => note(id) },
+    });
     expect(done).toEqual(['DeleteAudio', content.id]);
   });
 });

@@ -1,4 +1,5 @@
-import { RetryLater, type JobAttempt } from '../../kernel/job.js';
+import { RetryLater } from '../../kernel/job.js';
+import { attemptOf } from '../../kernel/testing/attempt.js';
 import { recorded, specify } from '../../kernel/testing/given.js';
 import { billing, type BillingCommand } from './billing.decider.js';
 import type { BillingEvent } from './billing.events.js';
@@ -132,14 +133,7 @@ describe('the job that delivers', () => {
       switches,
     };
     const { lastAttempt = false } = over;
-    const job: JobAttempt<DeliveryData> = {
-      id: 'j1',
-      data,
-      attempt: 1,
-      lastAttempt,
-      signal: new AbortController().signal,
-    };
-    const error: unknown = await deliverWebhook.handle(job, ports).then(
+    const error: unknown = await deliverWebhook.handle(attemptOf(data, { id: 'j1', lastAttempt }), ports).then(
       () => undefined,
       (thrown: unknown) => thrown,
     );

@@ -43,14 +43,21 @@ export interface ReindexDocument {
   };
 }
 
+/** An attempt of a document's job. */
+export interface AttemptRef {
+  readonly jobId: string;
+  /** When it began. */
+  readonly startedAt: string;
+}
+
 export interface StartProcessing {
   readonly type: 'StartProcessing';
-  readonly data: { readonly jobId: string };
+  readonly data: AttemptRef;
 }
 
 export interface CompleteIndexing {
   readonly type: 'CompleteIndexing';
-  readonly data: { readonly jobId: string; readonly chunkCount: number; readonly embeddingSpace: string };
+  readonly data: AttemptRef & { readonly chunkCount: number; readonly embeddingSpace: string };
 }
 
 export interface ReportProgress {
@@ -65,7 +72,7 @@ export interface ReportProgress {
 
 export interface FailIngestion {
   readonly type: 'FailIngestion';
-  readonly data: { readonly jobId: string; readonly reason: string; readonly code: string };
+  readonly data: AttemptRef & { readonly reason: string; readonly code: string };
 }
 
 /** What is absent stays as it is. */

@@ -3,6 +3,7 @@ import { defineErrors, isRefusal, refuse, type Refusal } from '../../kernel/erro
 import type { JsonObject } from '../../kernel/schema.js';
 import { chunkSettings } from '../../kernel/text/chunker.js';
 import type {
+  AttemptRef,
   ChangeDetails,
   Chunking,
   CompleteIndexing,
@@ -167,18 +168,28 @@ function reindex(command: ReindexDocument, state: PresentDocument, facts: Facts)
 
 /** A job that is not the document's newest has nothing to say. */
 function start({ data }: StartProcessing, state: PresentDocument): Decision<DocumentEvent> {
-  if (state.jobId !== data.jobId || state.status !== 'queued') return [];
-  return [{ type: 'DocumentProcessingStarted', data: { documentId: state.documentId, jobId: data.jobId } }];
+  return state.jobId === data.jobId ? begun(data, state) : [];
+}
+
+/** The start of a job's work, unless it was told of. */
+function begun({ jobId, startedAt }: AttemptRef, { status, documentId }: PresentDocument): DocumentEvent[] {
+  if (status !== 'queued') return [];
+  return [{ type: 'DocumentProcessingStarted', data: { documentId, jobId, startedAt } }];
 }
 
 function complete({ data }: CompleteIndexing, state: PresentDocument): Decision<DocumentEvent> {
   if (state.jobId !== data.jobId || !isInProgress(state)) return [];
-  return [{ type: 'DocumentIndexed', data: { documentId: state.documentId, ...data, reindex: state.reindex } }];
+  const { jobId, chunkCount, embeddingSpace } = data;
+  const { documentId, reindex } = state;
+  const indexed = { documentId, jobId, chunkCount, embeddingSpace, reindex };
+  return [...begun(data, state), { type: 'DocumentIndexed', data: indexed }];
 }
 
 function failed({ data }: FailIngestion, state: PresentDocument): Decision<DocumentEvent> {
   if (state.jobId !== data.jobId || !isInProgress(state)) return [];
-  return [{ type: 'DocumentFailed', data: { documentId: state.documentId, ...data } }];
+  const { jobId, reason, code } = data;
+  const { documentId } = state;
+  return [...begun(data, state), { type: 'DocumentFailed', data: { documentId, jobId, reason, code } }];
 }
 
 function advanced({ data }: ReportProgress, state: PresentDocument): Decision<DocumentEvent> {

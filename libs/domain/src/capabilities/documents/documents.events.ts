@@ -77,9 +77,15 @@ export const documentEvents = defineEvents({
     upcasters: { 1: (before) => ({ ...before, via: 'api' }), 2: (before) => before },
   },
   DocumentProcessingStarted: {
-    version: 1,
-    data: { documentId: t.string, jobId: t.uuid },
-    audit: { ...data, type: 'documents.ingest.started', shows: ['jobId'] },
+    version: 2,
+    data: {
+      documentId: t.string,
+      jobId: t.uuid,
+      /** What is over soon is told of at its end; null before version 2, when a start was told of at once. */
+      startedAt: t.nullable(t.instant),
+    },
+    audit: { ...data, type: 'documents.ingest.started', shows: ['jobId', 'startedAt'] },
+    upcasters: { 1: (before) => ({ ...before, startedAt: null }) },
   },
   /** Told of large documents only, some ten times at most. */
   DocumentIngestAdvanced: {

@@ -20,6 +20,9 @@ export type PurgeData = {
 };
 export type DescribeData = PurgeData;
 
+/** A start that was not told of by then is told of. */
+const SOON_MS = 2_000;
+
 /** Chunks are written before the event that names their version, and older versions are dropped after it. */
 export const ingestDocument = defineJob<IngestData, DocumentPorts>({
   name: 'documents.ingest',
@@ -83,22 +86,22 @@ async function ingestOrRemove(
 
 async function ingest(attempt: JobAttempt<IngestData>, ports: DocumentPorts, state: PresentDocument): Promise<void> {
   const { tenantId, documentId, jobId } = attempt.data;
+  const ref = { jobId, startedAt: attempt.startedAt };
   const run = (command: DocumentCommand, step: string): Promise<void> =>
     ports.commands.run(documents, tenantId, documentId, command, `${attempt.id}:${step}`);
   const fail = ({ title, code }: ErrorRow): Promise<void> =>
-    run({ type: 'FailIngestion', data: { jobId, reason: title, code } }, 'fail');
-  // What is indexed is invisible until it is complete, so that it need not wait for the start to be stored.
-  const started = run({ type: 'StartProcessing', data: { jobId } }, 'start');
-  const indexing = index(attempt, ports, state, async (progress) => {
-    await started;
-    await run({ type: 'ReportProgress', data: { jobId, ...progress } }, `${progress.stage}:${progress.done}`);
-  });
+    run({ type: 'FailIngestion', data: { ...ref, reason: title, code } }, 'fail');
+  let started: Promise<void> | undefined;
+  const start = (): Promise<void> => (started ??= run({ type: 'StartProcessing', data: ref }, 'start'));
+  // What is over sooner is told of at once: its start with its end. Whatever fails here fails there again.
+  attempt.whenLasting(SOON_MS, () => void start().catch(() => undefined));
   try {
-    await Promise.allSettled([started, indexing]);
-    await started;
-    const indexed = await indexing;
+    const indexed = await index(attempt, ports, state, async (progress) => {
+      await start();
+      await run({ type: 'ReportProgress', data: { jobId, ...progress } }, `${progress.stage}:${progress.done}`);
+    });
     if (indexed === undefined) return await fail(documentErrors.textMissing);
-    await run({ type: 'CompleteIndexing', data: { jobId, ...indexed } }, 'complete');
+    await run({ type: 'CompleteIndexing', data: { ...ref, ...indexed } }, 'complete');
   } catch (error) {
     // A refusal is the same at every attempt.
     if (error instanceof CatalogueError && error.row.kind !== 'unavailable') return fail(error.row);

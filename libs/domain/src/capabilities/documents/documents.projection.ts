@@ -79,7 +79,12 @@ export const documentRows = defineProjection<DocumentEvent>()({
         updated_at: event.occurredAt,
       },
     DocumentProcessingStarted: (event, row) =>
-      row && { ...row, status: 'processing', processing_started_at: event.occurredAt, updated_at: event.occurredAt },
+      row && {
+        ...row,
+        status: 'processing',
+        processing_started_at: event.data.startedAt ?? event.occurredAt,
+        updated_at: event.occurredAt,
+      },
     DocumentIngestAdvanced: (event, row) => {
       const { stage, done, total } = event.data;
       return row && { ...row, progress: { stage, done, total }, updated_at: event.occurredAt };

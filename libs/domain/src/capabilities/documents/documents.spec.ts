@@ -9,6 +9,7 @@ import { documentReactions } from './documents.reactions.js';
 
 const jobId = '01900000-0000-7000-8000-000000000001';
 const otherJob = '01900000-0000-7000-8000-000000000002';
+const startedAt = '2026-11-29T08:00:00.000Z';
 const content = { id: '01900000-0000-7000-8000-00000000000c', sha256: 'a'.repeat(64), size: 5, keyId: 'k' };
 const chunking = { size: 1_200, overlap: 150 };
 
@@ -37,7 +38,7 @@ const submitted: DocumentEvent = {
   type: 'DocumentSubmitted',
   data: { ...submit().data, jobId, replacedContentIds: [] },
 };
-const started: DocumentEvent = { type: 'DocumentProcessingStarted', data: { documentId: 'd1', jobId } };
+const started: DocumentEvent = { type: 'DocumentProcessingStarted', data: { documentId: 'd1', jobId, startedAt } };
 const indexed: DocumentEvent = {
   type: 'DocumentIndexed',
   data: { documentId: 'd1', jobId, chunkCount: 2, embeddingSpace: 'hash-512', reindex: false },
@@ -47,7 +48,7 @@ const reindexAsked: DocumentEvent = {
   data: { documentId: 'd1', jobId: otherJob, chunking, via: 'api' },
 };
 const complete = (id: string) =>
-  ({ type: 'CompleteIndexing', data: { jobId: id, chunkCount: 2, embeddingSpace: 'hash-512' } }) as const;
+  ({ type: 'CompleteIndexing', data: { jobId: id, startedAt, chunkCount: 2, embeddingSpace: 'hash-512' } }) as const;
 
 describe('a document', () => {
   const deleted: DocumentEvent = {
@@ -125,6 +126,29 @@ describe('a document', () => {
   it('completes once, however often its job runs', () => {
     specify(documents).given(submitted, started).when(complete(jobId)).then(indexed);
     specify(documents).given(submitted, started, indexed).when(complete(jobId)).thenNothing();
+  });
+
+  it('tells of its start with its end where nobody told of it before', () => {
+    const fail = { type: 'FailIngestion', data: { jobId, startedAt, reason: 'Broken', code: 'FILE_BROKEN' } } as const;
+    const failed: DocumentEvent = {
+      type: 'DocumentFailed',
+      data: { documentId: 'd1', jobId, reason: 'Broken', code: 'FILE_BROKEN' },
+    };
+    specify(documents).given(submitted).when(complete(jobId)).then(started, indexed);
+    specify(documents).given(submitted).when(fail).then(started, failed);
+    specify(documents).given(submitted, started).when(fail).then(failed);
+  });
+
+  it('shows when its job began, and of older events when they were told', () => {
+    type Row = RowOf<typeof documentRows.columns>;
+    const rowAfter = (start: DocumentEvent): Row | undefined =>
+      [submitted, start].reduce<Row | undefined>(
+        (old, event) => foldRow(documentRows, recorded(event, { stream: 'documents-t1.x' }), old),
+        undefined,
+      );
+    expect(rowAfter(started)?.processing_started_at).toBe(startedAt);
+    const old: DocumentEvent = { ...started, data: { documentId: 'd1', jobId, startedAt: null } };
+    expect(rowAfter(old)?.processing_started_at).toBe(recorded(old).occurredAt);
   });
 
   it('can be submitted anew after it was deleted', () => {

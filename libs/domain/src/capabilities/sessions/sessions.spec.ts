@@ -1,4 +1,5 @@
 import { foldRow } from '../../kernel/projection.js';
+import { attemptOf } from '../../kernel/testing/attempt.js';
 import { recorded, specify } from '../../kernel/testing/given.js';
 import type { RunEvent } from '../runs/runs.events.js';
 import { sessionErrors, sessions, sessionSubject } from './sessions.decider.js';
@@ -88,7 +89,7 @@ describe('a session', () => {
         content: { deleteOf: ({ id }: { id: string }) => Promise.resolve(steps.push(`content ${id}`)) },
       }) as unknown as SessionPorts;
     const data = { tenantId: 't1', streamId: 'st', session: 'x1', life: 1 };
-    const attempt = { id: 'j', data, attempt: 1, lastAttempt: false, signal: new AbortController().signal };
+    const attempt = attemptOf(data);
     await purgeSession.handle(attempt, ports(1));
     expect(steps).toEqual([]);
     await purgeSession.handle(attempt, ports(2));
