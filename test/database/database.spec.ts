@@ -1,3 +1,4 @@
+import type { OrderedStatement } from '#infra/database/prepared.js';
 import { openTestDatabase, type TestDatabase } from '#test/support/database.js';
 
 describe('the database', () => {
@@ -51,5 +52,62 @@ describe('the database', () => {
       })
       .catch(() => undefined);
     expect(ran).toEqual(['committed']);
+  });
+
+  describe('in two steps', () => {
+    const insert = (id: number): OrderedStatement => ({
+      text: 'insert into kept values ($1) returning id',
+      values: [id],
+      often: true,
+    });
+    const broken: OrderedStatement = { text: 'insert into kept values (1 / $1::int)', values: [0], often: true };
+    const ids = async (from: number): Promise<number[]> => {
+      const rows = await open.database.query<{ id: number }>('select id from kept where id >= $1 order by id', [from]);
+      return rows.map(({ id }) => id);
+    };
+
+    it('keeps what both wrote, the second from what the first gave', async () => {
+      const { database } = open;
+      const ran: string[] = [];
+      // Twice: by the second time the statements are planned.
+      for (const from of [1_000, 1_010]) {
+        await database.inTwoSteps([insert(from), insert(from + 1)], async (rows) => {
+          database.afterCommit(() => ran.push(`committed ${from}`));
+          const own = await database.query<{ id: number }>('select max(id) as id from kept');
+          expect(rows).toEqual([[{ id: from }], [{ id: from + 1 }]]);
+          return [insert((own[0]?.id ?? 0) + 1)];
+        });
+      }
+      expect(await ids(1_000)).toEqual([1_000, 1_001, 1_002, 1_010, 1_011, 1_012]);
+      expect(ran).toEqual(['committed 1000', 'committed 1010']);
+    });
+
+    it('keeps nothing where either fails, and names what failed', async () => {
+      const { database } = open;
+      const never = () => Promise.reject(new Error('not asked'));
+      for (let times = 0; times < 3; times += 1) {
+        await expect(database.inTwoSteps([insert(2_000), broken], never)).rejects.toMatchObject({
+          name: 'StatementFailed',
+          statement: broken,
+        });
+        const later = database.inTwoSteps([insert(2_000)], () =>
+          Promise.resolve([insert(2_001), broken, insert(2_002)]),
+        );
+        await expect(later).rejects.toMatchObject({ name: 'StatementFailed', statement: broken });
+        await expect(database.inTwoSteps([insert(2_000)], never)).rejects.toThrow('not asked');
+      }
+      expect(await ids(2_000)).toEqual([]);
+    });
+
+    it('is part of the transaction around it', async () => {
+      const { database } = open;
+      const around = database.transaction(async () => {
+        await database.inTwoSteps([insert(3_000)], () => Promise.resolve([insert(3_001)]));
+        expect(await ids(3_000)).toEqual([3_000, 3_001]);
+        throw new Error('all of it');
+      });
+      await expect(around).rejects.toThrow('all of it');
+      expect(await ids(3_000)).toEqual([]);
+    });
   });
 });

@@ -121,7 +121,7 @@ describe('the projection runner', () => {
     const [lost] = await dead.acquire([accounts], ['active'], { owner: 'dead', ms: 500 });
     if (lost === undefined) throw new Error('the lease was not free');
     const crash = database.transaction(async () => {
-      await dead.move([lost], ['00000000000000000002'], 500);
+      await dead.move([lost], '00000000000000000002', 500);
       throw new Error('crash');
     });
     await expect(crash).rejects.toThrow('crash');
@@ -251,5 +251,16 @@ describe('the projection runner', () => {
       { reached: true, lagEvents: 0 },
     ]);
     await listening.stop();
+  });
+
+  it('lets nobody of its process rest while another process waits', async () => {
+    const { database } = bench;
+    const runner = await start();
+    const elsewhere = new ProjectionWaiter({ database });
+    const rested = runner.progress.hurries.prompt.rest(60_000, new AbortController().signal);
+    const wait = elsewhere.waitFor({ table: 'accounts', version: 1 }, '9'.repeat(20), 1_000);
+    const first = await Promise.race([rested.then(() => 'over'), wait.then(() => 'rested on')]);
+    await wait;
+    expect(first).toBe('over');
   });
 });

@@ -7,6 +7,7 @@ import {
   type EventLog,
   type NewEvent,
 } from '#infra/event-log/event-log.js';
+import { untilBeat } from '#infra/batching/beats.js';
 import { pause } from '#infra/projections/backoff.js';
 
 /** An access event that waits to be written. */
@@ -32,6 +33,7 @@ export interface AccessWriterOptions {
 /** Events in one round: few enough that serialising them holds the event loop for some milliseconds only. */
 const ROUND = 1_000;
 const LONGEST_PAUSE_MS = 1_000;
+const GATHER_MS = 25;
 
 /** Writes access events in batches, one append a stream. What cannot be written now is tried again with the same ids. */
 export class AccessWriter {
@@ -61,7 +63,7 @@ export class AccessWriter {
     }
     this.waiting.push(event);
     if (when === 'at once') this.wake();
-    else this.timer ??= setTimeout(() => this.wake(), this.options.gatherMs ?? 50);
+    else this.timer ??= setTimeout(() => this.wake(), this.options.gatherMs ?? untilBeat(GATHER_MS));
     return true;
   }
 

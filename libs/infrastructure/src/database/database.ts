@@ -8,7 +8,8 @@ import { EmbeddedListener, ServerListener, type Listener } from './listener.js';
 import { openPglite, type PgliteHandle } from './pglite.js';
 import { PoolWatch } from './pool-watch.js';
 import type { Row } from './planned-statement.js';
-import { Prepared, type Statement } from './prepared.js';
+import { Prepared, type OrderedStatement, type Statement } from './prepared.js';
+import { endsOf, twoSteps, type SecondStep, type StepOptions } from './two-steps.js';
 import { ReadGroups } from './read-groups.js';
 
 export type DatabaseTarget =
@@ -181,6 +182,25 @@ export class Database {
         return rows;
       });
     });
+  }
+
+  /**
+   * A transaction of `first` and of what `then` makes of their rows, or their part of the ambient one. A server gets it in two messages as
+   * soon as its connection has planned them all: the first begins it, and the second commits. Throws `StatementFailed`.
+   */
+  async inTwoSteps(first: readonly OrderedStatement[], then: SecondStep, options: StepOptions = {}): Promise<void> {
+    const outer = this.scopes.getStore();
+    const joins = outer?.transaction === true;
+    const afterCommit: (() => void)[] = [];
+    await this.withClient(outer?.client, (client) =>
+      twoSteps(first, then, {
+        run: (statements) => this.prepared.runInOrder(client, statements, this.engine === 'postgres'),
+        within: (work) => (joins ? work() : this.scopes.run({ client, transaction: true, afterCommit }, work)),
+        ends: joins ? undefined : endsOf(this.engine === 'pglite' ? {} : options),
+        rollback: () => client.query('rollback'),
+      }),
+    );
+    for (const action of afterCommit) this.scopes.exit(action);
   }
 
   /** Runs `work` on one connection without a transaction, e.g. for session settings. */

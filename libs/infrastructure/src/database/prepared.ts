@@ -24,6 +24,22 @@ export interface Statement {
   readonly values: unknown[];
 }
 
+/** A statement among others, and whether it comes so often that a connection should keep it planned. */
+export interface OrderedStatement extends Statement {
+  readonly often: boolean;
+}
+
+/** A statement of several failed; those after it were not tried. */
+export class StatementFailed extends Error {
+  constructor(
+    readonly statement: OrderedStatement,
+    cause: unknown,
+  ) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    this.name = 'StatementFailed';
+  }
+}
+
 /** What one connection has planned. */
 interface Session {
   plannedAt: number;
@@ -99,6 +115,54 @@ export class Prepared {
     if (failed === undefined || !isStale(error)) throw traced(error);
     this.refused.add(failed.text);
     return undefined;
+  }
+
+  /**
+   * Runs statements on a client in order, those in a row that it has planned in one message, and gives the rows of each. Throws
+   * `StatementFailed` of the first that fails. `keeps`: whether the connection shall plan those that come often.
+   */
+  async runInOrder(client: pg.PoolClient, all: readonly OrderedStatement[], keeps: boolean): Promise<Row[][]> {
+    const session = await this.sessionOf(client);
+    const rows: Row[][] = [];
+    while (rows.length < all.length) {
+      const calls = this.plannedFrom(session, all, rows.length);
+      const { ended, error } = calls.length === 0 ? nothing : await runTogether(client, calls);
+      for (const [at, { texts }] of ended.entries()) rows.push(calls[at]?.statement.rowsOf(texts) ?? []);
+      const next = all[rows.length];
+      if (next === undefined) break;
+      if (error !== undefined) {
+        if (isStale(error)) this.refused.add(next.text);
+        throw new StatementFailed(next, traced(error));
+      }
+      // The first that was not planned runs by itself, and is planned from then on where it comes often.
+      rows.push(await this.ownRun(client, next, keeps));
+    }
+    return rows;
+  }
+
+  /** Those from a place on that a connection has planned, up to the first that it has not. */
+  private plannedFrom({ statements }: Session, all: readonly OrderedStatement[], from: number): PlannedCall[] {
+    const calls: PlannedCall[] = [];
+    for (let at = from; at < all.length; at += 1) {
+      const { text = '', values = [] } = all[at] ?? {};
+      const statement = this.refused.has(text) ? undefined : statements.get(text);
+      const call = statement && sendable(statement, values);
+      // What cannot be sent is told of when it runs by itself.
+      if (call === undefined) break;
+      calls.push(call);
+    }
+    return calls;
+  }
+
+  private async ownRun(client: pg.PoolClient, statement: OrderedStatement, keeps: boolean): Promise<Row[]> {
+    const { text, values, often } = statement;
+    try {
+      return often && keeps
+        ? await this.run(client, text, values, false)
+        : (await client.query<Row>(text, values)).rows;
+    } catch (error) {
+      throw new StatementFailed(statement, error);
+    }
   }
 
   /** Whether others were held up by a read lately, which had better run by itself. */

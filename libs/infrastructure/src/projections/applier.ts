@@ -1,12 +1,19 @@
 import type { Recorded } from '#domain/kernel/events.js';
 import type { AnyRow } from '#domain/kernel/projection.js';
 import type { Database } from '#infra/database/database.js';
+import type { Row } from '#infra/database/planned-statement.js';
+import { StatementFailed, type OrderedStatement } from '#infra/database/prepared.js';
+import { breathe } from './backoff.js';
 import { changesOf, foldInto, keyed, type Keyed, type Rows } from './batch.js';
 import type { Fed } from './fed.js';
-import type { GenerationStore } from './generations.js';
+import type { GenerationRow, GenerationStore } from './generations.js';
 import type { ProgressHub } from './progress.js';
 import type { QuarantineStore } from './quarantine.js';
 import type { RowId } from './read-table.js';
+import { rowKey } from './row.js';
+
+/** To fold so many takes a few milliseconds, in which others may want to go on. */
+const MANY_EVENTS = 200;
 
 /** One projection could not take a batch; nothing of the batch was written, for any projection. */
 export class ProjectionFault extends Error {
@@ -44,15 +51,9 @@ export class BatchApplier {
     if (gap !== undefined) throw new Error(`${gap.name} has not seen what is before ${after}`);
     const behind = feds.filter((fed) => fed.position < to);
     if (behind.length === 0) return;
-    const write = async (): Promise<void> => {
-      await this.generations.move(
-        behind,
-        behind.map(() => to),
-        this.leaseMs,
-      );
-      for (const fed of behind) await this.guarded(fed, events);
-    };
-    await this.database.transaction(write, { durability: 'derived' });
+    const shares: Share[] = [];
+    for (const fed of behind) shares.push(await guarded(fed, () => shareOf(fed, events)));
+    await this.write(behind, shares, to);
     for (const fed of behind) {
       fed.position = to;
       fed.movedAt = performance.now();
@@ -60,29 +61,35 @@ export class BatchApplier {
     }
   }
 
-  private async guarded(fed: Fed, events: readonly Recorded[]): Promise<void> {
+  /** In one transaction: the checkpoints and the rows that the events concern, then what becomes of these. */
+  private async write(behind: readonly Fed[], shares: readonly Share[], to: string): Promise<void> {
+    const owners = new Map<OrderedStatement, Fed>();
+    const own = (fed: Fed, statement: OrderedStatement): OrderedStatement => (owners.set(statement, fed), statement);
+    const loading = shares.filter(needsRows);
+    const loads = loading.map(({ fed, events }) => own(fed, fed.table.loading(idsOf(events))));
+    const changes = async ([moved = [], ...loaded]: readonly Row[][]): Promise<readonly OrderedStatement[]> => {
+      this.generations.moved(behind, moved as unknown as readonly GenerationRow[]);
+      const rowsOf = new Map(loading.map(({ fed }, at) => [fed, loaded[at] as AnyRow[] | undefined]));
+      const writes: OrderedStatement[] = [];
+      for (const { fed, events } of shares) {
+        const changing = async () => changesTo(fed, await this.withoutParked(fed, events), rowsOf.get(fed) ?? []);
+        for (const statement of await guarded(fed, changing)) writes.push(own(fed, statement));
+        if (events.length > MANY_EVENTS) await breathe();
+      }
+      return writes;
+    };
     try {
-      await this.applyTo(fed, events);
+      const moving = this.generations.moving(behind, to, this.leaseMs);
+      await this.database.inTwoSteps([moving, ...loads], changes, { durability: 'derived' });
     } catch (error) {
-      throw new ProjectionFault(fed, error);
+      if (!(error instanceof StatementFailed)) throw error;
+      const fed = owners.get(error.statement);
+      throw fed === undefined ? error.cause : new ProjectionFault(fed, error.cause);
     }
   }
 
-  private async applyTo(fed: Fed, events: readonly Recorded[]): Promise<void> {
-    const relevant = fed.relevant(events);
-    if (relevant.length === 0) return;
-    const concerned = await this.withoutParked(fed, keyed(fed.projection, relevant));
-    if (concerned.length === 0) return;
-    if (fed.projection.form === 'append') return fed.table.insertNew(foldAppend(fed, concerned));
-    const before = await loadRows(fed, concerned);
-    const after: Rows = new Map(before);
-    foldInto(fed.projection, fed.table.columns, after, concerned);
-    const { upserts, removals } = changesOf(before, after);
-    await fed.table.upsert(upserts);
-    await fed.table.remove(removals);
-  }
-
   private async withoutParked(fed: Fed, events: readonly Keyed[]): Promise<readonly Keyed[]> {
+    if (events.length === 0) return events;
     if (fed.quarantined === undefined || fed.latestRevision !== fed.quarantineRevision) {
       fed.quarantined = await this.quarantine.keys(fed);
       fed.quarantineRevision = fed.latestRevision;
@@ -93,6 +100,39 @@ export class BatchApplier {
     if (held.length === 0) return events;
     await this.quarantine.park(fed, held);
     return events.filter((entry) => !parked.has(entry.key));
+  }
+}
+
+/** What of a batch one generation folds. */
+interface Share {
+  readonly fed: Fed;
+  readonly events: readonly Keyed[];
+}
+
+function shareOf(fed: Fed, events: readonly Recorded[]): Share {
+  return { fed, events: keyed(fed.projection, fed.relevant(events)) };
+}
+
+function needsRows({ fed, events }: Share): boolean {
+  return events.length > 0 && fed.projection.form !== 'append';
+}
+
+/** What brings a table to where events lead, of the rows that they concern. */
+function changesTo(fed: Fed, events: readonly Keyed[], loaded: readonly AnyRow[]): readonly OrderedStatement[] {
+  if (events.length === 0) return [];
+  if (fed.projection.form === 'append') return fed.table.insertingNew(foldAppend(fed, events));
+  const before = rowsOf(events, loaded);
+  const after: Rows = new Map(before);
+  foldInto(fed.projection, fed.table.columns, after, events);
+  const { upserts, removals } = changesOf(before, after);
+  return [...fed.table.upserting(upserts), ...fed.table.removing(removals)];
+}
+
+async function guarded<T>(fed: Fed, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw new ProjectionFault(fed, error);
   }
 }
 
@@ -107,9 +147,21 @@ export function foldAppend(fed: Pick<Fed, 'projection' | 'table'>, events: reado
 
 /** The stored rows that events concern, in one statement. */
 export async function loadRows(fed: Pick<Fed, 'table'>, events: readonly Keyed[]): Promise<Rows> {
+  return rowsOf(events, await fed.table.load(idsOf(events)));
+}
+
+function idsOf(events: readonly Keyed[]): RowId[] {
   const ids = new Map<string, RowId>();
   for (const { key, id, event } of events) ids.set(key, { tenant_id: event.tenantId, id });
-  const rows: Rows = new Map([...ids.keys()].map((key) => [key, undefined]));
-  for (const row of await fed.table.load([...ids.values()])) rows.set(`${row.tenant_id}/${row.id}`, row);
+  return [...ids.values()];
+}
+
+/** What events concern, of rows that were loaded for at least those. */
+function rowsOf(events: readonly Keyed[], loaded: readonly AnyRow[]): Rows {
+  const rows: Rows = new Map(events.map(({ key }) => [key, undefined]));
+  for (const row of loaded) {
+    const key = rowKey(row.tenant_id, row.id);
+    if (rows.has(key)) rows.set(key, row);
+  }
   return rows;
 }

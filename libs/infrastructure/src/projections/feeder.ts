@@ -1,3 +1,4 @@
+import { untilBeat } from '#infra/batching/beats.js';
 import type { Recorded } from '#domain/kernel/events.js';
 import type { Batch, EventLog, StoredEvent } from '#infra/event-log/event-log.js';
 import { backoff, breathe } from './backoff.js';
@@ -91,7 +92,7 @@ export class Feeder {
     for (let attempt = 1; !signal.aborted; attempt += 1) {
       try {
         const { batchSize, hurry } = this.parts;
-        const rest = (ended: AbortSignal): Promise<void> => hurry.rest(this.restMs, ended);
+        const rest = (ended: AbortSignal): Promise<void> => hurry.rest(untilBeat(this.restMs), ended);
         const options = { after: this.position || null, batchSize, signal, rest };
         for await (const batch of ahead(this.parts.log.subscribe(options))) {
           if (signal.aborted) break;

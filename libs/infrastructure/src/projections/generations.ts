@@ -1,5 +1,6 @@
 import type { AnyProjection } from '#domain/kernel/projection.js';
 import type { Database } from '#infra/database/database.js';
+import type { OrderedStatement } from '#infra/database/prepared.js';
 import { Fed } from './fed.js';
 import { ReadTable } from './read-table.js';
 import { definitionHash } from './row.js';
@@ -140,9 +141,14 @@ export class GenerationStore {
    * Moves the checkpoints, first thing in a batch's transaction: the row locks fence other owners out until commit.
    * Throws `LeaseLost` when one of them is not where and whose it should be.
    */
-  async move(feds: readonly Fed[], to: readonly string[], leaseMs: number): Promise<void> {
-    const rows = await this.database.queryPrepared<GenerationRow & { notified: string | null }>(
-      `with moved as (
+  async move(feds: readonly Fed[], to: string, leaseMs: number): Promise<void> {
+    const { text, values } = this.moving(feds, to, leaseMs);
+    this.moved(feds, await this.database.queryPrepared<GenerationRow>(text, values));
+  }
+
+  /** The statement of `move`, whose rows `moved` takes. */
+  moving(feds: readonly Fed[], to: string, leaseMs: number): OrderedStatement {
+    const text = `with moved as (
          update projections.generations g set position = w.next, moved_at = clock_timestamp(),
                 expires_at = clock_timestamp() + $8 * interval '1 millisecond'
            from unnest($1::text[], $2::int[], $3::int[], $4::bigint[], $5::text[], $6::text[])
@@ -152,9 +158,13 @@ export class GenerationStore {
          returning g.table_name, g.version, g.generation, g.state, g.position, g.quarantine_revision, g.epoch)
        select *, case when state = 'active'
                       then pg_notify('${PROGRESS_CHANNEL}', table_name || ':' || version || ':' || position)::text end as notified
-         from moved`,
-      [...keysOf(feds), feds.map((fed) => fed.position), to, feds[0]?.owner ?? null, leaseMs],
-    );
+         from moved`;
+    const positions = [feds.map((fed) => fed.position), feds.map(() => to)];
+    return { text, values: [...keysOf(feds), ...positions, feds[0]?.owner ?? null, leaseMs], often: true };
+  }
+
+  /** Takes over what `moving` gave. Throws `LeaseLost`. */
+  moved(feds: readonly Fed[], rows: readonly GenerationRow[]): void {
     if (rows.length !== feds.length) throw new LeaseLost(feds.map((fed) => fed.name).join(', '));
     for (const row of rows) feds.find((fed) => fed.is(row))?.moved(row);
   }

@@ -17,6 +17,17 @@ describe('Hurry', () => {
     await next;
   });
 
+  it('ends the rests of the moment when somebody waits elsewhere', async () => {
+    const hurry = new Hurry();
+    const rests = [hurry.rest(LONG_MS, never), hurry.rest(LONG_MS, never)];
+    hurry.nudge();
+    await Promise.all(rests);
+    const next = hurry.rest(LONG_MS, never);
+    expect(await Promise.race([next.then(() => 'over'), Promise.resolve('resting')])).toBe('resting');
+    hurry.nudge();
+    await next;
+  });
+
   it('ends a rest when its reader stops', async () => {
     const stop = new AbortController();
     const rest = new Hurry().rest(LONG_MS, stop.signal);

@@ -1,3 +1,6 @@
+/** The channel on which a process that waits for a position of a table says so, by the table's name, to whoever feeds it. */
+export const HURRY_CHANNEL = 'projection_hurry';
+
 /** Lets readers of the log rest while nobody waits for what they make, so that events that follow each other go together. */
 export class Hurry {
   private readonly resting = new Set<() => void>();
@@ -10,6 +13,11 @@ export class Hurry {
     return () => {
       this.waiting -= 1;
     };
+  }
+
+  /** Somebody elsewhere waits, who will say so again: whoever rests goes on. */
+  nudge(): void {
+    this.begin()();
   }
 
   /** Returns after `ms`, or as soon as somebody waits. */

@@ -62,7 +62,7 @@ export class PoisonIsolator {
       return this.stop(fed, `more than ${MAX_QUARANTINED_KEYS} keys are in quarantine; the last: ${fault.message}`);
     }
     await this.parts.database.transaction(async () => {
-      await this.parts.generations.move([fed], [to], this.parts.leaseMs);
+      await this.parts.generations.move([fed], to, this.parts.leaseMs);
       await this.parts.quarantine.add(fed, id, fault);
     });
     fed.quarantined = undefined;

@@ -1,5 +1,6 @@
 import type { AnyProjection, AnyRow } from '#domain/kernel/projection.js';
 import { hidden, type Database } from '#infra/database/database.js';
+import type { OrderedStatement } from '#infra/database/prepared.js';
 import { columnsOf, type Column } from './row.js';
 
 export interface RowId {
@@ -103,21 +104,21 @@ export class ReadTable {
   }
 
   async load(keys: readonly RowId[]): Promise<AnyRow[]> {
-    const tenants = keys.map((key) => key.tenant_id);
-    const ids = keys.map((key) => key.id);
+    return this.run<AnyRow>(this.loading(keys));
+  }
+
+  /** The statement of `load`. */
+  loading(keys: readonly RowId[]): OrderedStatement {
+    const values = [keys.map((key) => key.tenant_id), keys.map((key) => key.id)];
     this.loads += 1;
     // To plan costs more than to load a few. Each is looked up (`offset 0`), also by a plan kept since the table was small.
-    if (this.loads > OFTEN && keys.length <= FEW)
-      return this.database.queryPrepared<AnyRow>(
-        `select t.* from unnest(${hidden('$1::text[]')}, ${hidden('$2::text[]')}) as k(tenant_id, id)
+    const often = this.loads > OFTEN && keys.length <= FEW;
+    const text = often
+      ? `select t.* from unnest(${hidden('$1::text[]')}, ${hidden('$2::text[]')}) as k(tenant_id, id)
           cross join lateral (
-            select ${this.selected} from ${this.physical} t where t.tenant_id = k.tenant_id and t.id = k.id offset 0) t`,
-        [tenants, ids],
-      );
-    return this.database.query<AnyRow>(
-      `select ${this.selected} from unnest($1::text[], $2::text[]) as k(tenant_id, id) join ${this.physical} t on t.tenant_id = k.tenant_id and t.id = k.id`,
-      [tenants, ids],
-    );
+            select ${this.selected} from ${this.physical} t where t.tenant_id = k.tenant_id and t.id = k.id offset 0) t`
+      : `select ${this.selected} from unnest($1::text[], $2::text[]) as k(tenant_id, id) join ${this.physical} t on t.tenant_id = k.tenant_id and t.id = k.id`;
+    return { text, values, often };
   }
 
   /** Rows after a key in (tenant, id) order, at most `limit`. */
@@ -130,26 +131,38 @@ export class ReadTable {
   }
 
   async upsert(rows: readonly AnyRow[]): Promise<void> {
-    if (rows.length > 0) await this.write(`${this.insert} ${this.upserted}`, rows);
-  }
-
-  async insertNew(rows: readonly AnyRow[]): Promise<void> {
-    if (rows.length === 0) return;
-    await this.write(`${this.insert} on conflict (tenant_id, id) do nothing`, rows);
-  }
-
-  private async write(text: string, rows: readonly AnyRow[]): Promise<void> {
-    this.writes += 1;
-    const params = [JSON.stringify(rows)];
-    await (this.writes > OFTEN ? this.database.queryPrepared(text, params) : this.database.query(text, params));
+    for (const statement of this.upserting(rows)) await this.run(statement);
   }
 
   async remove(keys: readonly RowId[]): Promise<void> {
-    if (keys.length === 0) return;
-    await this.database.query(
-      `delete from ${this.physical} t using unnest($1::text[], $2::text[]) as k(tenant_id, id) where t.tenant_id = k.tenant_id and t.id = k.id`,
-      [keys.map((key) => key.tenant_id), keys.map((key) => key.id)],
-    );
+    for (const statement of this.removing(keys)) await this.run(statement);
+  }
+
+  /** The statement of `upsert`; none where there are no rows. */
+  upserting(rows: readonly AnyRow[]): readonly OrderedStatement[] {
+    return this.writing(`${this.insert} ${this.upserted}`, rows);
+  }
+
+  /** A statement that inserts rows that are not there yet, and leaves the others alone; none where there are no rows. */
+  insertingNew(rows: readonly AnyRow[]): readonly OrderedStatement[] {
+    return this.writing(`${this.insert} on conflict (tenant_id, id) do nothing`, rows);
+  }
+
+  /** The statement of `remove`; none where there are no keys. */
+  removing(keys: readonly RowId[]): readonly OrderedStatement[] {
+    if (keys.length === 0) return [];
+    const text = `delete from ${this.physical} t using unnest($1::text[], $2::text[]) as k(tenant_id, id) where t.tenant_id = k.tenant_id and t.id = k.id`;
+    return [{ text, values: [keys.map((key) => key.tenant_id), keys.map((key) => key.id)], often: false }];
+  }
+
+  private writing(text: string, rows: readonly AnyRow[]): readonly OrderedStatement[] {
+    if (rows.length === 0) return [];
+    this.writes += 1;
+    return [{ text, values: [JSON.stringify(rows)], often: this.writes > OFTEN }];
+  }
+
+  private run<R>({ text, values, often }: OrderedStatement): Promise<R[]> {
+    return often ? this.database.queryPrepared<R>(text, values) : this.database.query<R>(text, values);
   }
 
   async count(): Promise<number> {

@@ -8,6 +8,7 @@ import { pause } from './backoff.js';
 import type { Fed } from './fed.js';
 import { Feeder } from './feeder.js';
 import { GenerationStore, LEASE_CHANNEL } from './generations.js';
+import { HURRY_CHANNEL } from './hurry.js';
 import { PoisonIsolator } from './poison.js';
 import { ProgressHub } from './progress.js';
 import { QuarantineStore } from './quarantine.js';
@@ -49,7 +50,7 @@ export class ProjectionRunner {
   private readonly feeders: { readonly prompt: Feeder; readonly patient: Feeder };
   private readonly stopping = new AbortController();
   private keeping: Promise<void> | undefined;
-  private unlisten: (() => Promise<void>) | undefined;
+  private readonly unlistens: (() => Promise<void>)[] = [];
   private wake: () => void = () => undefined;
 
   constructor(private readonly options: ProjectionRunnerOptions) {
@@ -82,7 +83,11 @@ export class ProjectionRunner {
   /** Makes missing tables and starts to feed. Rejects when the database cannot be reached. */
   async start(): Promise<void> {
     for (const projection of this.projections) await this.generations.ensure(projection);
-    this.unlisten = await this.options.database.listen(LEASE_CHANNEL, () => this.wake());
+    const { database } = this.options;
+    this.unlistens.push(
+      await database.listen(LEASE_CHANNEL, () => this.wake()),
+      await database.listen(HURRY_CHANNEL, (table) => this.progress.hurryOf(table).nudge()),
+    );
     await this.acquire();
     this.keeping = this.keep();
   }
@@ -94,7 +99,7 @@ export class ProjectionRunner {
     await this.keeping;
     const { feds } = this;
     await Promise.all([this.feeders.prompt.stop(), this.feeders.patient.stop()]);
-    await this.unlisten?.();
+    for (const unlisten of this.unlistens.splice(0)) await unlisten();
     await this.generations.release(feds, this.owner);
   }
 

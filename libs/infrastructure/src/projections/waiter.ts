@@ -1,6 +1,7 @@
 import type { Database } from '#infra/database/database.js';
 import { pause } from './backoff.js';
 import { PROGRESS_CHANNEL } from './generations.js';
+import { HURRY_CHANNEL } from './hurry.js';
 import type { ProgressHub } from './progress.js';
 
 export interface WaitResult {
@@ -85,6 +86,8 @@ export class ProjectionWaiter {
       if (wait > 0) await pause(wait, never);
       if (!this.waiting.has(name)) break;
       const position = await this.read(target).catch(() => undefined);
+      // Whoever feeds it in another process rests while nobody waits there.
+      if (wait > 0) await this.options.database.notify(HURRY_CHANNEL, target.table).catch(() => undefined);
       if (position !== undefined) this.note(name, position);
     }
     this.polled.delete(name);
