@@ -91,6 +91,7 @@ async function fill(library: Library, tenants: number, words: Words): Promise<vo
     const text = Array.from({ length: CHUNKS_OF_DOCUMENT }, () => words.text(110)).join('\n\n');
     const chunks = chunkText(text, { size: 500, overlap: 0 }).slice(0, CHUNKS_OF_DOCUMENT);
     await index.write({ tenantId, corpusId: 'c', documentId: `uid-${documentId}`, versionId: 'v1' }, chunks);
+    await index.tidy(tenantId, 'c');
     await library.publish(tenantId, 'c', documentId);
     await database.execute('insert into read.document_acls_v1 values ($1, $2, $3)', [
       tenantId,

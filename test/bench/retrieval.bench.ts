@@ -75,6 +75,7 @@ async function fill(library: Library, corpusId: string, size: number, words: Wor
     const chunks = chunkText(text, { size: 500, overlap: 0 }).slice(0, chunksPerDocument);
     const version = { tenantId, corpusId, documentId: `uid-${id}`, versionId: 'v1' };
     await library.index.write(version, chunks);
+    await library.index.tidy(tenantId, corpusId);
     await library.publish(tenantId, corpusId, id);
   }
 }

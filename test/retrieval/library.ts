@@ -85,6 +85,7 @@ export class Library {
   ): Promise<void> {
     const ref = { tenantId, corpusId, documentId: `uid-${documentId}`, versionId: version };
     await this.index.write(ref, chunkText(text, settings), { context: openingOf(text) });
+    await this.index.tidy(tenantId, corpusId);
   }
 
   /** What the projection does when it sees that a version is indexed. */

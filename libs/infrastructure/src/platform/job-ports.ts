@@ -113,6 +113,7 @@ function chunkPort(platform: Platform) {
       }
     },
     index: (...given: Parameters<DocumentChunks['index']>) => chunks.index(...given),
+    tidy: (tenantId: string, corpusId: string) => index.tidy(tenantId, corpusId),
     describe: (tenantId: string, documentId: string, metadata: JsonObject) =>
       index.describe(tenantId, documentId, metadata),
     sweep: (isCurrent: Parameters<RetrievalIndex['sweep']>[0]): Promise<number> => index.sweep(isCurrent),

@@ -113,10 +113,12 @@ export class RetrievalIndex {
   async write(version: VersionRef, chunks: readonly Chunk[], options: WriteOptions = {}): Promise<Written> {
     const { tenantId, corpusId } = version;
     const scopeNo = await this.spaces.scope(tenantId, corpusId);
-    const done = this.merges.writing(scopeNo);
-    const result = await this.writeIn(scopeNo, version, chunks, options).finally(done);
-    await this.merges.settle(scopeNo);
-    return result;
+    return this.writeIn(scopeNo, version, chunks, options).finally(this.merges.writing(scopeNo));
+  }
+
+  /** Merges what was written in a corpus, where that is due. For who has written, once others see it: it may take seconds. */
+  async tidy(tenantId: string, corpusId: string): Promise<void> {
+    await this.merges.settle(await this.spaces.scope(tenantId, corpusId));
   }
 
   private async writeIn(

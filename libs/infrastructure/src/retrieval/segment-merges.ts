@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Database } from '#infra/database/database.js';
 import { intoBuckets, POSTINGS_OF_B } from './segments.js';
 import { turn } from './vectors.js';
@@ -28,6 +29,8 @@ const SERVER: MergeLimits = { moved: 131_072, largest: 1_048_576 };
 /** Everything else waits for a transaction of the embedded engine, and the event loop for each of its statements. */
 const EMBEDDED: MergeLimits = { moved: 16_384, largest: 131_072 };
 const KNOWN_SCOPES = 10_000;
+/** Who could merge few looks again after so long, whether others write by then. */
+const LOOK_AGAIN_MS = 50;
 
 /** The segments that should become one: the smallest that are enough of about a size; none where there are none. */
 export function mergeable(segments: readonly Segment[], { moved, largest }: MergeLimits = SERVER): readonly Segment[] {
@@ -49,6 +52,8 @@ export class SegmentMerges {
   private readonly written = new Map<number, number>();
   /** How many write in a scope now. */
   private readonly writers = new Map<number, number>();
+  /** Where somebody looks again. */
+  private readonly looking = new Set<number>();
 
   constructor(
     private readonly database: Database,
@@ -76,11 +81,10 @@ export class SegmentMerges {
 
   /**
    * Merges what is due in a scope, and resolves then; at once where nothing is, or where somebody else does. To be called by who has
-   * written, after `writing`. What was written is there whether or not this succeeds: it is tried again with the next segment.
+   * written, once that is told of. What was written is there whether or not this succeeds: it is tried again with the next segment.
    */
   async settle(scopeNo: number): Promise<void> {
-    const due = this.writers.has(scopeNo) ? MERGED_WHILE_WRITTEN : MERGED_AT_ONCE;
-    if ((this.written.get(scopeNo) ?? 0) < due || this.database.inTransaction) return;
+    if (this.database.inTransaction || !(await this.isDue(scopeNo))) return;
     this.written.set(scopeNo, 0);
     try {
       while (await this.merge(scopeNo)) await turn();
@@ -88,6 +92,16 @@ export class SegmentMerges {
       this.written.set(scopeNo, MERGED_AT_ONCE);
       this.onError(error);
     }
+  }
+
+  private async isDue(scopeNo: number): Promise<boolean> {
+    const isEnough = (count: number): boolean => (this.written.get(scopeNo) ?? 0) >= count;
+    if (isEnough(MERGED_WHILE_WRITTEN)) return true;
+    if (!isEnough(MERGED_AT_ONCE) || this.writers.has(scopeNo) || this.looking.has(scopeNo)) return false;
+    this.looking.add(scopeNo);
+    await delay(LOOK_AGAIN_MS);
+    this.looking.delete(scopeNo);
+    return isEnough(this.writers.has(scopeNo) ? MERGED_WHILE_WRITTEN : MERGED_AT_ONCE);
   }
 
   /** One merge of a scope; false where none is due, or where another transaction holds the scope's segments. */

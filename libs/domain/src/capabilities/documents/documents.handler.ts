@@ -41,6 +41,7 @@ export const ingestDocument = defineJob<IngestData, DocumentPorts>({
     // The first version of a document has no other beside it.
     const isFirst = isDue && attempt.attempt === 1 && state.indexVersion === null && left.status !== 'absent';
     if (!isFirst) await dropUnneeded(tenantId, documentId, ports);
+    if (isDue && left.status !== 'absent') await ports.chunks.tidy(tenantId, state.corpusId);
   },
 });
 

@@ -50,6 +50,8 @@ export interface ChunkPort {
     chunking: Chunking,
     watch: IngestWatch,
   ): Promise<IndexedChunks | undefined>;
+  /** Does what writing puts off, where that is due; may take seconds. What fails is tried again by the next. */
+  tidy(tenantId: string, corpusId: string): Promise<void>;
   /** Puts another metadata beside every written version of a document. */
   describe(tenantId: string, documentId: string, metadata: JsonObject): Promise<void>;
   /** The versions of a document that are written now. */
