@@ -10,9 +10,8 @@ import { CPU_NOTE, cpuColumns, cpuOf } from './databases.js';
 import { startProduct, type ServerProcess } from './processes.js';
 import { loadNow, quantile, round, type BenchContext, type BenchRow, type BenchTable } from './report.js';
 
-/** Runs before those that count: a young process is still compiling. */
-const WARM_UP = 300;
 const CLIENTS = 32;
+/** Of the same load, before what counts: a young process is still compiling. */
 const WARM_UP_MS = 15_000;
 
 interface Times {
@@ -52,7 +51,8 @@ async function one(context: BenchContext): Promise<BenchTable> {
 
 async function runsOf({ url, apiKey }: ServerProcess, seconds: number): Promise<readonly Times[]> {
   const ask = asker(url, apiKey);
-  for (let at = 0; at < WARM_UP; at += 1) await ask(`warm ${at}`);
+  const warmUntil = performance.now() + WARM_UP_MS;
+  for (let at = 0; performance.now() < warmUntil; at += 1) await ask(`warm ${at}`);
   const until = performance.now() + seconds * 2_000;
   const runs: Times[] = [];
   while (performance.now() < until) runs.push(await ask(`session ${runs.length % 50}`));

@@ -183,8 +183,11 @@ export class PostgresEventLog implements EventLog {
       return await this.store(batch, by);
     } finally {
       this.flushing -= 1;
-      const last = BigInt(this.tail.last);
-      this.nudges.nudge(last > this.heard ? last : this.heard);
+      // Whoever waits for the append goes on before those who follow the log.
+      setImmediate(() => {
+        const last = BigInt(this.tail.last);
+        this.nudges.nudge(last > this.heard ? last : this.heard);
+      });
     }
   }
 
