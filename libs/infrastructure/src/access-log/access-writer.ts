@@ -22,7 +22,7 @@ export interface Waiting {
 
 export interface AccessWriterOptions {
   readonly log: EventLog;
-  /** Milliseconds that an event waits for others; 50 by default. */
+  /** Milliseconds that an event waits for others; to the first beat that is 25 away by default. */
   readonly gatherMs?: number;
   /** Most events that wait, stored ones under way among them; more are dropped. 50,000 by default. */
   readonly capacity?: number;
@@ -33,6 +33,7 @@ export interface AccessWriterOptions {
 /** Events in one round: few enough that serialising them holds the event loop for some milliseconds only. */
 const ROUND = 1_000;
 const LONGEST_PAUSE_MS = 1_000;
+/** A batch waits at least so long for more events. */
 const GATHER_MS = 25;
 
 /** Writes access events in batches, one append a stream. What cannot be written now is tried again with the same ids. */

@@ -69,10 +69,10 @@ export class BatchApplier {
     const loads = loading.map(({ fed, events }) => own(fed, fed.table.loading(idsOf(events))));
     const changes = async ([moved = [], ...loaded]: readonly Row[][]): Promise<readonly OrderedStatement[]> => {
       this.generations.moved(behind, moved as unknown as readonly GenerationRow[]);
-      const rowsOf = new Map(loading.map(({ fed }, at) => [fed, loaded[at] as AnyRow[] | undefined]));
+      const rowsFor = new Map(loading.map(({ fed }, at) => [fed, loaded[at] as AnyRow[] | undefined]));
       const writes: OrderedStatement[] = [];
       for (const { fed, events } of shares) {
-        const changing = async () => changesTo(fed, await this.withoutParked(fed, events), rowsOf.get(fed) ?? []);
+        const changing = async () => changesTo(fed, await this.withoutParked(fed, events), rowsFor.get(fed) ?? []);
         for (const statement of await guarded(fed, changing)) writes.push(own(fed, statement));
         if (events.length > MANY_EVENTS) await breathe();
       }
