@@ -70,6 +70,29 @@ describe('versions that are written at the same time', () => {
     );
   });
 
+  it('are all stored where one of them is there already', async () => {
+    await write('again', 4);
+    await Promise.all([4, 5, 6].map((at) => write('again', at)));
+    expect(await stored('again')).toEqual(
+      (await stored('alone')).filter(({ document }) => ['4', '5', '6'].includes(document)),
+    );
+  });
+
+  it('leave each posting in the bucket where a search looks for it, and say of each segment what it has', async () => {
+    await Promise.all(['left', 'right'].flatMap((corpus) => Array.from({ length: 30 }, (_, at) => write(corpus, at))));
+    const [wrong] = await test.database.query<Record<'misplaced' | 'outside' | 'miscounted', number>>(
+      `with entry as (
+         select g.*, b.bucket, u.term, u.version_no
+           from retrieval.segment g join retrieval.posting_bucket b using (segment_no)
+          cross join lateral unnest(b.terms, b.versions) u(term, version_no)),
+       counted as (select segment_no, entries, count(*) as found from entry group by 1, 2)
+       select (select count(*) from entry where term >> shift <> bucket)::int as misplaced,
+              (select count(*) from entry where version_no not between first_version and last_version)::int as outside,
+              (select count(*) from counted where entries < found)::int as miscounted`,
+    );
+    expect(wrong).toEqual({ misplaced: 0, outside: 0, miscounted: 0 });
+  });
+
   it('have vectors in a space that another process added since this one last looked', async () => {
     const [first, second] = [new HashingEmbedder(), new HashingEmbedder({ dimension: 64 })];
     const embeddings = {

@@ -34,21 +34,6 @@ export function int8ArrayOf(parts: readonly Uint8Array[]): Buffer {
   return Buffer.concat([head, ...parts], HEAD + size);
 }
 
-/** Each number as often as its count says. */
-export function repeatedInt4Array(values: readonly { readonly value: number; readonly count: number }[]): Buffer {
-  const count = values.reduce((sum, each) => sum + each.count, 0);
-  const bytes = Buffer.allocUnsafe(HEAD + count * 8);
-  const element = Buffer.allocUnsafe(8);
-  element.writeInt32BE(4);
-  let at = writeHead(bytes, OID.int4, count);
-  for (const each of values) {
-    element.writeInt32BE(each.value, 4);
-    bytes.fill(element, at, at + each.count * 8);
-    at += each.count * 8;
-  }
-  return bytes;
-}
-
 /** The numbers of all vectors, one after the other. */
 export function float4Array(vectors: readonly Float32Array[]): Buffer {
   const count = vectors.reduce((sum, vector) => sum + vector.length, 0);

@@ -1,20 +1,15 @@
 import type { Chunk } from '#domain/kernel/text/chunker.js';
 import { Gathered } from '#infra/batching/gathered.js';
-import {
-  byteaArray,
-  float4Array,
-  INT8_ELEMENT,
-  int4Array,
-  int8ArrayOf,
-  repeatedInt4Array,
-} from '#infra/database/binary-arrays.js';
+import { byteaArray, float4Array, int4Array, int8ArrayOf } from '#infra/database/binary-arrays.js';
+import { databaseCodeOf } from '#infra/database/database-errors.js';
 import type { Database } from '#infra/database/database.js';
 import type { EmbeddingSpace } from './embedding-space.js';
 import type { VersionRef } from './passage.js';
+import { countOf, numberElement, rangesOf, segmentOf, segmentParameters } from './posting-buckets.js';
 import type { Postings } from './postings.js';
 import { pageColumns } from './chunk-pages.js';
 import type { SegmentMerges } from './segment-merges.js';
-import { intoBuckets } from './segments.js';
+import { VersionNumbers } from './version-numbers.js';
 import { chunkIdOf, storable } from './version-rows.js';
 
 /** A version small enough to share a statement with others. */
@@ -30,7 +25,10 @@ export interface SmallVersion {
   readonly spaces: readonly { readonly space: EmbeddingSpace; readonly vectors: readonly Float32Array[] }[];
 }
 
-/** `lacks`: the scope is written in other spaces than those; `there`: the version has rows already. Both wrote nothing. */
+/**
+ * `lacks`: a scope is written in other spaces than those; `there`: a version has rows already. Both wrote nothing of any version of
+ * the statement, and may be true of another one than this.
+ */
 export type GroupOutcome = 'written' | 'lacks' | 'there';
 
 /** More chunks are a transaction of their own. */
@@ -39,9 +37,11 @@ const VERSIONS_AT_ONCE = 64;
 
 const HOLD_SCOPES = 'select 1 from retrieval.scope where scope_no = any($1::int[]) order by scope_no for key share';
 
-interface MadeRow {
-  readonly at: number;
-  readonly made: boolean;
+const UNIQUE_VIOLATION = '23505';
+
+/** A version of a group, with the number that its rows will have. */
+interface Numbered extends SmallVersion {
+  readonly versionNo: number;
 }
 
 /** Whether a version may share a statement. */
@@ -52,11 +52,13 @@ export function isSmall(chunks: readonly Chunk[]): boolean {
 /** Writes small versions that come at the same time in one transaction of two statements. */
 export class GroupWrite {
   private readonly gathered: Gathered<SmallVersion, GroupOutcome>;
+  private readonly numbers: VersionNumbers;
 
   constructor(
     private readonly database: Database,
     private readonly merges: SegmentMerges,
   ) {
+    this.numbers = new VersionNumbers(database);
     const send = (versions: readonly SmallVersion[]) => database.detached(() => this.writeAll(versions));
     this.gathered = new Gathered(send, VERSIONS_AT_ONCE);
   }
@@ -75,27 +77,31 @@ export class GroupWrite {
       groups.set(spaces, group.set(nameOf(item), item));
     }
     for (const group of groups.values()) {
-      const written = await this.write([...group.values()]);
-      [...group.keys()].forEach((name, at) => outcomes.set(name, written[at] ?? 'lacks'));
+      const outcome = await this.write([...group.values()]);
+      for (const name of group.keys()) outcomes.set(name, outcome);
     }
     return versions.map((item) => outcomes.get(nameOf(item)) ?? 'lacks');
   }
 
-  private async write(items: readonly SmallVersion[]): Promise<readonly GroupOutcome[]> {
-    const [first] = items;
-    if (first === undefined) return [];
-    // From the first statement on the scopes' spaces stay what they are; the next one sees what they are.
-    const [, rows = []] = await this.database.atomically([
-      { text: HOLD_SCOPES, values: [[...new Set(items.map(({ scopeNo }) => scopeNo))]] },
-      { text: statement(first.spaces.map(({ space }) => space)), values: parameters(items) },
-    ]);
-    for (const scopeNo of new Set(items.map((item) => item.scopeNo))) this.merges.added(scopeNo);
-    const found = new Map((rows as unknown as readonly MadeRow[]).map(({ at, made }) => [at, made]));
-    return items.map((_, at) => {
-      const made = found.get(at);
-      if (made === undefined) return 'lacks';
-      return made ? 'written' : 'there';
-    });
+  /** All of them, or nothing. */
+  private async write(items: readonly SmallVersion[]): Promise<GroupOutcome> {
+    const numbers = await this.numbers.take(items.length);
+    const numbered = items.map((item, at) => ({ ...item, versionNo: numbers[at] ?? 0 }));
+    const scopeNos = [...new Set(items.map(({ scopeNo }) => scopeNo))];
+    const spaces = items[0]?.spaces.map(({ space }) => space) ?? [];
+    try {
+      // From the first statement on the scopes' spaces stay what they are; the next one sees what they are.
+      const [, rows = []] = await this.database.atomically([
+        { text: HOLD_SCOPES, values: [scopeNos] },
+        { text: statement(spaces), values: parameters(numbered, spaces) },
+      ]);
+      if (rows[0]?.['fits'] !== true) return 'lacks';
+    } catch (error) {
+      if (databaseCodeOf(error) === UNIQUE_VIOLATION) return 'there';
+      throw error;
+    }
+    for (const scopeNo of scopeNos) this.merges.added(scopeNo);
+    return 'written';
   }
 }
 
@@ -112,72 +118,77 @@ function vectorsInto({ spaceNo, table, type, dimension }: EmbeddingSpace, at: nu
   return `
      in_${spaceNo} as (
        insert into ${table} (scope_no, version_no, ordinal, embedding)
-       select n.scope_no, n.version_no, c.ordinal,
-              ($${27 + at}::float4[])[(c.place - 1) * ${dimension} + 1 : c.place * ${dimension}]::${type}
-         from unnest($14::int[], $15::int[]) with ordinality c(at, ordinal, place) join numbered n using (at)),`;
+       select c.scope_no, c.version_no, c.ordinal,
+              ($${37 + at}::float4[])[(c.place - 1) * ${dimension} + 1 : c.place * ${dimension}]::${type}
+         from given, unnest($14::int[], $15::bigint[], $16::int[]) with ordinality c(scope_no, version_no, ordinal, place)
+        where given.fits)`;
 }
 
-/** All rows of a group; `at` is a version's place in it, from 0. */
+/** All rows of a group, or none where a scope has other spaces; it fails where a version is there already. */
 function statement(spaces: readonly EmbeddingSpace[]): string {
   return `
-    with given as (
-       select g.*, (g.place - 1)::int as at
-         from unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::int[], $6::bigint[], $7::text[], $8::text[],
-                     $9::int[], $10::int[], $11::int[])
-              with ordinality
-              g(scope_no, tenant_id, document_id, version_id, chunk_count, term_count, metadata, context, terms_from, terms_to,
-                posted, place)),
-     fitting as (
-       select g.* from given g
-        where $13::int[] = (select array_agg(t.space_no order by t.space_no)
-                              from retrieval.scope_space t where t.scope_no = g.scope_no)),
-     made as (
+    with given as materialized (
+       select bool_and(coalesce($12::int[] = (select array_agg(t.space_no order by t.space_no)
+                                                from retrieval.scope_space t where t.scope_no = g.scope_no), false)) as fits
+         from (select distinct scope_no from unnest($1::int[]) s(scope_no)) g),
+     in_versions as (
        insert into retrieval.version
-         (tenant_id, document_id, version_id, scope_no, chunk_count, term_count, metadata, context)
-       select tenant_id, document_id, version_id, scope_no, chunk_count, term_count, metadata::jsonb, decode(context, 'base64')
-         from fitting order by at
-       on conflict (tenant_id, document_id, version_id) do nothing
-       returning version_no, tenant_id, document_id, version_id),
-     numbered as (
-       select f.at, f.scope_no, f.terms_from, f.terms_to, f.posted, m.version_no
-         from made m join fitting f using (tenant_id, document_id, version_id)),
+         (scope_no, version_no, tenant_id, document_id, version_id, chunk_count, term_count, metadata, context)
+       overriding system value
+       select v.scope_no, v.version_no, v.tenant_id, v.document_id, v.version_id, v.chunk_count, v.term_count,
+              v.metadata::jsonb, decode(v.context, 'base64')
+         from given, unnest($1::int[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::int[], $7::bigint[],
+                            $8::text[], $9::text[])
+              v(scope_no, version_no, tenant_id, document_id, version_id, chunk_count, term_count, metadata, context)
+        where given.fits),
      in_terms as (
        insert into retrieval.version_terms (version_no, terms)
-       select version_no, ($12::bigint[])[terms_from : terms_to] from numbered),
+       select t.version_no, ($13::bigint[])[t.terms_from : t.terms_to]
+         from given, unnest($2::bigint[], $10::int[], $11::int[]) t(version_no, terms_from, terms_to) where given.fits),
+     in_spaces as (
+       insert into retrieval.version_space (version_no, space_no)
+       select v.version_no, s.space_no
+         from given, unnest($2::bigint[]) v(version_no), unnest($12::int[]) s(space_no) where given.fits),
      in_chunks as (
        insert into retrieval.chunk (version_no, ordinal, chunk_id, start_at, end_at, body, text_hash,
                                     page_start, page_end, page_breaks)
-       select n.version_no, c.ordinal, c.chunk_id, c.start_at, c.end_at, c.body, c.text_hash,
+       select c.version_no, c.ordinal, c.chunk_id, c.start_at, c.end_at, c.body, c.text_hash,
               c.page_start, c.page_end, c.page_breaks::int[]
-         from unnest($14::int[], $15::int[], $16::uuid[], $17::int[], $18::int[], $19::bytea[], $20::uuid[],
-                     $21::int[], $22::int[], $23::text[])
-              c(at, ordinal, chunk_id, start_at, end_at, body, text_hash, page_start, page_end, page_breaks)
-         join numbered n using (at)),
+         from given, unnest($15::bigint[], $16::int[], $17::uuid[], $18::int[], $19::int[], $20::bytea[], $21::uuid[],
+                            $22::int[], $23::int[], $24::text[])
+              c(version_no, ordinal, chunk_id, start_at, end_at, body, text_hash, page_start, page_end, page_breaks)
+        where given.fits),
      in_segments as (
        insert into retrieval.segment (scope_no, shift, entries, first_version, last_version)
-       select scope_no, retrieval.shift_of(sum(posted)), sum(posted), min(version_no), max(version_no)
-         from numbered group by scope_no having sum(posted) > 0
-       returning scope_no, segment_no, shift),
-     in_buckets as (${intoBuckets(`
-       select s.segment_no, s.shift, p.term, n.version_no, p.hit
-         from unnest($24::int[], $25::bigint[], $26::bigint[]) p(at, term, hit)
-         join numbered n using (at) join in_segments s using (scope_no)`)}),
-     ${spaces.map(vectorsInto).join('').trim()}
-     in_spaces as (
-       insert into retrieval.version_space (version_no, space_no)
-       select n.version_no, s.space_no from numbered n cross join unnest($13::int[]) s(space_no))
-    select f.at, n.version_no is not null as made from fitting f left join numbered n using (at)`;
+       select s.scope_no, s.shift, s.entries, s.first_version, s.last_version
+         from given, unnest($25::int[], $26::int[], $27::int[], $28::bigint[], $29::bigint[])
+              s(scope_no, shift, entries, first_version, last_version)
+        where given.fits returning scope_no, segment_no),
+     in_buckets as (
+       insert into retrieval.posting_bucket (segment_no, bucket, terms, versions, hits)
+       select s.segment_no, b.bucket, ($34::bigint[])[b.at : b.upto], ($35::bigint[])[b.at : b.upto],
+              ($36::bigint[])[b.at : b.upto]
+         from unnest($30::int[], $31::int[], $32::int[], $33::int[]) b(scope_no, bucket, at, upto)
+         join in_segments s using (scope_no)),
+     ${spaces.map(vectorsInto).join(',').trim()}
+    select fits from given`;
 }
 
-function parameters(items: readonly SmallVersion[]): unknown[] {
-  const [first] = items;
-  const placed = items.map((item, at) => ({ at, ...item }));
-  const chunks = placed.flatMap(({ at, version, chunks: own, bodies, hashes }) =>
-    own.map((chunk, index) => ({ at, version, chunk, body: bodies[index], hash: hashes[index] ?? null })),
-  );
-  const terms = items.map((item) => item.postings.distinct);
+function parameters(items: readonly Numbered[], spaces: readonly EmbeddingSpace[]): unknown[] {
+  return [
+    ...versionParameters(items),
+    int4Array(spaces.map(({ spaceNo }) => spaceNo).sort((left, right) => left - right)),
+    int8ArrayOf(items.map(({ postings }) => postings.distinct)),
+    ...chunkParameters(items),
+    ...segmentParameters(segmentsOf(items)),
+    ...spaces.map(({ spaceNo }) => float4Array(items.flatMap((item) => vectorsIn(item.spaces, spaceNo)))),
+  ];
+}
+
+function versionParameters(items: readonly Numbered[]): readonly unknown[] {
   return [
     int4Array(items.map(({ scopeNo }) => scopeNo)),
+    int8ArrayOf(items.map(({ versionNo }) => numberElement(versionNo))),
     items.map(({ version }) => version.tenantId),
     items.map(({ version }) => version.documentId),
     items.map(({ version }) => version.versionId),
@@ -185,11 +196,18 @@ function parameters(items: readonly SmallVersion[]): unknown[] {
     items.map((item) => item.postings.total),
     items.map(({ version }) => storable(version.metadata ?? {})),
     items.map(({ context }) => (context === null ? null : base64(context))),
-    ...rangesOf(terms),
-    int4Array(items.map(({ postings }) => countOf(postings.terms))),
-    int8ArrayOf(terms),
-    int4Array(first === undefined ? [] : numbersOf(first)),
-    int4Array(chunks.map(({ at }) => at)),
+    ...rangesOf(items.map(({ postings }) => countOf(postings.distinct))),
+  ];
+}
+
+function chunkParameters(items: readonly Numbered[]): readonly unknown[] {
+  const chunks = items.flatMap(({ scopeNo, versionNo, version, chunks: own, bodies, hashes }) => {
+    const number = numberElement(versionNo);
+    return own.map((chunk, at) => ({ scopeNo, number, version, chunk, body: bodies[at], hash: hashes[at] ?? null }));
+  });
+  return [
+    int4Array(chunks.map(({ scopeNo }) => scopeNo)),
+    int8ArrayOf(chunks.map(({ number }) => number)),
     int4Array(chunks.map(({ chunk }) => chunk.ordinal)),
     chunks.map(({ version, chunk }) => chunkIdOf(version.documentId, version.versionId, chunk.ordinal)),
     int4Array(chunks.map(({ chunk }) => chunk.start)),
@@ -197,24 +215,19 @@ function parameters(items: readonly SmallVersion[]): unknown[] {
     byteaArray(chunks.map(({ body }) => body ?? new Uint8Array())),
     chunks.map(({ hash }) => hash),
     ...pageColumns(chunks.map(({ chunk }) => chunk)),
-    repeatedInt4Array(placed.map(({ at, postings }) => ({ value: at, count: countOf(postings.terms) }))),
-    int8ArrayOf(items.map(({ postings }) => postings.terms)),
-    int8ArrayOf(items.map(({ postings }) => postings.hits)),
-    ...(first?.spaces ?? []).map(({ space: { spaceNo } }) =>
-      float4Array(items.flatMap(({ spaces }) => vectorsIn(spaces, spaceNo))),
-    ),
   ];
 }
 
-function countOf(elements: Uint8Array): number {
-  return elements.length / INT8_ELEMENT;
-}
-
-/** Where each of some lists begins and ends in all of them as one, counted from 1. */
-function rangesOf(lists: readonly Uint8Array[]): readonly [from: Buffer, to: Buffer] {
-  const ends: number[] = [];
-  for (const list of lists) ends.push((ends.at(-1) ?? 0) + countOf(list));
-  return [int4Array(lists.map((list, at) => (ends[at] ?? 0) - countOf(list) + 1)), int4Array(ends)];
+/** One segment of each scope. */
+function segmentsOf(items: readonly Numbered[]) {
+  const scopes = [...new Set(items.map(({ scopeNo }) => scopeNo))];
+  return scopes.flatMap(
+    (scopeNo) =>
+      segmentOf(
+        scopeNo,
+        items.filter((item) => item.scopeNo === scopeNo),
+      ) ?? [],
+  );
 }
 
 function vectorsIn(spaces: SmallVersion['spaces'], spaceNo: number): readonly Float32Array[] {

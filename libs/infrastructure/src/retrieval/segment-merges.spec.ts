@@ -1,4 +1,4 @@
-import { mergeable, MERGED_AT_ONCE, type Segment } from './segment-merges.js';
+import { mergeable, MERGED_AT_ONCE, type MergeLimits, type Segment } from './segment-merges.js';
 
 const few = MERGED_AT_ONCE - 1;
 const segments = (...entries: readonly number[]): Segment[] =>
@@ -23,6 +23,13 @@ describe('the segments that should become one', () => {
     expect(chosen(segments(...times(40, 8_000)))).toEqual(times(16, 8_000));
     expect(chosen(segments(...times(8, 500_000)))).toEqual(times(2, 500_000));
     expect(chosen(segments(...times(20, 600_000)))).toEqual([]);
+  });
+
+  it('are, of those that were merged before, more while others write', () => {
+    const server: MergeLimits = { moved: 131_072, largest: 1_048_576 };
+    expect(chosen(segments(...times(15, 20_000)), server, true)).toEqual([]);
+    expect(chosen(segments(...times(16, 20_000)), server, true)).toEqual(times(16, 20_000));
+    expect(chosen(segments(...times(8, 5), ...times(15, 20_000)), server, true)).toEqual(times(8, 5));
   });
 
   it('are less at once where everything else waits for it', () => {

@@ -14,6 +14,8 @@ export interface Segment {
 export const MERGED_AT_ONCE = 8;
 /** While others write in a scope, more of them may come together: each posting is moved less often. The last writer leaves fewer. */
 export const MERGED_WHILE_WRITTEN = 32;
+/** Of those that were merged before. */
+const MERGED_AGAIN_WHILE_WRITTEN = 16;
 /** Segments of fewer postings than the first of these are about of a size, as are those between two; larger ones stay. */
 const TIERS = [8_192, 65_536, 524_288];
 
@@ -32,12 +34,19 @@ const KNOWN_SCOPES = 10_000;
 /** Who could merge few looks again after so long, whether others write by then. */
 const LOOK_AGAIN_MS = 50;
 
-/** The segments that should become one: the smallest that are enough of about a size; none where there are none. */
-export function mergeable(segments: readonly Segment[], { moved, largest }: MergeLimits = SERVER): readonly Segment[] {
+/**
+ * The segments that should become one: the smallest that are enough of about a size; none where there are none. While others write,
+ * what was merged before waits for more of its size.
+ */
+export function mergeable(
+  segments: readonly Segment[],
+  { moved, largest }: MergeLimits = SERVER,
+  whileWritten = false,
+): readonly Segment[] {
   for (const [tier, below] of TIERS.entries()) {
     const least = TIERS[tier - 1] ?? 0;
     const alike = segments.filter(({ entries }) => entries >= least && entries < Math.min(below, largest / 2));
-    if (alike.length < MERGED_AT_ONCE) continue;
+    if (alike.length < (whileWritten && tier > 0 ? MERGED_AGAIN_WHILE_WRITTEN : MERGED_AT_ONCE)) continue;
     // Of few upper bits, the smallest are not moved in parts.
     const most = tier === 0 ? moved : largest;
     let sum = 0;
@@ -118,7 +127,7 @@ export class SegmentMerges {
         [scopeNo],
       );
       const segments = rows.map((row) => ({ segmentNo: row.segment_no, entries: Number(row.entries) }));
-      const merged = mergeable(segments, this.limits);
+      const merged = mergeable(segments, this.limits, this.writers.has(scopeNo));
       if (merged.length > 0) await this.join(scopeNo, merged);
       return merged.length > 0;
     });
