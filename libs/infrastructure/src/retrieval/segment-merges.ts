@@ -30,6 +30,8 @@ export interface MergeLimits {
 const SERVER: MergeLimits = { moved: 131_072, largest: 1_048_576 };
 /** Everything else waits for a transaction of the embedded engine, and the event loop for each of its statements. */
 const EMBEDDED: MergeLimits = { moved: 16_384, largest: 131_072 };
+/** What one statement moves is sorted in memory: some 130 bytes a posting, where 4 MB are a server's default. */
+const ROOM = `set local work_mem = '32MB'`;
 const KNOWN_SCOPES = 10_000;
 /** Who could merge few looks again after so long, whether others write by then. */
 const LOOK_AGAIN_MS = 50;
@@ -136,10 +138,11 @@ export class SegmentMerges {
   private async join(scopeNo: number, segments: readonly Segment[]): Promise<void> {
     const numbers = segments.map(({ segmentNo }) => segmentNo);
     const sum = segments.reduce((all, { entries }) => all + entries, 0);
-    const [made] = await this.database.query<{ segment_no: string }>(
+    await this.database.execute(ROOM);
+    const [made] = await this.database.query<{ segment_no: string; shift: number }>(
       `insert into retrieval.segment (scope_no, shift, entries, first_version, last_version)
        select $1, retrieval.shift_of(sum(entries)::bigint), sum(entries), min(first_version), max(last_version)
-         from retrieval.segment where scope_no = $1 and segment_no = any($2::bigint[]) returning segment_no`,
+         from retrieval.segment where scope_no = $1 and segment_no = any($2::bigint[]) returning segment_no, shift`,
       [scopeNo, numbers],
     );
     for (const [least, greatest] of slices(sum, this.limits.moved)) {
@@ -149,9 +152,8 @@ export class SegmentMerges {
             where g.scope_no = $1 and g.segment_no = any($2::bigint[]) and b.segment_no = g.segment_no
               and b.bucket between $4::bigint >> g.shift and $5::bigint >> g.shift
            returning b.terms, b.versions, b.hits)
-         ${intoBuckets(`select g.segment_no, g.shift, p.* from (select ${POSTINGS_OF_B} from taken b) p
-                         cross join retrieval.segment g where g.scope_no = $1 and g.segment_no = $3`)}`,
-        [scopeNo, numbers, made?.segment_no, least, greatest],
+         ${intoBuckets(`select $3::bigint as segment_no, $6::int as shift, ${POSTINGS_OF_B} from taken b`)}`,
+        [scopeNo, numbers, made?.segment_no, least, greatest, made?.shift],
       );
       await turn();
     }
