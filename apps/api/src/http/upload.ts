@@ -35,18 +35,18 @@ const IN_MEMORY = 1024 * 1024;
 
 /** Reads a multipart body in constant memory: its text fields, and at most one file of at most `maxBytes`. */
 export async function readMultipart(request: FastifyRequest, maxBytes: number): Promise<MultipartBody> {
-  const kept: Gathered[] = [];
+  const kept: IncomingFile[] = [];
   try {
     return await readParts(request, maxBytes, kept);
   } catch (error) {
-    for (const gathered of kept) await gathered.discard();
+    for (const incoming of kept) await incoming.discard();
     if (error instanceof CatalogueError || (error as { statusCode?: unknown }).statusCode !== undefined) throw error;
     // The form's parser knows no other faults than the client's: it ended too early, or is no form at all.
     throw new CatalogueError(httpErrors.badRequest, undefined, { cause: error });
   }
 }
 
-async function readParts(request: FastifyRequest, maxBytes: number, kept: Gathered[]): Promise<MultipartBody> {
+async function readParts(request: FastifyRequest, maxBytes: number, kept: IncomingFile[]): Promise<MultipartBody> {
   const fields: Record<string, unknown> = {};
   let file: UploadedFile | undefined;
   const limits = { fileSize: maxBytes, files: 1, fields: 32, fieldSize: 65_536 };
@@ -56,17 +56,17 @@ async function readParts(request: FastifyRequest, maxBytes: number, kept: Gather
       fields[part.fieldname] = part.value;
       continue;
     }
-    const gathered = new Gathered();
-    kept.push(gathered);
-    for await (const bytes of part.file) await gathered.append(bytes as Buffer);
+    const incoming = new IncomingFile();
+    kept.push(incoming);
+    for await (const bytes of part.file) await incoming.append(bytes as Buffer);
     if (part.file.truncated) throw new CatalogueError(httpErrors.payloadTooLarge);
-    file = gathered.file(part.fieldname, part.filename, declared() ?? part.mimetype);
+    file = incoming.file(part.fieldname, part.filename, declared() ?? part.mimetype);
   }
   return { fields, file };
 }
 
 /** The bytes of a file as they come. */
-class Gathered {
+class IncomingFile {
   private readonly hash = createHash('sha256');
   private pieces: Buffer[] = [];
   private size = 0;
