@@ -1,11 +1,11 @@
 import type { Chunk } from '#domain/kernel/text/chunker.js';
 import { Gathered } from '#infra/batching/gathered.js';
-import { byteaArray, float4Array, int4Array, int8ArrayOf } from '#infra/database/binary-arrays.js';
+import { byteaArray, float4Array, int4Array, int8ArrayOf, int8Elements } from '#infra/database/binary-arrays.js';
 import { databaseCodeOf } from '#infra/database/database-errors.js';
 import type { Database } from '#infra/database/database.js';
 import type { EmbeddingSpace } from './embedding-space.js';
 import type { VersionRef } from './passage.js';
-import { countOf, numberElement, rangesOf, segmentOf, segmentParameters } from './posting-buckets.js';
+import { countOf, rangesOf, segmentOf, segmentParameters } from './posting-buckets.js';
 import type { Postings } from './postings.js';
 import { pageColumns } from './chunk-pages.js';
 import type { SegmentMerges } from './segment-merges.js';
@@ -25,10 +25,7 @@ export interface SmallVersion {
   readonly spaces: readonly { readonly space: EmbeddingSpace; readonly vectors: readonly Float32Array[] }[];
 }
 
-/**
- * `lacks`: a scope is written in other spaces than those; `there`: a version has rows already. Both wrote nothing of any version of
- * the statement, and may be true of another one than this.
- */
+/** `lacks`: the scope is written in other spaces than those; `there`: the version has rows already. Both wrote nothing. */
 export type GroupOutcome = 'written' | 'lacks' | 'there';
 
 /** More chunks are a transaction of their own. */
@@ -77,13 +74,16 @@ export class GroupWrite {
       groups.set(spaces, group.set(nameOf(item), item));
     }
     for (const group of groups.values()) {
-      const outcome = await this.write([...group.values()]);
-      for (const name of group.keys()) outcomes.set(name, outcome);
+      const items = [...group.values()];
+      const outcome = await this.write(items);
+      // Of which of them that is true is seen one by one.
+      for (const item of items)
+        outcomes.set(nameOf(item), outcome === 'written' || items.length === 1 ? outcome : await this.write([item]));
     }
     return versions.map((item) => outcomes.get(nameOf(item)) ?? 'lacks');
   }
 
-  /** All of them, or nothing. */
+  /** All of them, or nothing because of one. */
   private async write(items: readonly SmallVersion[]): Promise<GroupOutcome> {
     const numbers = await this.numbers.take(items.length);
     const numbered = items.map((item, at) => ({ ...item, versionNo: numbers[at] ?? 0 }));
@@ -188,7 +188,7 @@ function parameters(items: readonly Numbered[], spaces: readonly EmbeddingSpace[
 function versionParameters(items: readonly Numbered[]): readonly unknown[] {
   return [
     int4Array(items.map(({ scopeNo }) => scopeNo)),
-    int8ArrayOf(items.map(({ versionNo }) => numberElement(versionNo))),
+    int8ArrayOf([int8Elements(items.map(({ versionNo }) => BigInt(versionNo)))]),
     items.map(({ version }) => version.tenantId),
     items.map(({ version }) => version.documentId),
     items.map(({ version }) => version.versionId),
@@ -201,13 +201,12 @@ function versionParameters(items: readonly Numbered[]): readonly unknown[] {
 }
 
 function chunkParameters(items: readonly Numbered[]): readonly unknown[] {
-  const chunks = items.flatMap(({ scopeNo, versionNo, version, chunks: own, bodies, hashes }) => {
-    const number = numberElement(versionNo);
-    return own.map((chunk, at) => ({ scopeNo, number, version, chunk, body: bodies[at], hash: hashes[at] ?? null }));
-  });
+  const chunks = items.flatMap(({ scopeNo, versionNo, version, chunks: own, bodies, hashes }) =>
+    own.map((chunk, at) => ({ scopeNo, versionNo, version, chunk, body: bodies[at], hash: hashes[at] ?? null })),
+  );
   return [
     int4Array(chunks.map(({ scopeNo }) => scopeNo)),
-    int8ArrayOf(chunks.map(({ number }) => number)),
+    int8ArrayOf([int8Elements(chunks.map(({ versionNo }) => BigInt(versionNo)))]),
     int4Array(chunks.map(({ chunk }) => chunk.ordinal)),
     chunks.map(({ version, chunk }) => chunkIdOf(version.documentId, version.versionId, chunk.ordinal)),
     int4Array(chunks.map(({ chunk }) => chunk.start)),

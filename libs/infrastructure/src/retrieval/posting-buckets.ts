@@ -1,4 +1,4 @@
-import { INT8_ELEMENT, int8ArrayOf, int4Array } from '#infra/database/binary-arrays.js';
+import { INT8_ELEMENT, int4Array, int8ArrayOf, int8Elements } from '#infra/database/binary-arrays.js';
 import type { Postings } from './postings.js';
 
 /** The postings of one version that will lie in a segment with others. */
@@ -58,8 +58,8 @@ export function segmentParameters(segments: readonly NewSegment[]): readonly Buf
     int4Array(segments.map(({ scopeNo }) => scopeNo)),
     int4Array(segments.map(({ shift }) => shift)),
     int4Array(segments.map(({ entries }) => entries)),
-    int8ArrayOf(segments.map(({ firstVersion }) => numberElement(firstVersion))),
-    int8ArrayOf(segments.map(({ lastVersion }) => numberElement(lastVersion))),
+    int8ArrayOf([int8Elements(segments.map(({ firstVersion }) => BigInt(firstVersion)))]),
+    int8ArrayOf([int8Elements(segments.map(({ lastVersion }) => BigInt(lastVersion)))]),
     int4Array(buckets.map(({ scopeNo }) => scopeNo)),
     int4Array(buckets.map(({ bucket }) => bucket)),
     from,
@@ -73,13 +73,6 @@ export function segmentParameters(segments: readonly NewSegment[]): readonly Buf
 /** How many `int8` elements some bytes are. */
 export function countOf(elements: Uint8Array): number {
   return elements.length / INT8_ELEMENT;
-}
-
-/** A whole number as an element of an `int8` array. */
-export function numberElement(value: number): Uint8Array {
-  const element = new Uint8Array(INT8_ELEMENT);
-  writeElement(new DataView(element.buffer), 0, Math.floor(value / 2 ** 32), value);
-  return element;
 }
 
 /** Where each of some lists begins and ends in all of them as one, counted from 1. */
@@ -104,11 +97,8 @@ function sizesOf(parts: readonly SegmentPart[], bits: number): Uint32Array {
 
 /** All postings by their buckets, in each in the order in which they came. */
 function sorted(parts: readonly SegmentPart[], bits: number, entries: number, sizes: Uint32Array) {
-  const [terms, versions, hits] = [0, 0, 0].map(() => new Uint8Array(entries * INT8_ELEMENT)) as [
-    Uint8Array,
-    Uint8Array,
-    Uint8Array,
-  ];
+  const room = (): Uint8Array => new Uint8Array(entries * INT8_ELEMENT);
+  const [terms, versions, hits] = [room(), room(), room()];
   const views = { terms: viewOf(terms), versions: viewOf(versions), hits: viewOf(hits) };
   const next = new Uint32Array(sizes.length);
   for (let place = 1; place < sizes.length; place += 1) next[place] = (next[place - 1] ?? 0) + (sizes[place - 1] ?? 0);

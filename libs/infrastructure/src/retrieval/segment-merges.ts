@@ -30,7 +30,7 @@ export interface MergeLimits {
 const SERVER: MergeLimits = { moved: 131_072, largest: 1_048_576 };
 /** Everything else waits for a transaction of the embedded engine, and the event loop for each of its statements. */
 const EMBEDDED: MergeLimits = { moved: 16_384, largest: 131_072 };
-/** What one statement moves is sorted in memory: some 130 bytes a posting, where 4 MB are a server's default. */
+/** What one statement moves is grouped in memory: some 130 bytes a posting, where 4 MB are a server's default. */
 const ROOM = `set local work_mem = '32MB'`;
 const KNOWN_SCOPES = 10_000;
 /** Who could merge few looks again after so long, whether others write by then. */
