@@ -5,6 +5,7 @@ import { testEngine } from '#test/support/database.js';
 import { aCorpus, aDocument, openTestServer, type TestServer } from '#test/support/server.js';
 import { bedrockRefusal, openWireBedrock, type WireBedrock } from '#test/support/wire-bedrock.js';
 import { openWireOpenAi } from '#test/support/wire-openai-chat.js';
+import { OpenAiTranscriptions } from '#test/support/wire-openai-transcriptions.js';
 import { openWireRerank, type WireRerank } from '#test/support/wire-rerank.js';
 import type { WireServer } from '#test/support/wire-server.js';
 import { Cli } from './support.js';
@@ -17,6 +18,7 @@ describe('the smoke test of providers', () => {
   let chat: WireServer;
   let bedrock: WireBedrock;
   let rerank: WireRerank;
+  let hearing: OpenAiTranscriptions;
   let server: TestServer;
   const before = { ...process.env };
   beforeAll(async () => {
@@ -24,19 +26,22 @@ describe('the smoke test of providers', () => {
     chat = await openWireOpenAi(() => ({ words: ['ok'] }));
     bedrock = await openWireBedrock();
     rerank = await openWireRerank();
+    hearing = await OpenAiTranscriptions.open(KEY);
     server = await openTestServer({
       LLM_CHAIN: 'openai:main,vertex',
       OPENAI_API_KEY: KEY,
       OPENAI_BASE_URL: `${chat.url}/v1`,
       BEDROCK_ENDPOINT_URL: bedrock.wire.url,
       RERANK_URL: rerank.url,
+      STT_PROVIDER: 'openai',
+      OPENAI_STT_BASE_URL: hearing.baseUrl,
       EXTERNAL_STORES_ALLOWED: 't1=aws_bedrock_kb/eu-west-1/KB1,*=gcp_vertex/*/*/*',
       EXT_RETRY_MAX_ATTEMPTS: '1',
     });
   }, 240_000);
   afterAll(async () => {
     await server.stop();
-    await Promise.all([chat, bedrock.wire, rerank.wire].map((wire) => wire.close()));
+    await Promise.all([chat, bedrock.wire, rerank.wire, hearing].map((wire) => wire.close()));
     for (const name of Object.keys(ambient)) delete process.env[name];
     Object.assign(process.env, before);
   });
@@ -67,6 +72,11 @@ describe('the smoke test of providers', () => {
     expect(chat.requests.filter(({ path }) => path.endsWith('/completions'))).toHaveLength(models + 1);
     expect(bedrock.asked).toHaveLength(stores + 1);
     expect(rerank.asked).toHaveLength(looks + 1);
+    expect(of(rows, 'stt', 'openai:whisper-1')).toMatchObject(ok);
+    const [heard] = hearing.asked;
+    expect(heard).toMatchObject({ filename: 'audio.wav', contentType: 'audio/wav' });
+    expect(heard?.bytes.readUInt32LE(4)).toBe(16_000 + 36);
+    expect(heard?.bytes.subarray(0, 4).toString()).toBe('RIFF');
     // Named in LLM_CHAIN, but nobody said in which project.
     expect(of(rows, 'llm', 'vertex')).toMatchObject({
       status: 'failed',
@@ -79,10 +89,12 @@ describe('the smoke test of providers', () => {
     chat.manners.push({ status: 401, json: { error: { message: `the key ${KEY} is wrong` } } });
     bedrock.wire.manners.push(bedrockRefusal(403, 'AccessDeniedException'));
     rerank.wire.manners.push(500);
+    hearing.server.manners.push(401);
     const rows = await configured();
     expect(of(rows, 'llm', 'openai:main')).toMatchObject({ failure: 'auth', code: 'VERTEX_AUTH_ERROR' });
     expect(of(rows, 'retrieval', 'aws_bedrock_kb KB1')).toMatchObject({ failure: 'auth', code: 'AWS_AUTH_ERROR' });
     expect(of(rows, 'rerank', 'rerank')).toMatchObject({ failure: 'provider', code: 'RERANK_ERROR' });
+    expect(of(rows, 'stt', 'openai:whisper-1')).toMatchObject({ failure: 'auth', code: 'STT_AUTH_ERROR' });
     expect(JSON.stringify(rows)).not.toContain(KEY);
     chat.manners.push('drop');
     expect(of(await configured(), 'llm', 'openai:main')).toMatchObject({ failure: 'provider' });

@@ -2,7 +2,7 @@ import { CatalogueError } from '#domain/kernel/errors.js';
 import { LlmFailure, toldOf } from '#infra/adapters/llm/llm-failure.js';
 import { outboundErrors } from '#infra/shared-state/outbound.js';
 
-export type ProbeKind = 'llm' | 'embedding' | 'retrieval' | 'rerank' | 'tts';
+export type ProbeKind = 'llm' | 'embedding' | 'retrieval' | 'rerank' | 'tts' | 'stt';
 
 /** What a search found, for a person to look at. */
 export interface Hit {

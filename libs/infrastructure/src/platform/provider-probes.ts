@@ -7,13 +7,14 @@ import { EXTRACTIVE } from '#infra/adapters/llm/extractive-answerer.js';
 import { generationOf } from '#infra/adapters/llm/generation.js';
 import { isIllness, LlmFailure } from '#infra/adapters/llm/llm-failure.js';
 import { namedStores } from '#infra/adapters/retrieval/external-stores.js';
+import { silence } from '#infra/adapters/speech/silence.js';
 import { modelChain, offeredModels } from '#infra/config/models.js';
 import { namedModel } from '#infra/config/providers.js';
 import { modelBounds, openModels } from './models.js';
 import type { Platform } from './platform.js';
 import { ProbeRefused, type Hit, type Probe } from './provider-probe.js';
 import { openReranker } from './retrieval.js';
-import { openSpeaker } from './speech.js';
+import { openSpeaker, openTranscriber } from './speech.js';
 
 /** A corpus whose providers are to be called, and what it is asked. */
 export interface ProbedCorpus {
@@ -68,6 +69,7 @@ export function probesOfConfig(platform: Platform, question: ProbeQuestion): rea
     ...(retrieval.RERANK_URL === undefined ? [] : [rerankProbe(platform, SYSTEM_TENANT, {})]),
     ...[...offeredModels(llm)].flatMap((name) => modelProbe(platform, SYSTEM_TENANT, name, asked.has(name))),
     ...(speech.TTS_PROVIDER === 'none' ? [] : [speechProbe(platform)]),
+    ...(speech.STT_PROVIDER === 'none' ? [] : [transcriptionProbe(platform)]),
   ];
 }
 
@@ -147,13 +149,29 @@ function modelProbe(platform: Platform, tenantId: string, name: string, isNamed:
   return [{ kind: 'llm', name, call }];
 }
 
+const modelName = ({ provider, model }: { readonly provider: string; readonly model: string | null }): string =>
+  model === null ? provider : `${provider}:${model}`;
+
 function speechProbe({ config, outbound }: Platform): Probe {
   const speaker = openSpeaker(config, outbound);
   return {
     kind: 'tts',
-    name: speaker.model === null ? speaker.provider : `${speaker.provider}:${speaker.model}`,
+    name: modelName(speaker),
     call: async (signal) => {
       await speaker.speak({ tenantId: SYSTEM_TENANT, text: 'ok', signal });
+      return [];
+    },
+  };
+}
+
+/** Half a second of silence, which any model can read and in which none has to hear anything. */
+function transcriptionProbe({ config, outbound }: Platform): Probe {
+  const transcriber = openTranscriber(config, outbound);
+  return {
+    kind: 'stt',
+    name: modelName(transcriber),
+    call: async (signal) => {
+      await transcriber.transcribe({ tenantId: SYSTEM_TENANT, audio: silence(0.5), signal });
       return [];
     },
   };
