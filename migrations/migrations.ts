@@ -22,6 +22,7 @@ import { StreamWithoutKeyCheck20261128040000 } from './20261128040000-stream-wit
 import { AppendTellsWhen20261128110000 } from './20261128110000-append-tells-when.js';
 import { AppendFitting20261128190000 } from './20261128190000-append-fitting.js';
 import { PostingSegments20261128220000 } from './20261128220000-posting-segments.js';
+import { VersionSpaceParts20261129090000 } from './20261129090000-version-space-parts.js';
 
 /** Every migration of the durable tables, in order; forward only. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -48,4 +49,5 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   AppendTellsWhen20261128110000,
   AppendFitting20261128190000,
   PostingSegments20261128220000,
+  VersionSpaceParts20261129090000,
 ];

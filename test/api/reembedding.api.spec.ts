@@ -87,6 +87,48 @@ describe('a corpus that gets another model', () => {
     expect([await vectors(64), await vectors(384)]).toEqual([[{ versions: 4 }], [{ versions: 0 }]]);
   });
 
+  it('takes a large version part by part, goes on where it stopped, and drops what was not to come to an end', async () => {
+    const paragraphs = Array.from(
+      { length: 600 },
+      (_, at) => `Kettle number ${at} is ${at % 7 === 0 ? 'green' : 'blue'}.`,
+    );
+    const accepted = await tenant.editor.post('/v1/documents/text', {
+      ...{ corpus_id: 'c1', document_id: 'large', text: paragraphs.join('\n\n'), chunk_size_chars: 40 },
+      chunk_overlap_chars: 0,
+    });
+    expect(accepted.status).toBe(202);
+    await ingested(tenant.reader, 'large');
+    const { reembedding, database } = server.platform;
+    const place = { tenantId: tenant.tenantId, corpusId: 'c1' };
+    const choice = { provider: 'openai', model: MODEL, dimension: 64 } as const;
+    const { signal } = new AbortController();
+    const below = () =>
+      database.query(
+        `select embedded_below from retrieval.version v join retrieval.version_space using (version_no)
+           join retrieval.space s using (space_no) where v.tenant_id = $1 and s.dimension = 64`,
+        [tenant.tenantId],
+      );
+
+    await reembedding.begin(place, choice);
+    expect(await reembedding.advance(place, choice, signal)).toBe(true);
+    expect(await below()).toEqual([{ embedded_below: 256 }]);
+    expect(await reembedding.progress(place, choice)).toEqual({ versions: 1, embedded: 0, chunks: 600 });
+    expect(await reembedding.keepOnly(place, [{ provider: 'hashing', model: 'hashing-v1', dimension: 384 }])).toBe(1);
+    expect(await below()).toEqual([]);
+    await expect(reembedding.advance(place, choice, signal)).rejects.toThrow('gets no vectors of the model');
+
+    await reembedding.begin(place, choice);
+    const before = service.embedded.length;
+    await reembedding.advance(place, choice, signal);
+    await change({ provider: 'openai' });
+    await settled(MODEL);
+    expect(await below()).toEqual([{ embedded_below: null }]);
+    expect(service.embedded.slice(before).sort()).toEqual(
+      paragraphs.map((text, at) => (at === 0 ? text : `${paragraphs[0]}\n${text}`)).sort(),
+    );
+    expect((await find('kettle number 599'))[0]).toBe(paragraphs[599]);
+  });
+
   it('keeps the old one when the new one fails, and says why', async () => {
     await add('a', 'The kettle is green.');
     await ingested(tenant.reader, 'a');

@@ -3,12 +3,12 @@ import type { Embedders } from '#infra/adapters/embedding/embedders.js';
 import type { Database } from '#infra/database/database.js';
 import type { ChunkVectors } from './chunk-vectors.js';
 import { spaceOf, type EmbeddingSpace, type EmbeddingSpaces } from './embedding-space.js';
-import { indexedForm, unpackPrefixes } from './index-context.js';
+import { IndexedTexts, type StoredVersion } from './indexed-texts.js';
+import { PART_CHUNKS } from './large-version.js';
 import type { ChunkCipher } from './passage.js';
-import { openingOf } from './retrieval-index.js';
 import type { ScopeSpaces, Target } from './scope-spaces.js';
 import type { VectorIndexes } from './vector-indexes.js';
-import { insertVectors } from './vectors.js';
+import { insertVectorRows } from './vectors.js';
 
 export interface ReembeddingOptions {
   readonly database: Database;
@@ -25,25 +25,21 @@ export interface CorpusPlace {
   readonly corpusId: string;
 }
 
-interface WaitingVersion {
-  readonly version_no: string;
-  readonly document_id: string;
-  readonly context: Uint8Array | null;
+interface WaitingVersion extends StoredVersion {
   readonly chunk_count: number;
-}
-
-interface StoredChunk {
-  readonly ordinal: number;
-  readonly body: Uint8Array;
+  /** The chunks below have vectors already. */
+  readonly embedded_below: number;
 }
 
 const versionsAtOnce = 32;
-/** About as many chunks are embedded together; one version alone may have more. */
-const chunksAtOnce = 256;
 
-/** Gives what a corpus holds vectors of another model, beside those that answer. */
+/** Gives what a corpus holds vectors of another model, beside those that answer; of a large version part by part. */
 export class Reembedding {
-  constructor(private readonly options: ReembeddingOptions) {}
+  private readonly texts: IndexedTexts;
+
+  constructor(private readonly options: ReembeddingOptions) {
+    this.texts = new IndexedTexts(options.database, options.cipher);
+  }
 
   /** From now on what is written to the corpus gets vectors of this choice too. */
   async begin({ tenantId, corpusId }: CorpusPlace, choice: EmbeddingChoice): Promise<void> {
@@ -54,7 +50,10 @@ export class Reembedding {
     await this.options.scopes.add(scopeNo, space);
   }
 
-  /** Embeds some versions that have no vectors of the choice yet; false when there were none. */
+  /**
+   * Embeds some versions, or a part of a large one, that have no vectors of the choice yet; false when there were none.
+   * Throws when what is written to the corpus gets no such vectors (any more): whoever wants them begins again.
+   */
   async advance({ tenantId, corpusId }: CorpusPlace, choice: EmbeddingChoice, signal: AbortSignal): Promise<boolean> {
     const scopeNo = await this.options.spaces.scope(tenantId, corpusId);
     const target = await this.target(choice);
@@ -63,6 +62,8 @@ export class Reembedding {
       signal.throwIfAborted();
       await this.embed(tenantId, scopeNo, version, target, signal);
     }
+    if (!(await this.options.scopes.numbers(scopeNo)).includes(target.space.spaceNo))
+      throw new Error('What is written to the corpus gets no vectors of the model that was asked for.');
     return waiting.length > 0;
   }
 
@@ -80,7 +81,9 @@ export class Reembedding {
     const scopeNo = (await this.options.spaces.findScope(tenantId, corpusId)) ?? -1;
     const { space } = await this.target(choice);
     const [row] = await this.options.database.query<{ versions: number; embedded: number; chunks: number }>(
-      `select count(*)::int as versions, count(s.version_no)::int as embedded, coalesce(sum(v.chunk_count), 0)::int as chunks
+      `select count(*)::int as versions, 
+                count(*) filter (where s.version_no is not null and s.embedded_below is null)::int as embedded,
+                coalesce(sum(v.chunk_count), 0)::int as chunks
          from retrieval.version v
          left join retrieval.version_space s on s.version_no = v.version_no and s.space_no = $2
         where v.scope_no = $1`,
@@ -110,17 +113,18 @@ export class Reembedding {
 
   private async waiting(scopeNo: number, space: EmbeddingSpace): Promise<readonly WaitingVersion[]> {
     const found = await this.options.database.query<WaitingVersion>(
-      `select v.version_no, v.document_id, v.context, v.chunk_count from retrieval.version v
-        where v.scope_no = $1 and v.finished
-          and not exists (select 1 from retrieval.version_space s where s.version_no = v.version_no and s.space_no = $2)
+      `select v.version_no, v.document_id, v.context, v.chunk_count, coalesce(s.embedded_below, 0) as embedded_below
+         from retrieval.version v
+         left join retrieval.version_space s on s.version_no = v.version_no and s.space_no = $2
+        where v.scope_no = $1 and v.finished and (s.version_no is null or s.embedded_below is not null)
         order by v.version_no limit ${versionsAtOnce}`,
       [scopeNo, space.spaceNo],
     );
     let chunks = 0;
-    return found.filter(({ chunk_count }, at) => (chunks += chunk_count) <= chunksAtOnce || at === 0);
+    return found.filter(({ chunk_count }, at) => (chunks += chunk_count) <= PART_CHUNKS || at === 0);
   }
 
-  /** A version that is removed meanwhile is left alone; one whose key is gone has nothing that could be embedded. */
+  /** A version's next part. One whose key is gone has nothing that could be embedded. */
   private async embed(
     tenantId: string,
     scopeNo: number,
@@ -129,68 +133,50 @@ export class Reembedding {
     signal: AbortSignal,
   ): Promise<void> {
     const { database, vectors: chunkVectors } = this.options;
-    const chunks = await this.textsOf(tenantId, version);
-    const texts = chunks.map(({ text }) => text);
+    const { version_no: versionNo, embedded_below: first } = version;
+    const { space, embedder } = target;
+    const part = await this.texts.part(tenantId, version, first);
+    const texts = part.map(({ text }) => text);
+    const ordinals = part.map(({ ordinal }) => ordinal);
     const vectors = await chunkVectors.of(texts, target, { tenantId, signal });
-    const ordinals = chunks.map(({ ordinal }) => ordinal);
-    const hashes = chunkVectors.hashes(tenantId, texts, [target.embedder]);
+    const hashes = chunkVectors.hashes(tenantId, texts, [embedder]);
+    const below = first + PART_CHUNKS;
     await database.transaction(async () => {
-      const held = await database.query('select 1 from retrieval.version where version_no = $1 for update', [
-        version.version_no,
-      ]);
-      const done = await database.query(
-        'select 1 from retrieval.version_space where version_no = $1 and space_no = $2',
-        [version.version_no, target.space.spaceNo],
+      if (!(await this.hold(scopeNo, version, space))) return;
+      await insertVectorRows(database, scopeNo, versionNo, { space, ordinals, vectors });
+      await database.execute(
+        `insert into retrieval.version_space (version_no, space_no, embedded_below) values ($1, $2, $3)
+         on conflict (version_no, space_no) do update set embedded_below = excluded.embedded_below`,
+        [versionNo, space.spaceNo, below < version.chunk_count ? below : null],
       );
-      if (held.length === 0 || done.length > 0) return;
-      await insertVectors(database, scopeNo, version.version_no, { space: target.space, ordinals, vectors });
-      if (!target.embedder.local)
+      if (!embedder.local)
         await database.execute(
           `update retrieval.chunk c set text_hash = h.text_hash from unnest($2::int[], $3::uuid[]) h(ordinal, text_hash)
             where c.version_no = $1 and c.ordinal = h.ordinal`,
-          [version.version_no, ordinals, hashes],
+          [versionNo, ordinals, hashes],
         );
     });
   }
 
-  /** The texts as they were indexed. */
-  private async textsOf(
-    tenantId: string,
-    { version_no, document_id, context }: WaitingVersion,
-  ): Promise<readonly { readonly ordinal: number; readonly text: string }[]> {
-    const rows = await this.options.database.query<StoredChunk>(
-      'select ordinal, body from retrieval.chunk where version_no = $1 order by ordinal',
-      [version_no],
+  /**
+   * Within a transaction: whether the version is there, embedded as far as it was, and its scope is to have these vectors,
+   * all of which stays so until the end.
+   */
+  private async hold(scopeNo: number, version: WaitingVersion, { spaceNo }: EmbeddingSpace): Promise<boolean> {
+    const { database } = this.options;
+    const held = await database.query('select 1 from retrieval.version where version_no = $1 for update', [
+      version.version_no,
+    ]);
+    const wanted = await database.query(
+      'select 1 from retrieval.scope_space where scope_no = $1 and space_no = $2 for share',
+      [scopeNo, spaceNo],
     );
-    const open = async (bytes: Uint8Array): Promise<Buffer | undefined> => {
-      const clear = await this.options.cipher.decrypt(tenantId, document_id, bytes);
-      return clear === undefined ? undefined : Buffer.from(clear);
-    };
-    const bodies = await Promise.all(rows.map(({ body }) => open(body)));
-    const prefixes = await this.prefixesOf(version_no, context, open);
-    // Versions from before contexts were kept have their document's opening before all but the first chunk.
-    const opening = openingOf(bodies[0]?.toString('utf8') ?? '');
-    return rows.flatMap(({ ordinal }, at) => {
-      const body = bodies[at];
-      if (body === undefined) return [];
-      const prefix = prefixes?.[at] ?? (at === 0 ? '' : opening);
-      return [{ ordinal, text: indexedForm(prefix, body.toString('utf8')) }];
-    });
-  }
-
-  /** What stood before each chunk; undefined where it is not known. Large versions have it part by part. */
-  private async prefixesOf(
-    versionNo: string,
-    context: Uint8Array | null,
-    open: (bytes: Uint8Array) => Promise<Buffer | undefined>,
-  ): Promise<readonly string[] | undefined> {
-    const parts = await this.options.database.query<{ context: Uint8Array }>(
-      'select context from retrieval.version_terms where version_no = $1 and context is not null order by part',
-      [versionNo],
+    const [done] = await database.query<{ embedded_below: number | null }>(
+      'select embedded_below from retrieval.version_space where version_no = $1 and space_no = $2',
+      [version.version_no, spaceNo],
     );
-    const sealed = context === null ? parts.map((part) => part.context) : [context];
-    const opened = (await Promise.all(sealed.map(open))).filter((bytes) => bytes !== undefined);
-    return opened.length === 0 ? undefined : opened.flatMap(unpackPrefixes);
+    const below = done === undefined ? 0 : done.embedded_below;
+    return held.length > 0 && wanted.length > 0 && below === version.embedded_below;
   }
 
   private async spaceOf(spaceNo: number): Promise<EmbeddingSpace> {
