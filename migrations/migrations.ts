@@ -23,6 +23,7 @@ import { AppendTellsWhen20261128110000 } from './20261128110000-append-tells-whe
 import { AppendFitting20261128190000 } from './20261128190000-append-fitting.js';
 import { PostingSegments20261128220000 } from './20261128220000-posting-segments.js';
 import { VersionSpaceParts20261129090000 } from './20261129090000-version-space-parts.js';
+import { Descriptions20261129100000 } from './20261129100000-descriptions.js';
 
 /** Every migration of the durable tables, in order; forward only. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -50,4 +51,5 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   AppendFitting20261128190000,
   PostingSegments20261128220000,
   VersionSpaceParts20261129090000,
+  Descriptions20261129100000,
 ];

@@ -15,8 +15,10 @@ const ROWS = 60;
 interface Doc {
   readonly id: string;
   readonly labels: JsonObject;
-  /** Null: not indexed yet. */
+  /** Null: nothing was said. */
   readonly metadata: JsonObject | null;
+  /** Whether it is indexed as it was said to be; else how it is, where it is. */
+  readonly indexed: boolean | Pick<Doc, 'labels' | 'metadata' | 'content_type'>;
   readonly corpus_id: string;
   readonly status: string;
   readonly content_type: string;
@@ -39,6 +41,10 @@ const documents: readonly Doc[] = fc
     fc.record({
       labels: objects,
       metadata: fc.option(objects),
+      indexed: fc.oneof(
+        fc.boolean(),
+        fc.record({ labels: objects, metadata: fc.option(objects), content_type: fc.constantFrom('text/plain', 'b') }),
+      ),
       corpus_id: fc.constantFrom('c1', 'c2', ''),
       status: fc.constantFrom('queued', 'succeeded'),
       content_type: fc.constantFrom('text/plain', 'a'),
@@ -47,13 +53,15 @@ const documents: readonly Doc[] = fc
     { numRuns: ROWS, seed: 20_261_127 },
   )
   .map((doc, at) => ({ id: `doc-${at}`, ...doc }));
+const contentIdOf = (id: string): string => `00000000-0000-0000-0000-${id.slice(4).padStart(12, '0')}`;
 
 let test: TestDatabase;
 
 beforeAll(async () => {
   test = await openTestDatabase();
   await test.database.query(`create table public.docs (id text, tenant_id text, document_id text, corpus_id text,
-    status text, content_type text, labels jsonb, index_version text)`);
+    status text, content_type text, labels jsonb, index_version text, metadata_content_id text,
+    indexed_labels jsonb, indexed_content_type text)`);
   await test.database.query(
     'create table public.acls (id text, tenant_id text, readers text[], guests jsonb, primary key (tenant_id, id))',
   );
@@ -62,16 +70,24 @@ beforeAll(async () => {
 });
 afterAll(() => test.drop());
 
-async function insert({ id, labels, metadata, corpus_id, status, content_type, grants: given }: Doc): Promise<void> {
+async function insert(doc: Doc): Promise<void> {
+  const { id, labels, metadata, indexed, corpus_id, status, content_type, grants: given } = doc;
   const { database } = test;
-  await database.query(`insert into public.docs values ($1, 't', $1, $2, $3, $4, $5::text::jsonb, $6)`, [
-    ...[id, corpus_id, status, content_type, JSON.stringify(labels), metadata === null ? null : 'v'],
-  ]);
-  if (metadata !== null)
+  const other = typeof indexed === 'boolean' ? undefined : indexed;
+  await database.query(
+    `insert into public.docs values ($1, 't', $1, $2, $3, $4, $5::text::jsonb, $6, $7, $8::text::jsonb, $9)`,
+    [
+      ...[id, corpus_id, status, content_type, JSON.stringify(labels), indexed === false ? null : 'v'],
+      metadata === null ? null : contentIdOf(id),
+      ...[other === undefined ? null : JSON.stringify(other.labels), other?.content_type ?? null],
+    ],
+  );
+  if (metadata !== null) await describeAs(contentIdOf(id), metadata);
+  if (indexed !== false)
     await database.query(
       `insert into retrieval.version (tenant_id, document_id, version_id, scope_no, chunk_count, term_count, metadata)
        select 't', $1, 'v', scope_no, 0, 0, $2::text::jsonb from retrieval.scope`,
-      [id, JSON.stringify(metadata)],
+      [id, JSON.stringify((other ?? doc).metadata ?? {})],
     );
   const nameOf = ({ principalType, principalId }: Grant): string => principalText(principalType, principalId);
   const readers = given.filter(({ expiresAt }) => expiresAt === null).map(nameOf);
@@ -80,6 +96,18 @@ async function insert({ id, labels, metadata, corpus_id, status, content_type, g
   );
   await database.query(`insert into public.acls values ($1, 't', $2::text[], $3::text::jsonb)`, [
     ...[id, readers, guests.length === 0 ? null : JSON.stringify(guests)],
+  ]);
+}
+
+async function describeAs(contentId: string, metadata: JsonObject): Promise<void> {
+  await test.database.query(
+    `insert into content.blob (tenant_id, id, kind, subject_kind, subject_id, key_id, sealed, size, sha256)
+     values ('t', $1, 'document-metadata', 'document', 'd', $1, '', 0, '')`,
+    [contentId],
+  );
+  await test.database.query(`insert into content.description values ('t', $1, $2::text::jsonb)`, [
+    contentId,
+    JSON.stringify(metadata),
   ]);
 }
 
@@ -111,9 +139,13 @@ async function bySql(reading: Partial<DocumentReading>): Promise<string[]> {
 
 function inMemory(set: PolicySet, defaultDeny: boolean, permitted: (doc: Doc) => boolean = () => true): string[] {
   const allowed = documents.filter((doc) => {
-    const { id, corpus_id, status, content_type, labels, metadata } = doc;
-    const resource = { id, tenant_id: 't', corpus_id, status, content_type, labels, metadata };
-    return permitted(doc) && decide(set.of('document.read'), { ...facts, resource }, defaultDeny).allowed;
+    const { id, corpus_id, status, content_type, labels, metadata, indexed } = doc;
+    const said = { id, tenant_id: 't', corpus_id, status, content_type, labels, metadata };
+    const all =
+      typeof indexed === 'boolean' ? [said] : [said, { ...said, ...indexed, metadata: indexed.metadata ?? {} }];
+    const allows = (resource: JsonObject): boolean =>
+      decide(set.of('document.read'), { ...facts, resource }, defaultDeny).allowed;
+    return permitted(doc) && all.every(allows);
   });
   return allowed.map(({ id }) => id).sort();
 }

@@ -57,15 +57,16 @@ export class Authorization implements Authorizing {
     return this.enforce(verdict, pair, caller, resource);
   }
 
-  /** Refuses who has no permission on a document that is there, then what policies do not allow. */
+  /** Refuses who has no permission on a document that is there, then what policies do not allow on all that it is. */
   async document(
     action: Guarded,
     grants: readonly Grant[],
-    document: DocumentFacts,
+    facts: readonly [DocumentFacts, ...DocumentFacts[]],
     caller: CallerContext,
   ): Promise<void> {
-    if (!this.isGranted(action, grants, caller)) await this.refusePermission(action, document.id ?? '', caller);
-    await this.authorize(`document.${action}`, caller, resourceOf(document, caller.tenantId));
+    if (!this.isGranted(action, grants, caller)) await this.refusePermission(action, facts[0].id ?? '', caller);
+    for (const document of facts)
+      await this.authorize(`document.${action}`, caller, resourceOf(document, caller.tenantId));
   }
 
   /** The documents that the caller may read, as a condition on their rows; undefined: all of the tenant. */

@@ -54,8 +54,8 @@ export class DocumentAccess {
   async read(row: Row, caller: CallerContext): Promise<void> {
     const { authorization, shown } = this.parts;
     const acl = await shown.aclOf(row.id, caller);
-    const metadata = await this.metadata('read', row, caller);
-    await authorization.document('read', acl === undefined ? [] : grantsOf(acl), { ...factsOf(row), metadata }, caller);
+    const facts = await this.factsOf('read', row, caller);
+    await authorization.document('read', acl === undefined ? [] : grantsOf(acl), facts, caller);
   }
 
   /** Refuses who may not change a document that is there; `uid` is the id of its stream. */
@@ -63,16 +63,25 @@ export class DocumentAccess {
     const { authorization, shown } = this.parts;
     const row = await shown.find(uid, caller);
     const { documentId: id, corpusId, status, labels } = known;
-    const metadata = row === undefined ? null : await this.metadata(action, row, caller);
-    const facts = { id, corpusId, status, labels, contentType: row?.content_type ?? null, metadata };
-    await authorization.document(action, await this.grants(uid, caller), facts, caller);
+    const newest = { id, corpusId, status, labels };
+    if (row === undefined) {
+      const facts = { ...newest, contentType: null, metadata: null };
+      return authorization.document(action, await this.grants(uid, caller), [facts], caller);
+    }
+    const [said, ...indexed] = await this.factsOf(action, row, caller);
+    await authorization.document(action, await this.grants(uid, caller), [{ ...said, ...newest }, ...indexed], caller);
   }
 
-  /** Refuses a document that may not come in, as it would be. */
-  async create(document: DocumentFacts, caller: CallerContext): Promise<void> {
-    const { corpusId: corpus_id, contentType: content_type, labels, metadata } = document;
-    const resource = { id: null, corpus_id, status: null, content_type, labels, metadata };
-    await this.parts.authorization.authorize('document.write', caller, resource);
+  /** Refuses a document that may not come in, or become, as it would be. */
+  async become(document: DocumentFacts, caller: CallerContext): Promise<void> {
+    await this.parts.authorization.authorize('document.write', caller, resourceOf(document, caller.tenantId));
+  }
+
+  /** What is said of a document, for what it would become. */
+  async saidOf(uid: string, caller: CallerContext): Promise<Pick<DocumentFacts, 'contentType' | 'metadata'>> {
+    const row = await this.parts.shown.find(uid, caller);
+    if (row === undefined) return { contentType: null, metadata: null };
+    return (await this.factsOf('write', row, caller))[0];
   }
 
   /** Refuses who may not manage the permissions of a document; whether they may read it does not matter. */
@@ -89,7 +98,7 @@ export class DocumentAccess {
 
   /** All that policies may look at of a document. */
   async describe(row: Row): Promise<DocumentFacts> {
-    return { ...factsOf(row), metadata: await this.stored(row) };
+    return saidIn(row, await this.stored(row));
   }
 
   private async grants(uid: string, { tenantId }: CallerContext): Promise<readonly Grant[]> {
@@ -97,22 +106,45 @@ export class DocumentAccess {
     return acl.status === 'absent' ? [] : acl.grants;
   }
 
-  /** Kept apart, with the chunks that it describes; not asked for where no policy could look at it. */
-  private async metadata(action: Guarded, row: Row, caller: CallerContext): Promise<JsonObject | null> {
-    return (await this.parts.authorization.looksAtMetadata(action, caller)) ? this.stored(row) : null;
+  /**
+   * A document as policies must allow it: as it was said to be last and, while that is not indexed, as the chunks are that
+   * answer. Its metadata are kept apart, and not asked for where no policy could look at them.
+   */
+  private async factsOf(
+    action: Guarded,
+    row: Row,
+    caller: CallerContext,
+  ): Promise<readonly [DocumentFacts, ...DocumentFacts[]]> {
+    const looks = await this.parts.authorization.looksAtMetadata(action, caller);
+    const stored = looks ? await this.stored(row) : nothing;
+    const said = saidIn(row, stored);
+    if (row.indexed_labels === null) return [said];
+    const { indexed_labels: labels, indexed_content_type: contentType } = row;
+    return [said, { ...said, labels: labels as JsonObject, contentType, metadata: stored.indexed }];
   }
 
-  private async stored(row: Row): Promise<JsonObject | null> {
-    if (row.index_version === null) return null;
-    const [found] = await this.parts.database.query<{ metadata: JsonObject }>(
-      'select metadata from retrieval.version where tenant_id = $1 and document_id = $2 and version_id = $3',
-      [row.tenant_id, row.id, row.index_version],
+  /** Documents from before descriptions were kept have theirs beside their chunks. */
+  private async stored({ tenant_id, id, index_version, metadata_content_id: contentId }: Row): Promise<StoredMetadata> {
+    if (index_version === null && contentId === null) return nothing;
+    const [found] = await this.parts.database.query<StoredMetadata>(
+      `select (select metadata from content.description where tenant_id = $1 and content_id = $4) as said,
+              (select metadata from retrieval.version
+                where tenant_id = $1 and document_id = $2 and version_id = $3) as indexed`,
+      [tenant_id, id, index_version, contentId],
     );
-    return found?.metadata ?? null;
+    const { said = null, indexed = null } = found ?? {};
+    return { said: contentId === null ? null : (said ?? indexed), indexed };
   }
 }
 
-function factsOf(row: Row): Omit<DocumentFacts, 'metadata'> {
+interface StoredMetadata {
+  readonly said: JsonObject | null;
+  readonly indexed: JsonObject | null;
+}
+
+const nothing: StoredMetadata = { said: null, indexed: null };
+
+function saidIn(row: Row, { said: metadata }: StoredMetadata): DocumentFacts {
   const { document_id: id, corpus_id: corpusId, status, content_type: contentType, labels } = row;
-  return { id, corpusId, status, contentType, labels: labels as JsonObject };
+  return { id, corpusId, status, contentType, labels: labels as JsonObject, metadata };
 }

@@ -22,13 +22,18 @@ export interface DocumentReading {
 
 /**
  * The documents that somebody may read, as a condition on rows of the documents read model: decided in one query, by
- * permissions and policies at once, with the verdict that a single document is given in memory.
+ * permissions and policies at once, with the verdict that a single document is given in memory. While a document is being
+ * replaced, policies must allow both what answers and what is to.
  */
 export function readableDocuments(reading: DocumentReading): VisibilityPredicate {
-  const permitted = allowed('d', reading, () => '$1');
-  const predicate = fitting((alias, next) =>
-    permitted === false ? false : allOf([granted(alias, reading, next), allowed(alias, reading, next)]),
-  );
+  const permitted = allowed('d', reading, () => '$1', said);
+  const differs = permitted !== allowed('d', reading, () => '$1', indexed);
+  const predicate = fitting((alias, next) => {
+    if (permitted === false) return false;
+    const all = [granted(alias, reading, next), allowed(alias, reading, next, said)];
+    if (differs) all.push(`(${alias}.indexed_labels is null or ${allowed(alias, reading, next, indexed)})`);
+    return allOf(all);
+  });
   return Object.assign(predicate, { varies: typeof permitted === 'string' });
 }
 
@@ -45,24 +50,56 @@ function allowed(
   alias: string,
   { policies, facts, defaultDeny }: DocumentReading,
   next: SqlContext['next'],
+  described: Described,
 ): RowCondition {
   if (policies === undefined) return true;
-  const column = (path: readonly string[]): string | undefined => documentColumn(alias, path, next);
+  const column = (path: readonly string[]): string | undefined => documentColumn(alias, path, next, described);
   return policiesSql(policies, { facts, next, column }, defaultDeny);
 }
 
-const plain = ['tenant_id', 'corpus_id', 'status', 'content_type'];
+const plain = ['tenant_id', 'corpus_id', 'status'];
 
-/** What policies may look at of a document, as jsonb that is never SQL null. */
-function documentColumn(alias: string, [name = '', ...rest]: readonly string[], next: SqlContext['next']) {
-  if (name === 'id') return rest.length === 0 ? `to_jsonb(${alias}.document_id)` : undefined;
-  if (plain.includes(name)) return rest.length === 0 ? `to_jsonb(${alias}.${name})` : undefined;
-  if (name === 'labels') return member(`${alias}.labels`, rest, next);
-  if (name !== 'metadata') return undefined;
-  const metadata = `(select version.metadata from retrieval.version version
+/** Where it stands what a document is: SQL by the alias of its row. */
+interface Described {
+  readonly contentType: (alias: string) => string;
+  readonly labels: (alias: string) => string;
+  readonly metadata: (alias: string) => string;
+}
+
+const indexedMetadata = (alias: string): string => `(select version.metadata from retrieval.version version
     where version.tenant_id = ${alias}.tenant_id and version.document_id = ${alias}.id
       and version.version_id = ${alias}.index_version)`;
-  return member(metadata, rest, next);
+
+/** As it was said last. Documents from before descriptions were kept have theirs beside their chunks. */
+const said: Described = {
+  contentType: (alias) => `${alias}.content_type`,
+  labels: (alias) => `${alias}.labels`,
+  metadata: (alias) => `(case when ${alias}.metadata_content_id is not null then coalesce(
+    (select description.metadata from content.description description
+      where description.tenant_id = ${alias}.tenant_id and description.content_id = ${alias}.metadata_content_id::uuid),
+    ${indexedMetadata(alias)}) end)`,
+};
+
+/** As the chunks are that answer while what was handed in since is not indexed. */
+const indexed: Described = {
+  contentType: (alias) => `${alias}.indexed_content_type`,
+  labels: (alias) => `${alias}.indexed_labels`,
+  metadata: indexedMetadata,
+};
+
+/** What policies may look at of a document, as jsonb that is never SQL null. */
+function documentColumn(
+  alias: string,
+  [name = '', ...rest]: readonly string[],
+  next: SqlContext['next'],
+  described: Described,
+): string | undefined {
+  if (name === 'labels') return member(described.labels(alias), rest, next);
+  if (name === 'metadata') return member(described.metadata(alias), rest, next);
+  if (rest.length > 0) return undefined;
+  if (name === 'id') return `to_jsonb(${alias}.document_id)`;
+  if (name === 'content_type') return `to_jsonb(${described.contentType(alias)})`;
+  return plain.includes(name) ? `to_jsonb(${alias}.${name})` : undefined;
 }
 
 /** By name from objects only, as in memory: a number finds no place in a list. */

@@ -3,6 +3,7 @@ import { Gathered } from '#infra/batching/gathered.js';
 import { byteaArray, float4Array, int4Array, int8ArrayOf, int8Elements } from '#infra/database/binary-arrays.js';
 import { databaseCodeOf } from '#infra/database/database-errors.js';
 import type { Database } from '#infra/database/database.js';
+import { storable } from '#infra/database/jsonb.js';
 import type { EmbeddingSpace } from './embedding-space.js';
 import type { VersionRef } from './passage.js';
 import { countOf, rangesOf, segmentOf, segmentParameters } from './posting-buckets.js';
@@ -10,7 +11,7 @@ import type { Postings } from './postings.js';
 import { pageColumns } from './chunk-pages.js';
 import type { SegmentMerges } from './segment-merges.js';
 import { VersionNumbers } from './version-numbers.js';
-import { chunkIdOf, storable } from './version-rows.js';
+import { chunkIdOf } from './version-rows.js';
 
 /** A version small enough to share a statement with others. */
 export interface SmallVersion {

@@ -2,6 +2,7 @@ import type { Chunk } from '#domain/kernel/text/chunker.js';
 import { newMeter } from '#infra/adapters/embedding/embedder.js';
 import { int8ArrayOf } from '#infra/database/binary-arrays.js';
 import type { Database } from '#infra/database/database.js';
+import { storable } from '#infra/database/jsonb.js';
 import type { ChunkVectors } from './chunk-vectors.js';
 import type { EmbeddingSpaces } from './embedding-space.js';
 import { indexedForm, packPrefixes, prefixOf } from './index-context.js';
@@ -11,7 +12,7 @@ import type { SegmentMerges } from './segment-merges.js';
 import { insertPostings } from './segments.js';
 import type { TextThread } from './text-thread.js';
 import { insertVectorRows, turn } from './vectors.js';
-import { insertChunks, storable } from './version-rows.js';
+import { insertChunks } from './version-rows.js';
 
 export interface LargeVersionsOptions {
   readonly database: Database;

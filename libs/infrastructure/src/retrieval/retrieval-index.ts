@@ -2,6 +2,7 @@ import type { JsonObject } from '#domain/kernel/schema.js';
 import type { Chunk } from '#domain/kernel/text/chunker.js';
 import { newMeter, type Embedder } from '#infra/adapters/embedding/embedder.js';
 import type { Database } from '#infra/database/database.js';
+import { storable } from '#infra/database/jsonb.js';
 import { ChunkVectors } from './chunk-vectors.js';
 import { oneEmbedder, type CorpusEmbeddings } from './corpus-embeddings.js';
 import { EmbeddingSpaces } from './embedding-space.js';
@@ -15,7 +16,7 @@ import { SegmentMerges } from './segment-merges.js';
 import { holdSegments, insertPostings, removePostings } from './segments.js';
 import type { TermHasher } from './term-hasher.js';
 import type { TextThread } from './text-thread.js';
-import { insertChunks, insertVersion, storable } from './version-rows.js';
+import { insertChunks, insertVersion } from './version-rows.js';
 import { insertVectors, turn } from './vectors.js';
 
 export interface RetrievalIndexOptions {

@@ -1,8 +1,8 @@
 import { v5 as uuidV5 } from 'uuid';
-import type { JsonObject } from '#domain/kernel/schema.js';
 import type { Chunk } from '#domain/kernel/text/chunker.js';
 import { int8ArrayOf } from '#infra/database/binary-arrays.js';
 import type { Database } from '#infra/database/database.js';
+import { storable } from '#infra/database/jsonb.js';
 import { pageColumns } from './chunk-pages.js';
 import type { VersionRef } from './passage.js';
 import type { Postings } from './postings.js';
@@ -71,12 +71,5 @@ export async function insertChunks(
       hashes,
       ...pageColumns(chunks),
     ],
-  );
-}
-
-/** What `jsonb` cannot hold (NUL, half a surrogate pair) becomes the replacement character. */
-export function storable(metadata: JsonObject): string {
-  return JSON.stringify(metadata, (_, value: unknown) =>
-    typeof value === 'string' ? value.replaceAll('\u0000', '\ufffd').toWellFormed() : value,
   );
 }

@@ -1,4 +1,5 @@
 import { Controller, Param, Query } from '@nestjs/common';
+import { documentDenials } from '#domain/capabilities/authorization/authorization.decider.js';
 import { documentErrors } from '#domain/capabilities/documents/documents.decider.js';
 import { Caller, CallerContext } from '#api/http/caller.js';
 import { Endpoint } from '#api/http/endpoint.js';
@@ -14,7 +15,7 @@ export class ChunksController {
     does: 'List what a document was cut into, in its order',
     role: 'reader',
     returns: [ChunkView],
-    refuses: [documentErrors.notFound],
+    refuses: [documentErrors.notFound, ...documentDenials],
   })
   list(
     @Param('documentId') documentId: string,
@@ -28,7 +29,7 @@ export class ChunksController {
     does: 'Read a chunk, as a citation names it',
     role: 'reader',
     returns: ChunkTextView,
-    refuses: [documentErrors.notFound, chunkErrors.notFound],
+    refuses: [documentErrors.notFound, chunkErrors.notFound, ...documentDenials],
   })
   get(
     @Param('documentId') documentId: string,

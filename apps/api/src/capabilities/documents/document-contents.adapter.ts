@@ -4,6 +4,7 @@ import type { CallerContext } from '#api/http/caller.js';
 import type { UploadedFile } from '#api/http/upload.js';
 import { derivedId } from '#infra/commands/ids.js';
 import type { ContentStore, EnclosedContent, StoredContent, Subject } from '#infra/content/content-store.js';
+import { descriptions } from '#infra/content/descriptions.js';
 import type { Companion } from '#infra/event-log/companions.js';
 import { PIECE_BYTES } from '#infra/content/pieced-content.js';
 import type { DocumentSource } from './document-source.adapter.js';
@@ -50,7 +51,9 @@ export class DocumentContents {
     if (Object.keys(metadata).length === 0) return { refs: { metadata: null }, companions: [], stored: [] };
     const id = derivedId(caller.facts.commandId, 'metadata');
     const kept = await this.content.enclose({ subject, kind: 'document-metadata', bytes: encoded(metadata), id });
-    return { refs: { metadata: kept.ref }, companions: kept.companions, stored: storedOf(kept) };
+    const row = { tenantId: subject.tenantId, contentId: kept.ref.id, metadata };
+    const clear = { kind: descriptions, row, bytes: kept.ref.size };
+    return { refs: { metadata: kept.ref }, companions: [...kept.companions, clear], stored: storedOf(kept) };
   }
 
   /** Removes what is stored and named by no event. */

@@ -1,5 +1,5 @@
 import { Body, Controller, Param, Query } from '@nestjs/common';
-import { authorizationErrors } from '#domain/capabilities/authorization/authorization.decider.js';
+import { documentDenials } from '#domain/capabilities/authorization/authorization.decider.js';
 import { documentAclRows } from '#domain/capabilities/authorization/authorization.projection.js';
 import { corpusErrors } from '#domain/capabilities/corpora/corpora.decider.js';
 import { documentErrors } from '#domain/capabilities/documents/documents.decider.js';
@@ -31,9 +31,8 @@ const MAX_UPLOAD_BYTES = 1024 * 1024 * 1024;
 const MAX_TEXT_BYTES = 10 * 1024 * 1024;
 const MAX_FILENAME = 512;
 const waitsFor = [documentRows.table, documentAclRows.table];
-const denials = [authorizationErrors.permissionRequired, authorizationErrors.deniedByPolicy];
 const intakeRefuses = [
-  ...denials,
+  ...documentDenials,
   corpusErrors.notFound,
   documentErrors.otherCorpus,
   documentErrors.invalid,
@@ -132,7 +131,7 @@ export class DocumentsController {
     does: 'Get a document with its state',
     role: 'reader',
     returns: DocumentView,
-    refuses: [documentErrors.notFound, ...denials],
+    refuses: [documentErrors.notFound, ...documentDenials],
   })
   get(@Param('documentId') documentId: string, @Caller() caller: CallerContext): Promise<DocumentView> {
     return this.queries.get(documentId, caller);
@@ -144,7 +143,7 @@ export class DocumentsController {
     audit: 'documents.details.changed',
     returns: DocumentView,
     waitsFor,
-    refuses: [documentErrors.notFound, documentErrors.invalid],
+    refuses: [documentErrors.notFound, documentErrors.invalid, ...documentDenials],
   })
   async patch(
     @Param('documentId') documentId: string,
@@ -163,7 +162,7 @@ export class DocumentsController {
     returns: DocumentAccepted,
     waitsFor,
     refuses: [
-      ...denials,
+      ...documentDenials,
       documentErrors.notFound,
       documentErrors.inProgress,
       documentErrors.sourceMissing,
@@ -185,7 +184,7 @@ export class DocumentsController {
     role: 'editor',
     audit: 'documents.deleted',
     waitsFor,
-    refuses: [documentErrors.notFound, documentErrors.inProgress, ...denials],
+    refuses: [documentErrors.notFound, documentErrors.inProgress, ...documentDenials],
   })
   remove(@Param('documentId') documentId: string, @Caller() caller: CallerContext): Promise<void> {
     return this.intake.remove(documentId, caller);

@@ -92,16 +92,19 @@ export class DocumentIntake {
     if (known.status !== 'absent') await this.access.change('write', uid, known, caller);
     const { corpusId, labels, metadata, source } = submission;
     const { contentType } = source;
-    await this.access.create({ id: null, corpusId, status: null, contentType, labels, metadata }, caller);
+    await this.access.become({ id: null, corpusId, status: null, contentType, labels, metadata }, caller);
   }
 
   /** Changes what is said of a document; what is absent stays, null removes. */
   async change(documentId: string, body: PatchDocumentRequest, caller: CallerContext): Promise<void> {
     const { tenantId } = caller;
     const { state, uid } = await this.visible(documentId, caller);
-    await this.access.change('write', uid, state, caller);
     const { metadata_json: metadata } = body;
     const labels = labelsOf(body.labels, metadata);
+    await this.access.change('write', uid, state, caller);
+    const said = await this.access.saidOf(uid, caller);
+    const becomes = { ...(labels === undefined ? {} : { labels }), ...(metadata === undefined ? {} : { metadata }) };
+    await this.access.become({ ...factsOf(state), ...said, ...becomes }, caller);
     const subject = documentSubject(tenantId, uid, state.deletions);
     const described = await this.contents.describe(metadata ?? {}, subject, caller);
     const { metadata: content } = described.refs;
@@ -156,6 +159,10 @@ export class DocumentIntake {
     if (state.status !== 'absent') await this.access.change('delete', uid, state, caller);
     await this.commands.run(documents, uid, { type: 'DeleteDocument', data: {} }, caller);
   }
+}
+
+function factsOf({ documentId: id, corpusId, status, labels }: PresentDocument) {
+  return { id, corpusId, status, labels };
 }
 
 function isIdle(known: DocumentState, { overwrite, corpusId }: Submission): boolean {

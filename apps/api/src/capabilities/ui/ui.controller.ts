@@ -1,5 +1,5 @@
 import { Body, Controller, Param, Query } from '@nestjs/common';
-import { authorizationErrors } from '#domain/capabilities/authorization/authorization.decider.js';
+import { documentDenials } from '#domain/capabilities/authorization/authorization.decider.js';
 import { documentErrors } from '#domain/capabilities/documents/documents.decider.js';
 import { documentRows } from '#domain/capabilities/documents/documents.projection.js';
 import { rolloutErrors } from '#domain/capabilities/rollouts/rollouts.decider.js';
@@ -87,8 +87,7 @@ export class UiController {
     returns: UiActionAccepted,
     waitsFor: [documentRows.table, uiActionRows.table],
     refuses: [
-      authorizationErrors.permissionRequired,
-      authorizationErrors.deniedByPolicy,
+      ...documentDenials,
       documentErrors.notFound,
       documentErrors.sourceMissing,
       uiErrors.actionConflict,

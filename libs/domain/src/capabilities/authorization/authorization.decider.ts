@@ -26,6 +26,9 @@ export const authorizationErrors = defineErrors('authorization', {
   simulationDisabled: ['forbidden', 'AUTHZ_DENIED', 'Simulations are switched off'],
 });
 
+/** What is told to whom a document is kept from. */
+export const documentDenials = [authorizationErrors.permissionRequired, authorizationErrors.deniedByPolicy] as const;
+
 export interface PolicyRules extends ConditionLimits {
   /** Whether a policy may be about any action on any resource. */
   readonly allowWildcards: boolean;

@@ -1,37 +1,42 @@
-import { defineProjection } from '../../kernel/projection.js';
+import { defineProjection, type RowOf } from '../../kernel/projection.js';
 import { streamIdOf } from '../../kernel/streams.js';
 import type { DocumentEvent } from './documents.events.js';
 
+const columns = {
+  /** The uuid of the document's stream; the caller's own id is `document_id`. */
+  id: 'text',
+  tenant_id: 'text',
+  document_id: 'text',
+  corpus_id: 'text',
+  filename: 'text',
+  content_type: 'text',
+  ingest_source: 'text',
+  status: 'text',
+  failure_reason: 'text?',
+  failure_code: 'text?',
+  progress: 'jsonb?',
+  content_id: 'text',
+  metadata_content_id: 'text?',
+  labels: 'jsonb',
+  /** The chunks that answer questions: those of the job that succeeded last. */
+  index_version: 'text?',
+  /** What those are, and their type, while what was handed in since is not indexed; null otherwise. */
+  indexed_labels: 'jsonb?',
+  indexed_content_type: 'text?',
+  num_chunks: 'integer?',
+  last_job_id: 'text',
+  created_at: 'timestamptz',
+  updated_at: 'timestamptz',
+  queued_at: 'timestamptz?',
+  processing_started_at: 'timestamptz?',
+  completed_at: 'timestamptz?',
+  last_reindexed_at: 'timestamptz?',
+} as const;
+
 export const documentRows = defineProjection<DocumentEvent>()({
   table: 'documents',
-  version: 3,
-  columns: {
-    /** The uuid of the document's stream; the caller's own id is `document_id`. */
-    id: 'text',
-    tenant_id: 'text',
-    document_id: 'text',
-    corpus_id: 'text',
-    filename: 'text',
-    content_type: 'text',
-    ingest_source: 'text',
-    status: 'text',
-    failure_reason: 'text?',
-    failure_code: 'text?',
-    progress: 'jsonb?',
-    content_id: 'text',
-    metadata_content_id: 'text?',
-    labels: 'jsonb',
-    /** The chunks that answer questions: those of the job that succeeded last. */
-    index_version: 'text?',
-    num_chunks: 'integer?',
-    last_job_id: 'text',
-    created_at: 'timestamptz',
-    updated_at: 'timestamptz',
-    queued_at: 'timestamptz?',
-    processing_started_at: 'timestamptz?',
-    completed_at: 'timestamptz?',
-    last_reindexed_at: 'timestamptz?',
-  },
+  version: 4,
+  columns,
   indexes: [
     ['tenant_id', 'created_at', 'id'],
     ['tenant_id', 'corpus_id', 'created_at', 'id'],
@@ -56,6 +61,7 @@ export const documentRows = defineProjection<DocumentEvent>()({
       metadata_content_id: metadataIdOf(event.data),
       labels: event.data.labels,
       index_version: row?.index_version ?? null,
+      ...indexedAs(row),
       num_chunks: row?.num_chunks ?? null,
       last_job_id: event.data.jobId,
       created_at: row?.created_at ?? event.occurredAt,
@@ -90,8 +96,16 @@ export const documentRows = defineProjection<DocumentEvent>()({
       return row && { ...row, progress: { stage, done, total }, updated_at: event.occurredAt };
     },
     DocumentDetailsChanged: (event, row) => {
-      const { labels, metadata } = event.data;
-      return row && { ...row, labels, metadata_content_id: metadata?.id ?? null, updated_at: event.occurredAt };
+      const { changed, labels, metadata } = event.data;
+      return (
+        row && {
+          ...row,
+          labels,
+          metadata_content_id: metadata?.id ?? null,
+          indexed_labels: row.indexed_labels !== null && changed.includes('labels') ? labels : row.indexed_labels,
+          updated_at: event.occurredAt,
+        }
+      );
     },
     DocumentIndexed: (event, row) =>
       row && {
@@ -99,6 +113,8 @@ export const documentRows = defineProjection<DocumentEvent>()({
         status: 'succeeded',
         progress: { stage: 'indexed', done: event.data.chunkCount, total: event.data.chunkCount },
         index_version: event.data.jobId,
+        indexed_labels: null,
+        indexed_content_type: null,
         num_chunks: event.data.chunkCount,
         completed_at: event.occurredAt,
         last_reindexed_at: event.data.reindex ? event.occurredAt : row.last_reindexed_at,
@@ -122,6 +138,15 @@ export const documentContents = ['content_id', 'metadata_content_id'].map((colum
   projection: documentRows,
   column,
 }));
+
+/** Until something else is indexed, the chunks that answer stay what they were. */
+function indexedAs(row: RowOf<typeof columns> | undefined) {
+  const answering = row?.index_version == null ? undefined : row;
+  return {
+    indexed_labels: answering === undefined ? null : (answering.indexed_labels ?? answering.labels),
+    indexed_content_type: answering === undefined ? null : (answering.indexed_content_type ?? answering.content_type),
+  };
+}
 
 type Submitted = Extract<DocumentEvent, { readonly type: 'DocumentSubmitted' }>['data'];
 
