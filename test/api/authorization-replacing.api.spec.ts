@@ -66,6 +66,17 @@ describe('a document that is being replaced', () => {
     await isShown('d');
   });
 
+  it('has its labels for good where nothing is said of any', async () => {
+    await denyReaders('resource.labels.class', 'secret');
+    await add('d', { metadata_json: { labels: { class: 'secret' } } });
+    await add('d', { text: 'The kettle is vermilion and old.' });
+    await fails('d', {});
+    expect((await tenant.editor.get('/v1/documents/d')).data).toMatchObject({ labels: { class: 'secret' } });
+    await isHidden('d');
+    await add('d', { labels: {} });
+    await isShown('d');
+  });
+
   it('keeps the metadata and the type of what answers, too', async () => {
     await denyReaders('resource.metadata.secret', true);
     await add('d', { metadata_json: { secret: true } });

@@ -12,7 +12,7 @@ export class DocumentTextRequest {
   text!: string;
 
   @Field.string({
-    does: "The caller's id; submitting it again changes nothing",
+    does: "The caller's id; submitting it again changes nothing, unless its ingestion failed for reasons that are not its own",
     min: 1,
     max: 256,
     pattern: DOCUMENT_ID,
@@ -27,7 +27,10 @@ export class DocumentTextRequest {
   @Field.json({ does: 'Anything to keep with the document, for filters; its `labels` are for policies', default: {} })
   metadata_json!: Record<string, never>;
 
-  @Field.json({ does: 'Labels for policies, in place of those of the metadata', optional: true })
+  @Field.json({
+    does: 'Labels for policies, in place of those of the metadata; where neither is given a document keeps its own',
+    optional: true,
+  })
   labels?: Record<string, never>;
 
   @Field.integer({ does: 'Characters of a chunk', min: 1, max: 100_000, optional: true })
@@ -57,7 +60,7 @@ export class DocumentUploadRequest {
   corpus_id!: string;
 
   @Field.string({
-    does: "The caller's id; submitting it again changes nothing",
+    does: "The caller's id; submitting it again changes nothing, unless its ingestion failed for reasons that are not its own",
     min: 1,
     max: 256,
     pattern: DOCUMENT_ID,
@@ -74,7 +77,7 @@ export class DocumentUploadRequest {
   metadata_json?: string;
 
   @Field.string({
-    does: 'A JSON object of labels for policies, in place of those of the metadata',
+    does: 'A JSON object of labels for policies, in place of those of the metadata; where neither is given a document keeps its own',
     max: 65_536,
     optional: true,
     example: '{"team": "support"}',

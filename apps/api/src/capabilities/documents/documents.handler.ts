@@ -5,6 +5,7 @@ import {
   documentErrors,
   documents,
   documentSubject,
+  isIdle,
   isInProgress,
   type DocumentState,
   type PresentDocument,
@@ -35,7 +36,8 @@ export interface Submission {
   readonly filename: string;
   readonly ingestSource: 'upload_file' | 'raw_text';
   readonly metadata: JsonObject;
-  readonly labels: JsonObject;
+  /** Those that the document has, when undefined. */
+  readonly labels: JsonObject | undefined;
   /** The default when absent. */
   readonly chunking: ChunkSettings | undefined;
   readonly overwrite: boolean;
@@ -73,7 +75,8 @@ export class DocumentIntake {
     const known = await this.commands.load(documents, uid, caller);
     await this.authorize(submission, uid, known, caller);
     // A submission that will change nothing stores nothing either; the decider has the last word on all others.
-    if (!caller.mayRepeat && isIdle(known, submission)) return { answer: acceptedOf(known, caller), queued: false };
+    if (!caller.mayRepeat && changesNothing(known, submission))
+      return { answer: acceptedOf(known, caller), queued: false };
     const handedIn = await this.contents.take(submission, documentSubject(tenantId, uid, known.deletions), caller);
     const data = dataOf(submission, { ...handedIn.refs, ...this.access.ownership(caller), documentId, chunking });
     const command = { type: 'SubmitDocument', data } as const;
@@ -90,7 +93,7 @@ export class DocumentIntake {
     caller: CallerContext,
   ): Promise<void> {
     if (known.status !== 'absent') await this.access.change('write', uid, known, caller);
-    const { corpusId, labels, metadata, source } = submission;
+    const { corpusId, labels = known.status === 'absent' ? {} : known.labels, metadata, source } = submission;
     const { contentType } = source;
     await this.access.become({ id: null, corpusId, status: null, contentType, labels, metadata }, caller);
   }
@@ -165,9 +168,8 @@ function factsOf({ documentId: id, corpusId, status, labels }: PresentDocument) 
   return { id, corpusId, status, labels };
 }
 
-function isIdle(known: DocumentState, { overwrite, corpusId }: Submission): boolean {
-  if (known.status === 'absent' || known.corpusId !== corpusId) return false;
-  return isInProgress(known) || !overwrite;
+function changesNothing(known: DocumentState, submission: Submission): boolean {
+  return known.status !== 'absent' && known.corpusId === submission.corpusId && isIdle(known, submission);
 }
 
 function dataOf(
@@ -184,8 +186,8 @@ function dataOf(
     form: source.form,
     charCount: source.form === 'text' ? source.text.length : source.file.size,
     metadataKeys: Object.keys(metadata).sort(),
-    labels,
     overwrite,
+    ...(labels === undefined ? {} : { labels }),
   };
 }
 

@@ -29,7 +29,7 @@ export interface SubmitDocument {
     readonly charCount: number;
     readonly metadata: ContentRef | null;
     readonly metadataKeys: readonly string[];
-    readonly labels: JsonObject;
+    /** Those that it has when absent. */ readonly labels?: JsonObject;
     readonly chunking: Chunking;
     readonly overwrite: boolean;
   };

@@ -47,6 +47,8 @@ export interface PresentDocument {
   readonly chunking: Chunking;
   readonly reindex: boolean;
   readonly labels: JsonObject;
+  /** Why it failed; null where it did not. */
+  readonly failure: string | null;
   /** How far the job under way has told to be. */
   readonly told: readonly [stage: string, done: number] | null;
 }
@@ -88,7 +90,7 @@ export const documents = defineDecider<DocumentCommand, DocumentEvent, DocumentS
       const indexVersion = state.status === 'absent' ? null : state.indexVersion;
       const source = { content, form, contentType, metadata, metadataKeys, labels };
       const known = { documentId, deletions, corpusId, jobId, indexVersion, chunking };
-      return { status: 'queued', ...known, ...source, reindex: false, told: null };
+      return { status: 'queued', ...known, ...source, reindex: false, failure: null, told: null };
     }
     return state.status === 'absent' ? state : evolvePresent(state, event);
   },
@@ -106,6 +108,7 @@ function evolvePresent(
         jobId: event.data.jobId,
         chunking: event.data.chunking,
         reindex: true,
+        failure: null,
         told: null,
       };
     case 'DocumentProcessingStarted':
@@ -115,7 +118,7 @@ function evolvePresent(
     case 'DocumentIngestAdvanced':
       return { ...state, told: [event.data.stage, event.data.done] };
     case 'DocumentFailed':
-      return { ...state, status: 'failed' };
+      return { ...state, status: 'failed', failure: event.data.code };
     case 'DocumentDetailsChanged': {
       const { labels, metadata, metadataKeys } = event.data;
       return { ...state, labels, metadata, metadataKeys };
@@ -140,21 +143,32 @@ export function isInProgress(state: DocumentState): state is DocumentInProgress 
   return state.status === 'queued' || state.status === 'processing';
 }
 
+/** What could not be ingested for reasons that are not its own is ingested by being handed in again. */
+function mayBeTriedAgain({ failure }: PresentDocument): boolean {
+  return failure === documentErrors.failedRepeatedly.code;
+}
+
+/** True where a submission changes nothing: of a known id without `overwrite`, or of one that is being ingested. */
+export function isIdle(state: PresentDocument, { overwrite }: { readonly overwrite: boolean }): boolean {
+  return isInProgress(state) || !(overwrite || mayBeTriedAgain(state));
+}
+
 function checkChunking({ size, overlap, unit }: Chunking): Refusal | undefined {
   const settings = chunkSettings(size, overlap, unit);
   return isRefusal(settings) ? settings : undefined;
 }
 
-/** A known id without `overwrite`, or one that is being ingested, changes nothing. */
 function submit(command: SubmitDocument, state: DocumentState, facts: Facts): Decision<DocumentEvent> {
   const problem = checkChunking(command.data.chunking);
   if (problem !== undefined) return problem;
   if (state.status !== 'absent') {
     if (state.corpusId !== command.data.corpusId) return refuse(documentErrors.otherCorpus);
-    if (isInProgress(state) || !command.data.overwrite) return [];
+    if (isIdle(state, command.data)) return [];
   }
-  const replacedContentIds = state.status === 'absent' ? [] : contentIdsOf(state);
-  return [{ type: 'DocumentSubmitted', data: { ...command.data, jobId: facts.newId, replacedContentIds } }];
+  const { labels: known = {}, replacedContentIds } =
+    state.status === 'absent' ? { replacedContentIds: [] } : { ...state, replacedContentIds: contentIdsOf(state) };
+  const { labels = known } = command.data;
+  return [{ type: 'DocumentSubmitted', data: { ...command.data, labels, jobId: facts.newId, replacedContentIds } }];
 }
 
 function reindex(command: ReindexDocument, state: PresentDocument, facts: Facts): Decision<DocumentEvent> {

@@ -34,10 +34,10 @@ const submit = (over: Partial<SubmitDocument['data']> = {}): SubmitDocument => (
     ...over,
   },
 });
-const submitted: DocumentEvent = {
+const submitted = {
   type: 'DocumentSubmitted',
-  data: { ...submit().data, jobId, replacedContentIds: [] },
-};
+  data: { ...submit().data, labels: {}, jobId, replacedContentIds: [] },
+} as const satisfies DocumentEvent;
 const started: DocumentEvent = { type: 'DocumentProcessingStarted', data: { documentId: 'd1', jobId, startedAt } };
 const indexed: DocumentEvent = {
   type: 'DocumentIndexed',
@@ -90,12 +90,30 @@ describe('a document', () => {
   it('is queued again by overwrite once its job ended', () => {
     const again: DocumentEvent = {
       type: 'DocumentSubmitted',
-      data: { ...submit({ overwrite: true }).data, jobId, replacedContentIds: [content.id] },
+      data: { ...submitted.data, overwrite: true, replacedContentIds: [content.id] },
     };
     specify(documents)
       .given(submitted, started, indexed)
       .when(submit({ overwrite: true }))
       .then(again);
+  });
+
+  it('is queued again without overwrite where it failed for reasons that are not its own, with the labels that it has', () => {
+    const failed = (code: string): DocumentEvent => ({
+      type: 'DocumentFailed',
+      data: { documentId: 'd1', jobId, reason: 'It failed', code },
+    });
+    const { labels: _, ...unlabelled } = submit().data;
+    const labelled = { ...submitted, data: { ...submitted.data, labels: { team: 'tea' } } };
+    const again = { ...submitted.data, labels: { team: 'tea' }, replacedContentIds: [content.id] };
+    specify(documents)
+      .given(labelled, started, failed(documentErrors.failedRepeatedly.code))
+      .when({ type: 'SubmitDocument', data: unlabelled })
+      .then({ type: 'DocumentSubmitted', data: again });
+    specify(documents)
+      .given(labelled, started, failed('FILE_BROKEN'))
+      .when({ type: 'SubmitDocument', data: unlabelled })
+      .thenNothing();
   });
 
   it('stays in its corpus', () => {
