@@ -2,7 +2,7 @@ import { TextDecoder } from 'node:util';
 import { unreadable } from './parsing-errors.js';
 
 /** What a file is read as. */
-export type Format = 'text' | 'markdown' | 'json' | 'html' | 'csv' | 'pdf' | 'docx' | 'xlsx' | 'pptx';
+export type Format = 'text' | 'markdown' | 'json' | 'html' | 'xhtml' | 'csv' | 'pdf' | 'docx' | 'xlsx' | 'pptx';
 
 const OFFICE = 'application/vnd.openxmlformats-officedocument';
 
@@ -12,7 +12,7 @@ const formats: Readonly<Record<string, Format>> = {
   'text/x-markdown': 'markdown',
   'application/json': 'json',
   'text/html': 'html',
-  'application/xhtml+xml': 'html',
+  'application/xhtml+xml': 'xhtml',
   'text/csv': 'csv',
   'application/csv': 'csv',
   'application/pdf': 'pdf',
@@ -43,9 +43,11 @@ export function formatOf(type: string): Format | undefined {
   return Object.hasOwn(formats, type) ? formats[type] : undefined;
 }
 
+const textual: ReadonlySet<Format> = new Set<Format>(['text', 'markdown', 'json', 'html', 'xhtml', 'csv']);
+
 /** Whether its bytes are text, of some charset. */
 export function isTextual(format: Format): boolean {
-  return format === 'text' || format === 'markdown' || format === 'json' || format === 'html' || format === 'csv';
+  return textual.has(format);
 }
 
 /** A decoder that replaces what does not fit. A byte order mark has the first word, then the declared charset, then UTF-8. */

@@ -7,23 +7,34 @@ import type { Source } from './source.js';
 type Attributes = Readonly<Record<string, string>>;
 
 const MOST_DEPTH = 1_000;
+/** Of a form only its controls are left out: some pages are one form as a whole. */
 const skipped = new Set(
-  'script style noscript template svg math canvas iframe object embed nav aside footer form button select head'.split(
+  'script style noscript template svg math canvas iframe object embed nav aside footer button select textarea datalist head'.split(
     ' ',
   ),
 );
 const blocks = new Set(
-  'p div section article main header ul ol dl dt dd table blockquote pre figure figcaption address details summary hr body'.split(
+  'p div section article main header form fieldset legend ul ol dl dt dd table blockquote pre figure figcaption address details summary hr body'.split(
     ' ',
   ),
 );
 const voids = new Set('area base br col embed hr img input link meta source track wbr'.split(' '));
 
-/** Reads the main text of a page: what its `main` or its articles hold, if it has them; no scripts, menus or forms. */
-export async function parseHtml(source: Source, charset: string | undefined, emit: Emit): Promise<void> {
+export interface HtmlOptions {
+  /** Whether it is XHTML, which may close any tag at once and hold CDATA. */
+  readonly xhtml: boolean;
+}
+
+/** Reads the main text of a page: of its one `main`, or of its articles if they are most of it; no scripts, menus or controls. */
+export async function parseHtml(
+  source: Source,
+  charset: string | undefined,
+  emit: Emit,
+  options?: HtmlOptions,
+): Promise<void> {
   const head = source.read(0, 1_024);
   const decoder = decoderFor(head, charset ?? metaCharset(head));
-  const page = new HtmlText();
+  const page = new HtmlText(options);
   for (const piece of source.pieces()) page.write(decoder.decode(piece, { stream: true }));
   page.write(decoder.decode());
   await emit(page.end());
@@ -47,26 +58,38 @@ function metaCharset(head: Buffer): string | undefined {
   }
 }
 
+interface Line {
+  readonly text: string;
+  readonly inMain: boolean;
+  readonly inArticle: boolean;
+}
+
 /** Turns tags into lines: headings with `#`, list items with `-`, table rows with bars between their cells. */
 class HtmlText {
-  private readonly all: string[] = [];
-  private readonly main: string[] = [];
+  private readonly lines: Line[] = [];
+  private mains = 0;
   private title = '';
   private inTitle = false;
   private depth = 0;
   private skippedAt: number | undefined;
   private mainAt: number | undefined;
+  private articleAt: number | undefined;
   private preAt: number | undefined;
   private line = '';
   private cells = 0;
-  private readonly parser = new Parser(
-    {
-      onopentag: (name, attributes) => this.open(name, attributes),
-      onclosetag: (name) => this.close(name),
-      ontext: (text) => this.text(text),
-    },
-    { decodeEntities: true, lowerCaseTags: true },
-  );
+  private readonly parser: Parser;
+
+  constructor({ xhtml }: HtmlOptions = { xhtml: false }) {
+    this.parser = new Parser(
+      {
+        onopentag: (name, attributes) => this.open(name, attributes),
+        onclosetag: (name) => this.close(name),
+        ontext: (text) => this.text(text),
+      },
+      // The XML mode would not know the names of characters that XHTML has, such as &nbsp;.
+      { decodeEntities: true, lowerCaseTags: true, recognizeSelfClosing: xhtml, recognizeCDATA: xhtml },
+    );
+  }
 
   write(html: string): void {
     this.parser.write(html);
@@ -75,11 +98,19 @@ class HtmlText {
   end(): string {
     this.parser.end();
     this.breakLine('\n\n');
-    const chosen = this.main.join('').trim() === '' ? this.all : this.main;
-    const body = chosen.join('').trim();
+    const body = this.mainText();
     const title = this.title.replace(/\s+/gu, ' ').trim();
     const text = title === '' || body.slice(0, 500).includes(title) ? body : `# ${title}\n\n${body}`;
     return text.replaceAll('\0', '').toWellFormed();
+  }
+
+  /** A comment is an article too, so that articles are believed only where they hold half of the page. */
+  private mainText(): string {
+    const main = textOf(this.lines.filter(({ inMain }) => inMain));
+    if (this.mains === 1 && main !== '') return main;
+    const all = textOf(this.lines);
+    const articles = textOf(this.lines.filter(({ inMain, inArticle }) => inMain || inArticle));
+    return articles.length >= all.length / 2 ? articles : all;
   }
 
   private open(name: string, attributes: Attributes): void {
@@ -93,7 +124,14 @@ class HtmlText {
     }
     if (name === 'pre') this.preAt ??= this.depth;
     this.begin(name, attributes);
-    if (isMain(name)) this.mainAt ??= this.depth;
+    this.enter(name);
+  }
+
+  private enter(name: string): void {
+    if (name === 'article') this.articleAt ??= this.depth;
+    if (name !== 'main') return;
+    this.mains += 1;
+    this.mainAt ??= this.depth;
   }
 
   private begin(name: string, attributes: Attributes): void {
@@ -132,6 +170,7 @@ class HtmlText {
     if (this.skippedAt === undefined) this.finish(name);
     if (this.skippedAt === this.depth) this.skippedAt = undefined;
     if (this.mainAt === this.depth) this.mainAt = undefined;
+    if (this.articleAt === this.depth) this.articleAt = undefined;
     if (this.preAt === this.depth) this.preAt = undefined;
     this.depth -= 1;
   }
@@ -159,16 +198,18 @@ class HtmlText {
     const line = this.preAt === undefined ? this.line.replace(/ {2,}/gu, ' ').trim() : this.line.trimEnd();
     const said = /^(?:#+|-)?$/u.test(line) ? '' : line;
     this.line = '';
-    const last = this.all.at(-1) ?? '';
+    const last = this.lines.at(-1)?.text ?? '';
     if (said === '' && (end === '\n' || last.endsWith('\n\n'))) return;
     const text = said === '' ? '\n' : said + end;
-    this.all.push(text);
-    if (this.mainAt !== undefined) this.main.push(text);
+    this.lines.push({ text, inMain: this.mainAt !== undefined, inArticle: this.articleAt !== undefined });
   }
 }
 
-function isMain(name: string): boolean {
-  return name === 'main' || name === 'article';
+function textOf(lines: readonly Line[]): string {
+  return lines
+    .map(({ text }) => text)
+    .join('')
+    .trim();
 }
 
 function isSkipped(name: string, attributes: Attributes): boolean {

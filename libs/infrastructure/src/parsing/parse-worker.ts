@@ -38,7 +38,8 @@ function read({ format, charset, limits }: ParseTask, source: Source, emit: Emit
     case 'json':
       return parseJsonText(source, charset, emit);
     case 'html':
-      return parseHtml(source, charset, emit);
+    case 'xhtml':
+      return parseHtml(source, charset, emit, { xhtml: format === 'xhtml' });
     case 'csv':
       return parseCsv(source, charset, emit);
     case 'pdf':

@@ -1,0 +1,41 @@
+import { textRead } from '#test/support/parsed.js';
+import { parseHtml } from './html-parser.js';
+
+const read = (html: string): Promise<string> => textRead(parseHtml, html);
+const xhtml = (html: string): Promise<string> =>
+  textRead((source, charset, emit) => parseHtml(source, charset, emit, { xhtml: true }), html);
+
+describe('the text of a page', () => {
+  it('is that inside of a form, without its controls', async () => {
+    const controls = '<input value="a"><select><option>b</select><textarea>c</textarea><button>d</button>';
+    expect(await read(`<body><form><h1>Care</h1><p>Descale it.</p>${controls}</form></body>`)).toBe(
+      '# Care\n\nDescale it.',
+    );
+  });
+
+  it('is what stands beside a comment that is an article', async () => {
+    const post = '<div><p>The kettle is descaled every week with vinegar.</p></div>';
+    expect(await read(`<body>${post}<article>Thanks!</article></body>`)).toBe(
+      'The kettle is descaled every week with vinegar.\n\nThanks!',
+    );
+  });
+
+  it('is that of its articles where they hold most of it', async () => {
+    const post = '<article><p>The kettle is descaled every week with vinegar.</p></article>';
+    expect(await read(`<body><div>Home</div>${post}</body>`)).toBe('The kettle is descaled every week with vinegar.');
+  });
+
+  it('is that of its one main, however little it is', async () => {
+    const beside = `<div>${'Read on. '.repeat(20)}</div><article>Thanks!</article>`;
+    expect(await read(`<body>${beside}<main>Descale it.</main></body>`)).toBe('Descale it.');
+    expect(await read(`<body><main></main><div>Descale it.</div></body>`)).toBe('Descale it.');
+    expect(await read(`<body><main>Hi</main><main>you</main>${beside}</body>`)).toContain('Read on.');
+  });
+
+  it('is read of XHTML with tags that are closed at once, CDATA and names of characters', async () => {
+    const page =
+      '<?xml version="1.0"?><html><head><title/><script src="a.js"/></head>' +
+      '<body><p>Caf&eacute;<br/><![CDATA[5 < 6 > 4]]></p></body></html>';
+    expect(await xhtml(page)).toBe('Café\n5 < 6 > 4');
+  });
+});
