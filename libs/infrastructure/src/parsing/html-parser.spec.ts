@@ -39,3 +39,30 @@ describe('the text of a page', () => {
     expect(await xhtml(page)).toBe('Café\n5 < 6 > 4');
   });
 });
+
+describe('a row of a table', () => {
+  it('keeps apart the blocks of a cell', async () => {
+    expect(await read('<table><tr><td><div>Phone 123</div><div>Mail x</div></td><td>Bonn</td></tr></table>')).toBe(
+      'Phone 123 Mail x | Bonn',
+    );
+  });
+
+  it('keeps a table that stands in a cell, and goes on after it', async () => {
+    const inner = '<table><tr><td>a</td><td>b</td></tr><tr><td>c</td><td>d</td></tr></table>';
+    const rows = `<tr><td>North</td><td>${inner}</td><td>South</td></tr><tr><td>1</td><td>2</td></tr>`;
+    expect(await read(`<table>${rows}</table><p>Then.</p><p>Last.</p>`)).toBe(
+      'North | a | b; c | d | South\n1 | 2\n\nThen.\n\nLast.',
+    );
+  });
+
+  it('leaves the lines of a large table in a cell as they are', async () => {
+    const inner = `<table>${'<tr><td>kettle</td><td>green</td></tr>'.repeat(40)}</table>`;
+    const page = await read(`<table><tr><td>Menu</td><td><p>Stock</p>${inner}<p>Sold</p><p>out</p></td></tr></table>`);
+    expect(page).toMatch(/^Menu \| Stock\n\nkettle \| green\nkettle \| green\n/u);
+    expect(page).toMatch(/kettle \| green\n\nSold\n\nout$/u);
+  });
+
+  it('ends with its table where no row was begun', async () => {
+    expect(await read('<table><td>a</td></table><p>b</p><p>c</p>')).toBe('a\n\nb\n\nc');
+  });
+});

@@ -58,6 +58,17 @@ function metaCharset(head: Buffer): string | undefined {
   }
 }
 
+/** A table inside a cell with at most so many characters stands in its row; a larger one, as in pages laid out by tables, does not. */
+const LONGEST_CELL = 500;
+
+/** A row whose cell holds a table: what was read of it, and after which line the table begins. */
+interface OuterRow {
+  readonly line: string;
+  readonly cells: number;
+  readonly lines: number;
+  readonly depth: number;
+}
+
 interface Line {
   readonly text: string;
   readonly inMain: boolean;
@@ -77,6 +88,7 @@ class HtmlText {
   private preAt: number | undefined;
   private line = '';
   private cells = 0;
+  private readonly outer: OuterRow[] = [];
   private readonly parser: Parser;
 
   constructor({ xhtml }: HtmlOptions = { xhtml: false }) {
@@ -155,6 +167,8 @@ class HtmlText {
         if (this.cells > 0) this.line += ' | ';
         this.cells += 1;
         return;
+      case 'table':
+        return this.beginTable();
       case 'br':
         return this.breakLine('\n');
       case 'img':
@@ -163,6 +177,31 @@ class HtmlText {
       default:
         if (this.line.trim() !== '-') this.endBlock(name);
     }
+  }
+
+  private beginTable(): void {
+    if (this.cells === 0) return this.breakLine('\n\n');
+    this.outer.push({ line: this.line, cells: this.cells, lines: this.lines.length, depth: this.depth });
+    this.line = '';
+    this.cells = 0;
+  }
+
+  private endTable(): void {
+    this.breakLine('\n\n');
+    this.cells = 0;
+    const row = this.outer.at(-1);
+    if (row?.depth !== this.depth) return;
+    this.outer.pop();
+    const inside = this.lines.splice(row.lines);
+    if (inside.reduce((sum, { text }) => sum + text.length, 0) <= LONGEST_CELL) {
+      const rows = inside.map(({ text }) => text.trim()).filter((text) => text !== '');
+      this.line = `${row.line} ${rows.join('; ')} `;
+      this.cells = row.cells;
+      return;
+    }
+    this.line = row.line;
+    this.breakLine('\n\n');
+    for (const each of inside) this.lines.push(each);
   }
 
   private close(name: string): void {
@@ -178,13 +217,16 @@ class HtmlText {
   private finish(name: string): void {
     if (name === 'li' || name === 'tr') this.breakLine('\n');
     if (name === 'tr') this.cells = 0;
+    if (name === 'table') return this.endTable();
     if (headingLevel(name) > 0) this.breakLine('\n\n');
     else this.endBlock(name);
   }
 
-  /** Blocks inside a table's cell stay on its line. */
+  /** Blocks inside a table's cell stay on its line, apart from each other. */
   private endBlock(name: string): void {
-    if (blocks.has(name) && this.cells === 0) this.breakLine('\n\n');
+    if (!blocks.has(name)) return;
+    if (this.cells === 0) this.breakLine('\n\n');
+    else this.line += ' ';
   }
 
   private text(text: string): void {
@@ -199,7 +241,7 @@ class HtmlText {
     const said = /^(?:#+|-)?$/u.test(line) ? '' : line;
     this.line = '';
     const last = this.lines.at(-1)?.text ?? '';
-    if (said === '' && (end === '\n' || last.endsWith('\n\n'))) return;
+    if (said === '' && (end === '\n' || last === '\n' || last.endsWith('\n\n'))) return;
     const text = said === '' ? '\n' : said + end;
     this.lines.push({ text, inMain: this.mainAt !== undefined, inArticle: this.articleAt !== undefined });
   }
