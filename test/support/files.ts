@@ -83,7 +83,8 @@ export const xlsx = (rows: readonly (readonly (string | number)[])[]): Buffer =>
 const SLIDES =
   'xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main" xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main"';
 
-export function slideParts(slides: readonly (readonly [title: string, body: string])[]): ZipPart[] {
+/** Slides of a title and a body, each with what else its XML holds. */
+export function slideParts(slides: readonly (readonly [title: string, body: string, more?: string])[]): ZipPart[] {
   const shape = (type: string, text: string): string =>
     `<p:sp><p:nvSpPr><p:nvPr><p:ph type="${type}"/></p:nvPr></p:nvSpPr><p:txBody><a:p><a:r><a:t>${escaped(text)}</a:t></a:r></a:p></p:txBody></p:sp>`;
   const ids = slides.map((_, at) => `<p:sldId id="${256 + at}" r:id="r${at + 1}"/>`);
@@ -96,9 +97,9 @@ export function slideParts(slides: readonly (readonly [title: string, body: stri
       slides.map((_, at) => [`r${at + 1}`, 'slide', `slides/slide${at + 1}.xml`] as const),
     ),
     { name: 'ppt/presentation.xml', data: `${XML}${presentation}` },
-    ...slides.map(([title, body], at) => ({
+    ...slides.map(([title, body, more = ''], at) => ({
       name: `ppt/slides/slide${at + 1}.xml`,
-      data: `${XML}<p:sld ${SLIDES}><p:cSld><p:spTree>${shape('title', title)}${shape('body', body)}</p:spTree></p:cSld></p:sld>`,
+      data: `${XML}<p:sld ${SLIDES}><p:cSld><p:spTree>${shape('title', title)}${shape('body', body)}${more}</p:spTree></p:cSld></p:sld>`,
     })),
   ];
 }

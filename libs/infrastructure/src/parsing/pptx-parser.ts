@@ -37,28 +37,64 @@ async function slidesOf(archive: Archive): Promise<readonly string[]> {
 
 /** Of notes, the placeholders that repeat the slide's picture and its number are left out. */
 async function slideText(archive: Archive, part: string, isNotes: boolean): Promise<string> {
-  const lines: string[] = [];
-  let placeholder = '';
-  let line = '';
-  let inText = false;
-  await readXml(archive.part(part), {
-    open: (name, { type = 'body' }) => {
-      if (name === 'sp') placeholder = '';
-      if (name === 'ph') placeholder = type;
-      if (name === 't') inText = true;
-      if (name === 'br') line += '\n';
+  const slide = new SlideText(isNotes);
+  await readXml(archive.part(part), slide.handlers);
+  return slide.end();
+}
+
+/** Turns shapes into lines: the title with `#`, table rows with bars between their cells. */
+class SlideText {
+  private readonly lines: string[] = [];
+  private placeholder = '';
+  private line = '';
+  private inText = false;
+  private cells: string[] | undefined;
+
+  constructor(private readonly isNotes: boolean) {}
+
+  readonly handlers = {
+    open: (name: string, { type = 'body' }: Readonly<Record<string, string>>): void => {
+      if (name === 'sp' || name === 'graphicFrame') this.placeholder = '';
+      if (name === 'ph') this.placeholder = type;
+      if (name === 'tr') this.cells = [];
+      if (name === 't') this.inText = true;
+      if (name === 'br') this.line += this.cells === undefined ? '\n' : ' ';
     },
-    close: (name) => {
-      if (name === 't') inText = false;
-      if (name === 'tc' && line.trim() !== '') line += ' | ';
-      if (name !== 'p' || line.trim() === '') return;
-      if (!(isNotes && /^(?:sldNum|sldImg|hdr|ftr|dt)$/u.test(placeholder)))
-        lines.push(/^(?:title|ctrTitle)$/u.test(placeholder) ? `# ${line.trim()}\n` : line.trim());
-      line = '';
+    close: (name: string): void => {
+      if (name === 't') this.inText = false;
+      if (name === 'p') this.endParagraph();
+      if (name === 'tc') this.endCell();
+      if (name === 'tr') this.endRow();
+      if (name === 'sp' || name === 'graphicFrame') this.placeholder = '';
     },
-    text: (text) => {
-      if (inText) line += text;
+    text: (text: string): void => {
+      if (this.inText) this.line += text;
     },
-  });
-  return lines.length === 0 ? '' : `${lines.join('\n')}\n\n`;
+  };
+
+  end(): string {
+    return this.lines.length === 0 ? '' : `${this.lines.join('\n')}\n\n`;
+  }
+
+  private endParagraph(): void {
+    if (this.cells !== undefined) {
+      this.line += ' ';
+      return;
+    }
+    const line = this.line.trim();
+    this.line = '';
+    if (line === '' || (this.isNotes && /^(?:sldNum|sldImg|hdr|ftr|dt)$/u.test(this.placeholder))) return;
+    this.lines.push(/^(?:title|ctrTitle)$/u.test(this.placeholder) ? `# ${line}\n` : line);
+  }
+
+  private endCell(): void {
+    this.cells?.push(this.line.replace(/\s+/gu, ' ').trim());
+    this.line = '';
+  }
+
+  private endRow(): void {
+    const { cells = [] } = this;
+    this.cells = undefined;
+    if (cells.some((cell) => cell !== '')) this.lines.push(cells.join(' | ').trim());
+  }
 }
