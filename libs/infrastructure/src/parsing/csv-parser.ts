@@ -23,17 +23,13 @@ export async function parseCsv(source: Source, charset: string | undefined, emit
   });
   const fed = feed(parser, source, decoder);
   const records = new Records();
-  let rows = 0;
   try {
-    for await (const row of parser) {
-      rows += 1;
-      await emit(records.row(row as string[]));
-    }
+    for await (const row of parser) await emit(records.row(row as string[]));
     await fed;
   } catch (error) {
     throw unreadable('broken', error);
   }
-  if (rows === 1) await emit(records.columns);
+  await emit(records.end());
 }
 
 async function feed(parser: Parser, source: Source, decoder: TextDecoder): Promise<void> {

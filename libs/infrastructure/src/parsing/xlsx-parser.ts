@@ -1,4 +1,5 @@
 import { Archive } from './archive.js';
+import { builtInFormat, cellFormatOf, shownDays, type CellFormat } from './cell-formats.js';
 import { relationsOf } from './office.js';
 import type { Emit } from './part-writer.js';
 import type { ParseLimits } from './parse-task.js';
@@ -9,21 +10,18 @@ import { readXml } from './xml.js';
 
 const WORKBOOK = 'xl/workbook.xml';
 const MOST_COLUMNS = 16_384;
-const DAY_MS = 86_400_000;
-/** Day 0 of a workbook's calendar, as spreadsheets count since 1900. */
-const EPOCH_MS = Date.UTC(1899, 11, 30);
 
 interface Shared {
   readonly strings: readonly string[];
-  /** Which cell styles show a date. */
-  readonly dates: ReadonlySet<number>;
+  /** The cell styles that show a date, a time or a duration. */
+  readonly formats: ReadonlyMap<number, CellFormat>;
 }
 
-/** Reads a workbook sheet by sheet, each row as a readable record under the names of its first row. */
+/** Reads a workbook sheet by sheet, each row as a readable record under the names of its header. */
 export async function parseXlsx(source: Source, limits: ParseLimits, emit: Emit): Promise<void> {
   const archive = await Archive.open(source, limits);
   if (!archive.has(WORKBOOK)) throw unreadable('mistyped');
-  const shared = { strings: await stringsOf(archive, limits), dates: await dateStyles(archive) };
+  const shared = { strings: await stringsOf(archive, limits), formats: await formatsOf(archive) };
   for (const { name, part } of await sheetsOf(archive)) await readSheet(archive, { name, part }, shared, emit);
   archive.close();
 }
@@ -47,13 +45,16 @@ async function stringsOf(archive: Archive, limits: ParseLimits): Promise<readonl
   const strings: string[] = [];
   let text = '';
   let inText = false;
+  let inPhonetic = false;
   let total = 0;
   await readXml(archive.part(part), {
     open: (name) => {
       if (name === 'si') text = '';
-      if (name === 't') inText = true;
+      if (name === 'rPh') inPhonetic = true;
+      if (name === 't') inText = !inPhonetic;
     },
     close: (name) => {
+      if (name === 'rPh') inPhonetic = false;
       if (name === 't') inText = false;
       if (name === 'si') strings.push(text);
     },
@@ -67,33 +68,27 @@ async function stringsOf(archive: Archive, limits: ParseLimits): Promise<readonl
   return strings;
 }
 
-const builtInDates = new Set([14, 15, 16, 17, 18, 19, 20, 21, 22, 45, 46, 47]);
-
-/** Whether a number format has parts of dates outside of its quoted texts. */
-function showsDate(format: string): boolean {
-  return /[ymdh]/iu.test(format.replace(/"[^"]*"|\[[^\]]*\]|\\./gu, ''));
-}
-
-async function dateStyles(archive: Archive): Promise<ReadonlySet<number>> {
-  const dates = new Set<number>();
-  if (!archive.has('xl/styles.xml')) return dates;
-  const custom = new Set<number>();
+async function formatsOf(archive: Archive): Promise<ReadonlyMap<number, CellFormat>> {
+  const formats = new Map<number, CellFormat>();
+  if (!archive.has('xl/styles.xml')) return formats;
+  const custom = new Map<number, CellFormat | undefined>();
   let inCells = false;
   let style = 0;
   await readXml(archive.part('xl/styles.xml'), {
     open: (name, { numFmtId = '0', formatCode = '' }) => {
       const id = Number(numFmtId);
-      if (name === 'numFmt' && showsDate(formatCode)) custom.add(id);
+      if (name === 'numFmt') custom.set(id, cellFormatOf(formatCode));
       if (name === 'cellXfs') inCells = true;
       if (name !== 'xf' || !inCells) return;
-      if (builtInDates.has(id) || custom.has(id)) dates.add(style);
+      const format = custom.has(id) ? custom.get(id) : builtInFormat(id);
+      if (format !== undefined) formats.set(style, format);
       style += 1;
     },
     close: (name) => {
       if (name === 'cellXfs') inCells = false;
     },
   });
-  return dates;
+  return formats;
 }
 
 async function readSheet(
@@ -118,8 +113,8 @@ async function readSheet(
     }
   };
   await readXml(pieces(), rows.handlers);
+  rows.end();
   await flush();
-  if (!headed && rows.columns !== '') await emit(`${head}${rows.columns}\n\n`);
 }
 
 /** The rows of one sheet as they are read. */
@@ -132,6 +127,7 @@ class Rows {
   private style = 0;
   private value = '';
   private inValue = false;
+  private inPhonetic = false;
 
   constructor(private readonly shared: Shared) {}
 
@@ -139,9 +135,11 @@ class Rows {
     open: (name: string, attributes: Readonly<Record<string, string>>): void => {
       if (name === 'row') this.cells = [];
       if (name === 'c') this.beginCell(attributes);
-      if (name === 'v' || name === 't') this.inValue = true;
+      if (name === 'rPh') this.inPhonetic = true;
+      if (name === 'v' || name === 't') this.inValue = !this.inPhonetic;
     },
     close: (name: string): void => {
+      if (name === 'rPh') this.inPhonetic = false;
       if (name === 'v' || name === 't') this.inValue = false;
       if (name === 'c') this.endCell();
       if (name === 'row') this.text += this.records.row(Array.from(this.cells, (cell) => cell ?? ''));
@@ -151,8 +149,8 @@ class Rows {
     },
   };
 
-  get columns(): string {
-    return this.records.columns;
+  end(): void {
+    this.text += this.records.end();
   }
 
   take(): string {
@@ -177,8 +175,8 @@ class Rows {
     const { type, value, shared } = this;
     if (type === 's') return shared.strings[Number(value)] ?? '';
     if (type === 'b') return value === '1' ? 'true' : 'false';
-    if (type === 'n' && value !== '' && shared.dates.has(this.style)) return dateText(Number(value));
-    return value;
+    const format = type === 'n' && value !== '' ? shared.formats.get(this.style) : undefined;
+    return format === undefined ? value : shownDays(Number(value), format);
   }
 }
 
@@ -186,11 +184,4 @@ function columnOf(place: string): number | undefined {
   const letters = /^[A-Z]{1,3}/u.exec(place)?.[0];
   if (letters === undefined) return undefined;
   return [...letters].reduce((sum, letter) => sum * 26 + letter.charCodeAt(0) - 64, 0) - 1;
-}
-
-function dateText(days: number): string {
-  const instant = new Date(EPOCH_MS + Math.round(days * DAY_MS));
-  if (Number.isNaN(instant.getTime())) return String(days);
-  const text = instant.toISOString();
-  return Number.isInteger(days) ? text.slice(0, 10) : text.slice(0, 16).replace('T', ' ');
 }
