@@ -1,50 +1,49 @@
-import type { TextDecoder } from 'node:util';
-import { parse, type Parser } from 'csv-parse';
+import { CsvRecords } from './csv-records.js';
 import { decoderFor } from './formats.js';
 import type { Emit } from './part-writer.js';
 import { unreadable } from './parsing-errors.js';
 import { Records } from './records.js';
 import type { Source } from './source.js';
 
-const LONGEST_RECORD = 1024 * 1024;
-const delimiters = [',', ';', '\t', '|'];
+const HEAD_BYTES = 65_536;
+/** Of two that fit a table alike, the first. */
+const delimiters = [';', '\t', ',', '|'];
 
 /** Reads comma-separated values, also with semicolons, tabs or bars, as one readable record a row. */
 export async function parseCsv(source: Source, charset: string | undefined, emit: Emit): Promise<void> {
   const decoder = decoderFor(source.read(0, 4), charset);
-  const head = decoderFor(source.read(0, 4), charset).decode(source.read(0, 65_536), { stream: true });
-  const parser = parse({
-    delimiter: delimiterOf(head),
-    bom: true,
-    relax_column_count: true,
-    relax_quotes: true,
-    skip_empty_lines: true,
-    max_record_size: LONGEST_RECORD,
-  });
-  const fed = feed(parser, source, decoder);
+  const head = decoderFor(source.read(0, 4), charset).decode(source.read(0, HEAD_BYTES), { stream: true });
+  // How a table may tell Excel its delimiter.
+  const [told = '', delimiter = delimiterOf(head, source.size <= HEAD_BYTES)] =
+    /^sep=([^\r\n])(?:\r?\n|$)/iu.exec(head) ?? [];
+  const rows = new CsvRecords(delimiter);
   const records = new Records();
-  try {
-    for await (const row of parser) await emit(records.row(row as string[]));
-    await fed;
-  } catch (error) {
-    throw unreadable('broken', error);
+  const pass = async (text: string, isLast: boolean): Promise<void> => {
+    if (text.includes('\0')) throw unreadable('mistyped');
+    for (const row of rows.push(text, isLast)) await emit(records.row(row));
+  };
+  let skipped = told.length;
+  for (const piece of source.pieces()) {
+    await pass(decoder.decode(piece, { stream: true }).slice(skipped), false);
+    skipped = 0;
   }
+  await pass(decoder.decode(), true);
   await emit(records.end());
 }
 
-async function feed(parser: Parser, source: Source, decoder: TextDecoder): Promise<void> {
-  for (const piece of source.pieces()) {
-    const text = decoder.decode(piece, { stream: true });
-    if (text.includes('\0')) return void parser.destroy(unreadable('mistyped'));
-    if (!parser.write(text)) await new Promise<void>((resolve) => parser.once('drain', resolve));
-    if (parser.destroyed) return;
-  }
-  parser.end(decoder.decode());
+/** The delimiter that cuts most of the first rows into the same number of fields. */
+function delimiterOf(head: string, isAll: boolean): string {
+  const fitting = delimiters.map((delimiter) => alike(new CsvRecords(delimiter).push(head, isAll)));
+  const most = Math.max(...fitting);
+  return most === 0 ? ',' : (delimiters[fitting.indexOf(most)] ?? ',');
 }
 
-/** The delimiter that the first line has most of. */
-function delimiterOf(head: string): string {
-  const [line = ''] = head.split(/\r?\n/u, 1);
-  const counts = delimiters.map((delimiter) => line.split(delimiter).length);
-  return delimiters[counts.indexOf(Math.max(...counts))] ?? ',';
+/** How many rows have the number of fields that most have; rows whose quotes do not fit and those of one field aside. */
+function alike(rows: Iterable<readonly string[]>): number {
+  const counts = new Map<number, number>();
+  for (const row of rows) {
+    if (row.length === 1 || row.some((field) => field.startsWith('"'))) continue;
+    counts.set(row.length, (counts.get(row.length) ?? 0) + 1);
+  }
+  return Math.max(0, ...counts.values());
 }
