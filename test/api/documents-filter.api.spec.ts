@@ -50,6 +50,7 @@ describe('documents that a filter holds for', () => {
   it.each([
     ['not json', 'FILTER_INVALID'],
     ['[]', 'FILTER_INVALID'],
+    ['{"eq":["metadata.a","\\u0000"]}', 'FILTER_INVALID'],
     [{ eq: ['tenant_id', 'hunter2'] }, 'FILTER_INVALID'],
     [{ in: ['metadata.a', Array.from({ length: 201 }, () => 1)] }, 'FILTER_TOO_COMPLEX'],
     ['{"not":'.repeat(9) + '{"exists":"metadata.a"}' + '}'.repeat(9), 'FILTER_TOO_COMPLEX'],

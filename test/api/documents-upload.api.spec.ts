@@ -61,11 +61,40 @@ describe('an uploaded file', () => {
     ['malformed JSON', 'application/json', '{"text": hunter2', 422, 'INGEST_VALIDATION_ERROR'],
     ['JSON without a text', 'application/json', '{"txt": "hunter2"}', 422, 'INGEST_VALIDATION_ERROR'],
     ['JSON whose text is a number', 'application/json', '{"text": 7}', 422, 'INGEST_VALIDATION_ERROR'],
+    ['JSON whose text holds U+0000', 'application/json', '{"text": "hunter2\\u0000"}', 422, 'INGEST_VALIDATION_ERROR'],
     ['an empty file', 'text/plain', '', 422, 'INGEST_VALIDATION_ERROR'],
   ])('is refused when it is %s', async (_, type, text, status, code) => {
     const refused = await tenant.editor.upload('/v1/documents', { corpus_id: 'c1' }, { type, text });
     expect(refused).toMatchObject({ status, code });
     expect(refused.text).not.toContain('hunter2');
+  });
+
+  it.each([
+    ['labels', '{"a": "x\\u0000y"}', 'json_invalid'],
+    ['labels', '{"a": 1, "__proto__": {"b": 2}}', 'json_invalid'],
+    ['labels', '{"a": hunter2}', 'json_invalid'],
+    ['labels', '["hunter2"]', 'dict_type'],
+    ['metadata_json', '{"k\\u0000": 1}', 'json_invalid'],
+    ['metadata_json', '{"labels": {"a": "x\\u0000y"}}', 'json_invalid'],
+    ['metadata_json', `${'{"a":'.repeat(5_000)}1${'}'.repeat(5_000)}`, 'json_invalid'],
+  ])('is refused for what a JSON body is refused for, in %s: %.40s', async (name, json, type) => {
+    const file = { type: 'text/plain', text: 'The kettle is green.' };
+    const refused = await tenant.editor.upload('/v1/documents', { corpus_id: 'c1', [name]: json }, file);
+    expect(refused).toMatchObject({ status: 422, code: 'REQUEST_VALIDATION_ERROR' });
+    expect(JSON.parse(refused.text)).toMatchObject({ error: { details: { errors: [{ type, loc: ['body', name] }] } } });
+    expect(refused.text).not.toContain('hunter2');
+  });
+
+  it('has U+FFFD in its metadata where half a surrogate pair was', async () => {
+    const form = {
+      corpus_id: 'c1',
+      document_id: 'doc-1',
+      metadata_json: '{"a": "\\ud800", "labels": {"b": "\\udfff"}}',
+    };
+    const file = { type: 'text/plain', text: 'The kettle is green.' };
+    expect((await tenant.editor.upload('/v1/documents', form, file)).status).toBe(202);
+    const { data } = await tenant.reader.get('/v1/documents/doc-1');
+    expect(data).toMatchObject({ metadata_json: { a: '\ufffd' }, labels: { b: '\ufffd' } });
   });
 
   it('is refused without a corpus, with a path as id, without the file, and cut off', async () => {

@@ -106,6 +106,9 @@ describe('a list', () => {
     const foreign = await server.get(`/v1/boxes?empty=true&cursor=${first.meta.page.next_cursor}`);
     expect([foreign.status, await codeOf(foreign)]).toEqual([400, 'INVALID_CURSOR']);
     expect((await server.get('/v1/boxes?cursor=garbage')).status).toBe(400);
+    const [list] = JSON.parse(Buffer.from(first.meta.page.next_cursor, 'base64url').toString()) as [string];
+    const forged = Buffer.from(JSON.stringify([list, '7\0'])).toString('base64url');
+    expect((await server.get(`/v1/boxes?cursor=${forged}`)).status).toBe(400);
   });
 
   it('ends with a null cursor', async () => {

@@ -2,6 +2,8 @@ import { CatalogueError, isRefusal } from '#domain/kernel/errors.js';
 import { filterErrors } from '#domain/kernel/filter/filter-limits.js';
 import { parseFilter, type MetadataFilter } from '#domain/kernel/filter/metadata-filter.js';
 
+import { parseJson } from './json.js';
+
 /** The filter of a body; refused with FILTER_INVALID or FILTER_TOO_COMPLEX. */
 export function filterOf(input: object | undefined): MetadataFilter | undefined {
   return input === undefined ? undefined : read(input);
@@ -10,13 +12,7 @@ export function filterOf(input: object | undefined): MetadataFilter | undefined 
 /** The filter of a query, which is a JSON text. */
 export function filterInText(text: string | undefined): MetadataFilter | undefined {
   if (text === undefined) return undefined;
-  let input: unknown;
-  try {
-    input = JSON.parse(text);
-  } catch {
-    throw new CatalogueError(filterErrors.invalid, { at: '$', reason: 'must be JSON' });
-  }
-  return read(input);
+  return read(parseJson(text, (reason) => new CatalogueError(filterErrors.invalid, { at: '$', reason })));
 }
 
 function read(input: unknown): MetadataFilter | undefined {

@@ -4,6 +4,7 @@ import { CatalogueError } from '#domain/kernel/errors.js';
 import { readModelErrors } from '#infra/read-models/cursor.js';
 
 import { Field } from './fields.js';
+import { hasNul } from './json.js';
 
 /** A part of a list. `nextCursor` is null on the last page. */
 export class Page<T> {
@@ -53,7 +54,7 @@ export function decodeCursor(cursor: string | undefined, filters: unknown): read
     const parsed: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
     if (Array.isArray(parsed) && parsed[0] === digestOf(filters)) {
       const after: unknown[] = parsed.slice(1);
-      if (after.every((part) => typeof part === 'string' || typeof part === 'number')) return after;
+      if (!hasNul(after) && after.every((part) => typeof part === 'string' || typeof part === 'number')) return after;
     }
   } catch {
     // Falls through to the refusal: what does not parse is not ours.

@@ -19,7 +19,7 @@ import type { CompiledEndpoint, EndpointPolicy, StepRun } from './policy.js';
 import { mayActAs } from './principal.js';
 import type { Authenticator } from './principal.js';
 import { readMultipart } from './upload.js';
-import { parseJson, refuseNul, validated } from './validation.js';
+import { parseBody, refuseNul, validated } from './validation.js';
 
 /** What the steps need from outside. An absent gate lets everything through. */
 export interface PipelineDeps {
@@ -157,7 +157,7 @@ function validateBody(policy: EndpointPolicy, { maxUploadBytes }: PipelineDeps):
   if (dto === undefined && upload === undefined) return undefined;
   const json: StepRun = (request) => {
     const bytes = request.body;
-    const parsed = Buffer.isBuffer(bytes) && bytes.length > 0 ? parseJson(bytes) : {};
+    const parsed = Buffer.isBuffer(bytes) && bytes.length > 0 ? parseBody(bytes) : {};
     if (policy.refusesTenantId === true) refuseTenantId(parsed);
     request.body = dto === undefined ? parsed : validated(dto, parsed, 'body');
   };

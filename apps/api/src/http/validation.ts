@@ -6,6 +6,7 @@ import type { FieldProblem } from './errors.js';
 import { invalid } from './errors.js';
 import { fieldsOf } from './fields.js';
 import type { FieldSpec } from './fields.js';
+import { hasNul, NUL, parseJson } from './json.js';
 
 /** class-validator looks through the rules of every class at each call; no rule is added to a class once it is in use. */
 function rememberRules(): void {
@@ -33,7 +34,7 @@ const FALSE = new Set(['false', '0']);
 function objectIn(text: string): unknown {
   if (!text.startsWith('{')) return text;
   try {
-    return parseJson(Buffer.from(text));
+    return parseJson(text, malformed);
   } catch {
     return text;
   }
@@ -128,73 +129,11 @@ export function validated(dto: Type<object>, input: unknown, where: 'body' | 'qu
   return made;
 }
 
-/** Postgres has no place for U+0000 in a text. */
-function hasNul(value: unknown): boolean {
-  if (typeof value === 'string') return value.includes('\0');
-  if (typeof value !== 'object' || value === null) return false;
-  return Object.entries(value).some(([key, inner]) => key.includes('\0') || hasNul(inner));
-}
+const malformed = (msg: string): Error => invalid([{ type: 'json_invalid', loc: ['body'], msg }]);
 
-/** Half a surrogate pair has no UTF-8: it becomes U+FFFD, as bytes that are no UTF-8 do. */
-function wellFormed(value: unknown): unknown {
-  if (typeof value === 'string') return value.toWellFormed();
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map(wellFormed);
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key.toWellFormed(), wellFormed(inner)]));
-}
-
-function hasPrototypeKey(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return Object.hasOwn(value, '__proto__') || Object.values(value).some(hasPrototypeKey);
-}
-
-const MAX_DEPTH = 64;
-
-const QUOTE = 34;
-const BACKSLASH = 92;
-const DEPTH_CHANGE: Readonly<Record<number, number>> = { 91: 1, 123: 1, 93: -1, 125: -1 };
-
-function endOfString(text: string, start: number): number {
-  for (let at = start + 1; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    if (code === QUOTE) return at;
-    if (code === BACKSLASH) at += 1;
-  }
-  return text.length;
-}
-
-/** Counts open brackets outside strings, before parsing, so that deep nesting can not exhaust the stack. */
-function tooDeep(text: string): boolean {
-  let depth = 0;
-  for (let at = 0; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    if (code === QUOTE) at = endOfString(text, at);
-    else depth += DEPTH_CHANGE[code] ?? 0;
-    if (depth > MAX_DEPTH) return true;
-  }
-  return false;
-}
-
-const json = (msg: string): Error => invalid([{ type: 'json_invalid', loc: ['body'], msg }]);
-
-/** Only escapes bring halves of surrogate pairs into JSON. */
-const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
-
-const NUL = 'holds the character U+0000';
-
-/** Parses a JSON body; malformed, too deep, or carrying U+0000 or `__proto__`, it is a validation error. */
-export function parseJson(bytes: Buffer): unknown {
-  const text = bytes.toString('utf8');
-  if (tooDeep(text)) throw json(`is nested deeper than ${MAX_DEPTH} levels`);
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
-    throw json('is not valid JSON');
-  }
-  if (text.includes('\\u0000') && hasNul(parsed)) throw json(NUL);
-  if (text.includes('__proto__') && hasPrototypeKey(parsed)) throw json('holds a forbidden field');
-  return SURROGATE_ESCAPE.test(text) ? wellFormed(parsed) : parsed;
+/** Parses a JSON body; what cannot be taken is a validation error. */
+export function parseBody(bytes: Buffer): unknown {
+  return parseJson(bytes.toString('utf8'), malformed);
 }
 
 /** Refuses U+0000 in the texts of a query, path or form. */

@@ -2,6 +2,8 @@ import { documentErrors } from '#domain/capabilities/documents/documents.decider
 import { CatalogueError, isRefusal } from '#domain/kernel/errors.js';
 import type { Json, JsonObject } from '#domain/kernel/schema.js';
 import { chunkErrors, chunkSettings, type ChunkSettings } from '#domain/kernel/text/chunker.js';
+import { invalid } from '#api/http/errors.js';
+import { parseJson } from '#api/http/json.js';
 
 /** What a caller says of chunks, in characters or in tokens. */
 export interface AskedChunking {
@@ -45,13 +47,9 @@ export function labelsOf(labels: Json | undefined, metadata: JsonObject | null |
 /** An object that a form holds as JSON text. */
 export function objectIn(name: string, text: string | undefined): JsonObject | undefined {
   if (text === undefined) return undefined;
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
-    throw refused(`${name} is not valid JSON`);
-  }
-  if (!isObject(parsed)) throw refused(`${name} must be an object`);
+  const loc = ['body', name];
+  const parsed = parseJson(text, (msg) => invalid([{ type: 'json_invalid', loc, msg }]));
+  if (!isObject(parsed)) throw invalid([{ type: 'dict_type', loc, msg: 'must be an object' }]);
   return parsed;
 }
 
