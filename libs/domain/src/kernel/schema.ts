@@ -41,14 +41,23 @@ function field<T>(schema: JsonSchema, ok: (value: unknown) => boolean, says: str
 }
 
 const isString = (value: unknown): value is string => typeof value === 'string';
+/** What jsonb and text of a database hold: no U+0000, and no half of a surrogate pair. */
+const isText = (value: unknown): value is string => isString(value) && value.isWellFormed() && !value.includes('\0');
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function isJson(value: unknown): boolean {
-  if (value === null || typeof value === 'boolean' || typeof value === 'string') return true;
+  if (value === null || typeof value === 'boolean' || isText(value)) return true;
   if (typeof value === 'number') return Number.isFinite(value);
   if (Array.isArray(value)) return value.every(isJson);
-  return isRecord(value) && Object.values(value).every(isJson);
+  return isRecord(value) && Object.entries(value).every(([key, inner]) => isText(key) && isJson(inner));
+}
+
+/** Whether a value holds a text that no database takes. */
+export function holdsOddText(value: unknown): boolean {
+  if (isString(value)) return !isText(value);
+  if (Array.isArray(value)) return value.some(holdsOddText);
+  return isRecord(value) && Object.entries(value).some((entry) => entry.some(holdsOddText));
 }
 
 function firstProblem(problems: Iterable<string | undefined>): string | undefined {
@@ -87,7 +96,7 @@ export function schemaOf(shape: Shape): JsonSchema {
 
 /** The field types of event payloads. */
 export const t = {
-  string: field<string>({ type: 'string' }, isString, 'a string'),
+  string: field<string>({ type: 'string' }, isText, 'a string that can be stored'),
   uuid: field<string>(
     { type: 'string', format: 'uuid' },
     (v) => isString(v) && uuidPattern.test(v),
@@ -140,6 +149,6 @@ export const t = {
     schema: { type: 'string' },
     optional: false,
     personal: subject,
-    check: (value, path) => (isString(value) ? undefined : `${path} must be a string`),
+    check: (value, path) => (isText(value) ? undefined : `${path} must be a string that can be stored`),
   }),
 } as const;

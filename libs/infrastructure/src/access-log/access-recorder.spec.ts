@@ -196,9 +196,10 @@ describe('the access recorder', () => {
 
   it('keeps no credential of an address line or a user agent, and no more text than is worth keeping', async () => {
     const path = `/v1/nrgk_canary/${'x'.repeat(5_000)}`;
-    recorder.record(came(path), { ...ada, userAgent: 'curl Bearer canary123 \ud800' });
+    recorder.record(came(path), { ...ada, userAgent: 'curl Bearer canary123 \ud800\0' });
     const [event] = await eventually(1);
     expect(JSON.stringify(event)).not.toContain('canary');
     expect(String(event?.data['path']).length).toBeLessThan(1_100);
+    expect(event?.metadata.userAgent).toMatch(/ \ufffd\ufffd$/);
   });
 });

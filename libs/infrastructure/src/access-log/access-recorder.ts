@@ -154,7 +154,7 @@ function safeData(data: JsonObject): JsonObject {
 }
 
 function safeText(text: string): string {
-  return redactText(text.slice(0, LONGEST_TEXT)).toWellFormed();
+  return redactText(text.slice(0, LONGEST_TEXT)).toWellFormed().replaceAll('\0', '\ufffd');
 }
 
 let [today, dayEnds] = ['', 0];

@@ -14,17 +14,31 @@ const events = defineEvents({
     data: { by: t.integer },
     audit: { type: 'counter.counted', category: 'system', outcome: 'success', resource: ['counter', 'by'] },
   },
+  Named: {
+    version: 1,
+    data: { name: t.string },
+    audit: { type: 'counter.named', category: 'system', outcome: 'success', resource: ['counter', 'name'] },
+  },
 });
 type Event = EventOf<typeof events>;
+type Counted = Extract<Event, { type: 'Counted' }>;
+type Named = Extract<Event, { type: 'Named' }>;
 const errors = defineErrors('counters', { full: ['conflict', 'COUNTER_FULL', 'The counter is full'] });
 const LIMIT = 100;
 
-const counter = defineDecider<{ type: 'Count'; data: { by: number } }, Event, number>({
+const counter = defineDecider<{ type: 'Count'; data: { by: number } }, Counted, number>({
   category: 'counters',
   initial: 0,
   decide: (command, state) =>
     state + command.data.by > LIMIT ? refuse(errors.full, { state }) : [{ type: 'Counted', data: command.data }],
   evolve: (state, event) => state + event.data.by,
+});
+
+const namer = defineDecider<{ type: 'Name'; data: { name: string } }, Named, null>({
+  category: 'counters',
+  initial: null,
+  decide: ({ data }) => [{ type: 'Named', data }],
+  evolve: () => null,
 });
 
 const facts = (commandId = newId()): Facts => ({
@@ -107,6 +121,18 @@ describe('the command path', () => {
     expect(refused).toBeInstanceOf(CatalogueError);
     expect(refused).toMatchObject({ row: errors.full, details: { state: 0 } });
   });
+
+  it.each(['a\0b', 'a\ud800'])(
+    'refuses with a code, and appends nothing, where an event would hold %j',
+    async (name) => {
+      const log = new MemoryEventLog();
+      const refused = await pathOver(log)
+        .run(namer, 'a', { type: 'Name', data: { name } }, facts())
+        .catch((error: unknown) => error);
+      expect(refused).toMatchObject({ row: { code: 'TEXT_NOT_STORABLE', kind: 'validation' } });
+      expect(await stored(log)).toBe(0);
+    },
+  );
 
   it.each(['before', 'after'] as const)('stores once when the connection is lost %s the log stored', async (when) => {
     const log = new MemoryEventLog();

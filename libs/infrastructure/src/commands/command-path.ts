@@ -2,7 +2,7 @@ import { isRefusal, CatalogueError, defineErrors } from '#domain/kernel/errors.j
 import type { Decider, Decision, DomainCommand, Facts } from '#domain/kernel/decider.js';
 import type { DomainEvent, EventDefinition, EventMetadata } from '#domain/kernel/events.js';
 import { upcast } from '#domain/kernel/events.js';
-import { checkShape, type JsonObject } from '#domain/kernel/schema.js';
+import { checkShape, holdsOddText, type JsonObject } from '#domain/kernel/schema.js';
 import { streamName } from '#domain/kernel/streams.js';
 import type { Companion } from '../event-log/companions.js';
 import {
@@ -21,6 +21,7 @@ import { KeyedQueue } from './keyed-queue.js';
 
 export const commandErrors = defineErrors('commands', {
   contended: ['unavailable', 'STREAM_CONTENDED', 'Too many writers want this at once; try again'],
+  oddText: ['validation', 'TEXT_NOT_STORABLE', 'A text holds U+0000 or half a surrogate pair, which nothing can keep'],
 });
 
 /** What the edge knows of a command beyond its facts. */
@@ -213,7 +214,7 @@ export class CommandPath {
       decision.map(async (event, index) => {
         const definition = this.definitionOf(event.type);
         const problem = checkShape(definition.data, event.data);
-        if (problem !== undefined) throw new TypeError(`${event.type}: ${problem}`);
+        if (problem !== undefined) throw unfit(event, problem);
         const id = derivedId(facts.commandId, index);
         const place = { tenantId: facts.tenantId, stream, eventId: id };
         const data = await this.options.seal(definition, event.data as JsonObject, place);
@@ -248,4 +249,10 @@ export class CommandPath {
     if (definition === undefined) throw new TypeError(`event type ${type} is not declared`);
     return definition;
   }
+}
+
+/** A text can come from a caller, through whatever way in; all else is a fault of ours. */
+function unfit({ type, data }: DomainEvent, problem: string): Error {
+  const cause = new TypeError(`${type}: ${problem}`);
+  return holdsOddText(data) ? new CatalogueError(commandErrors.oddText, undefined, { cause }) : cause;
 }
