@@ -16,6 +16,8 @@ const settings = retrievalSettings({
   retrieval: { provider: 'gcp_vertex', project: 'p1', location: 'us-central1', resource_id: 'store1' },
 });
 
+const servingConfig = 'projects/p1/locations/us-central1/dataStores/store1/servingConfigs/default_search';
+
 describe('retrieval from Vertex AI Search', () => {
   let engine: WireDiscoveryEngine;
   let account: GoogleAccount;
@@ -102,9 +104,12 @@ describe('retrieval from Vertex AI Search', () => {
     ]);
     expect(engine.asked).toHaveLength(1);
     expect(engine.asked[0]).toMatchObject({
-      path: '/v1/projects/p1/locations/us-central1/dataStores/store1/servingConfigs/default_search:search',
+      path: `/v1/${servingConfig}:search`,
       json: { query: 'kettles', pageSize: 3 },
-      headers: { authorization: expect.stringMatching(/^Bearer eyJ/) },
+      headers: {
+        authorization: expect.stringMatching(/^Bearer eyJ/),
+        'x-goog-request-params': `serving_config=${encodeURIComponent(servingConfig)}`,
+      },
     });
   });
 
@@ -168,6 +173,7 @@ describe('retrieval from Vertex AI Search', () => {
     ['no HTTP at all', 'garbage', 'VERTEX_RETRIEVAL_ERROR', 2],
     ['a body that is no answer', 'garbage-body', 'VERTEX_RETRIEVAL_ERROR', 2],
     ['headers that never come', 'slow-headers', 'VERTEX_RETRIEVAL_ERROR', 2],
+    ['a body that never ends', 'slow-tokens', 'VERTEX_RETRIEVAL_ERROR', 2],
   ];
 
   it.each(broken)(
@@ -204,13 +210,25 @@ describe('retrieval from Vertex AI Search', () => {
     expect(await codeOf()).toBe('no error');
   });
 
-  it('stops when its caller leaves', async () => {
-    const abort = new AbortController();
-    engine.wire.manners.push('slow-headers');
-    const asked = ask({ signal: abort.signal });
-    asked.catch(() => undefined);
-    await out.until(() => engine.asked.length === 1);
-    abort.abort(new Error('left'));
-    await expect(asked).rejects.toThrow('left');
+  it.each(['slow-headers', 'slow-tokens'] as const)('leaves no socket open after %s', async (manner) => {
+    await openAgainst(manner);
+    engine.wire.manners.push(manner, manner);
+    expect(await codeOf()).toBe('VERTEX_RETRIEVAL_ERROR');
+    expect(engine.asked).toHaveLength(2);
+    await out.until(() => engine.wire.openSockets === 0);
   });
+
+  it.each(['slow-headers', 'slow-tokens'] as const)(
+    'stops when its caller leaves in the middle of %s, and leaves no socket open',
+    async (manner) => {
+      const abort = new AbortController();
+      engine.wire.manners.push(manner);
+      const asked = ask({ signal: abort.signal });
+      asked.catch(() => undefined);
+      await out.until(() => engine.asked.length === 1);
+      abort.abort(new Error('left'));
+      await expect(asked).rejects.toThrow('left');
+      await out.until(() => engine.wire.openSockets === 0);
+    },
+  );
 });

@@ -20,6 +20,10 @@ export interface DiscoveryOptions {
 type Sdk = Pick<typeof import('@google-cloud/discoveryengine'), 'SearchServiceClient'>;
 type Result = protos.google.cloud.discoveryengine.v1.SearchResponse.ISearchResult;
 type Request = protos.google.cloud.discoveryengine.v1.ISearchRequest;
+type CancellableSearch = (
+  request: Request,
+  options: object,
+) => Promise<readonly [readonly Result[]]> & { cancel(): void };
 
 /** More than Discovery Engine gives at once. */
 const mostResults = 100;
@@ -108,8 +112,13 @@ function addressOf(endpoint: string | undefined, host: string): object {
 
 /** One page; repetitions are the outbound way's, which has the budget and the breaker. */
 async function pageOf(client: SearchServiceClient, request: Request, signal: AbortSignal): Promise<readonly Result[]> {
-  const call = client.search(request, { autoPaginate: false, retry: null, timeout: sdkTimeoutMs });
-  const cancel = (): void => (call as unknown as { cancel?: () => void }).cancel?.();
+  signal.throwIfAborted();
+  // `client.search` gives a plain promise, which nothing ends; the call inside it can be told to stop.
+  const search = client.innerApiCalls['search'] as CancellableSearch;
+  const routing = new URLSearchParams({ serving_config: request.servingConfig ?? '' }).toString();
+  const otherArgs = { headers: { 'x-goog-request-params': routing } };
+  const call = search(request, { autoPaginate: false, retry: null, timeout: sdkTimeoutMs, otherArgs });
+  const cancel = (): void => call.cancel();
   signal.addEventListener('abort', cancel, { once: true });
   try {
     const [results] = await call;
