@@ -18,14 +18,14 @@ describe('Gemini on Vertex AI', () => {
     wire.server.manners.length = 0;
   });
 
-  const rig = (options: Parameters<typeof chatRig>[1] = {}, model = 'gemini-test'): Rig => {
+  const rig = (options: Parameters<typeof chatRig>[1] = {}, attempts = 1, model = 'gemini-test'): Rig => {
     const { credentialsFile, server } = wire;
     const vertex = { project: 'p1', location: 'europe-west4', credentialsFile, endpoint: server.url, model };
-    return chatRig({ vertex }, { chain: ['vertex'], ...options });
+    return chatRig({ vertex }, { chain: ['vertex'], ...options }, attempts);
   };
   /** One whose next request is not the one for its token. */
-  const ready = async (options: Parameters<typeof chatRig>[1] = {}): Promise<Rig> => {
-    const made = rig(options);
+  const ready = async (options: Parameters<typeof chatRig>[1] = {}, attempts = 1): Promise<Rig> => {
+    const made = rig(options, attempts);
     await ask(made.answerer);
     wire.server.requests.length = 0;
     return made;
@@ -98,6 +98,17 @@ describe('Gemini on Vertex AI', () => {
     wire.server.manners.push(manner);
     await expect(ask(strict.answerer)).rejects.toMatchObject({ row });
     expect(lenient.outbound.inFlight('llm.vertex p1/europe-west4')).toBe(0);
+  });
+
+  it('is tried again only when the error says when', async () => {
+    const { answerer } = await ready({ fallback: undefined }, 2);
+    wire.server.manners.push({ status: 429, headers: { 'retry-after': '60' } });
+    await expect(ask(answerer)).rejects.toMatchObject({ row: llmErrors.limited });
+    expect(wire.server.requests).toHaveLength(1);
+    const details = [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '0.05s' }];
+    wire.server.manners.push({ status: 429, json: { error: { code: 429, status: 'RESOURCE_EXHAUSTED', details } } });
+    expect((await ask(answerer)).final).toMatchObject({ provider: 'vertex', attempts: 1 });
+    expect(wire.server.requests).toHaveLength(3);
   });
 
   it('does not answer with credentials that their issuer refuses', async () => {

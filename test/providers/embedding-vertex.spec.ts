@@ -105,6 +105,16 @@ describe('embeddings of Vertex AI', () => {
     expect(service.server.requests).toHaveLength(4);
   });
 
+  it.each([{}, { headers: { 'retry-after': '60' } }])(
+    'repeats no 429 without a delay in its body: %j',
+    async (head) => {
+      const { service, embedder } = await warm({}, { attempts: 3 });
+      service.server.manners.push({ status: 429, ...head });
+      expect(await codeOf(embedder.embed(['one'], { tenantId }))).toBe('EMBEDDING_RATE_LIMITED');
+      expect(service.server.requests).toHaveLength(3);
+    },
+  );
+
   it('fails by name when the workload is not trusted, or its credentials are not there', async () => {
     const { service, embedder, state } = await rig();
     service.trusted = false;

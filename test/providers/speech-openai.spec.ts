@@ -1,3 +1,4 @@
+import type { CatalogueError } from '#domain/kernel/errors.js';
 import { openSpeaker } from '#infra/platform/speech.js';
 import type { OutboundOptions } from '#infra/shared-state/outbound.js';
 import { OpenAiSpeech, spokenBytes } from '#test/support/wire-openai-speech.js';
@@ -68,6 +69,19 @@ describe('speech of an OpenAI-compatible server', () => {
     service.server.manners.push(500, { status: 429, headers: { 'retry-after': '0' } });
     expect((await speaker.speak({ tenantId, text: 'One.' })).characters).toBe(4);
     expect(service.server.requests).toHaveLength(3);
+  });
+
+  it('tells how long to wait when its server names a time that is too far off', async () => {
+    const { service, speaker } = await rig({}, { attempts: 3 });
+    const date = new Date(Date.now() + 3_600_000).toUTCString();
+    service.server.manners.push({ status: 429, headers: { 'retry-after': date } }, 429);
+    const refused = await speaker.speak({ tenantId, text: 'One.' }).catch((error: unknown) => error);
+    const wait = Number((refused as CatalogueError).details?.['retry_after_ms']);
+    expect(wait).toBeGreaterThan(1_800_000);
+    expect(wait).toBeLessThanOrEqual(3_600_000);
+    // One that names none is not repeated either.
+    expect(await codeOf(speaker.speak({ tenantId, text: 'One.' }))).toBe('TTS_ERROR');
+    expect(service.server.requests).toHaveLength(2);
   });
 
   it('ends with its listener', async () => {

@@ -1,4 +1,5 @@
 import { CatalogueError } from '#domain/kernel/errors.js';
+import { answerOf } from '#api/http/errors.js';
 import { CircuitBreaker } from '#infra/shared-state/circuit-breaker.js';
 import { MemorySharedState } from '#infra/shared-state/memory-shared-state.js';
 import { Outbound, outboundErrors } from '#infra/shared-state/outbound.js';
@@ -64,6 +65,18 @@ describe('an outbound call', () => {
     const outbound = make(1);
     await expect(outbound.call(key, () => Promise.reject(broken))).rejects.toBe(broken);
     await expect(outbound.call(key, async () => 'never')).rejects.toMatchObject({ row: outboundErrors.open });
+  });
+
+  it('tells callers how long it is refused, and of the service no more than its kind', async () => {
+    const outbound = make(1);
+    const call = { ...key, integration: 'embedding.openai 127.0.0.1:8203' };
+    await expect(outbound.call(call, () => Promise.reject(broken))).rejects.toBe(broken);
+    const refused = await outbound.call(call, async () => 'never').catch((error: unknown) => error);
+    const details = { integration: 'embedding.openai', retry_after_ms: expect.any(Number) };
+    expect((refused as CatalogueError).details).toEqual(details);
+    const answer = answerOf(refused);
+    expect(answer.retryAfterS).toBe(Math.ceil(Number(answer.details?.['retry_after_ms']) / 1_000));
+    expect(answer.retryAfterS).toBeGreaterThan(1);
   });
 
   it('waits as long as the service asks, when there is time for that, and is not repeated otherwise', async () => {

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '#domain/kernel/schema.js';
+import { retryAfterMs } from '#infra/shared-state/retry-after.js';
 
 /** Where a server is and how to be let in: the operator's token, or an API key. */
 export interface ServerAddress {
@@ -122,12 +123,7 @@ function bodyOf(body: object | undefined): { body?: string | FormData } {
 async function refusalOf(response: Response): Promise<ServerRefused> {
   const { error } = (await response.json().catch(() => ({}))) as ErrorBody;
   const { code = 'UNKNOWN', message = response.statusText, details } = error ?? {};
-  return new ServerRefused(code, message, response.status, details, retryAfterOf(response.headers));
-}
-
-function retryAfterOf(headers: Headers): number | undefined {
-  const seconds = Number(headers.get('retry-after') ?? Number.NaN);
-  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1_000 : undefined;
+  return new ServerRefused(code, message, response.status, details, retryAfterMs(response.headers.get('retry-after')));
 }
 
 function parseFrame(text: string): SseEvent {

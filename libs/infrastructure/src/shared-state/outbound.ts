@@ -3,7 +3,7 @@ import type { Admission, BreakerKey, BreakerState, CircuitBreaker } from './circ
 import { Deadline } from './deadline.js';
 import { streamParts, type Seen, type StreamDeadlines } from './stream-parts.js';
 import { FairSlots, SlotsTaken, type Slot } from './fair-slots.js';
-import { OutboundSignals } from './outbound-signals.js';
+import { kindOf, OutboundSignals } from './outbound-signals.js';
 
 export const outboundErrors = defineErrors('outbound', {
   timedOut: ['unavailable', 'INTEGRATION_TIMEOUT', 'A service that this request needs did not answer in time'],
@@ -155,14 +155,14 @@ export class Outbound {
       .catch((error: unknown): never => {
         if (!(error instanceof SlotsTaken)) throw error;
         this.signals.refused(call.integration, 'busy');
-        throw new CatalogueError(outboundErrors.full, { integration: call.integration });
+        throw new CatalogueError(outboundErrors.full, { integration: kindOf(call.integration) });
       });
     try {
       const admission = await this.breaker.admit(call);
       if (admission.allowed) return { admission, slot };
-      const { retryAfterMs } = admission;
       this.signals.refused(call.integration, 'open');
-      throw new CatalogueError(outboundErrors.open, { integration: call.integration, retryAfterMs });
+      const retry_after_ms = Math.ceil(admission.retryAfterMs);
+      throw new CatalogueError(outboundErrors.open, { integration: kindOf(call.integration), retry_after_ms });
     } catch (error) {
       slot.release();
       throw error;
@@ -219,8 +219,10 @@ function nameOf(error: unknown): string | null {
   return /^[A-Za-z][A-Za-z0-9_]{0,63}$/.test(name) ? name : null;
 }
 
-function timedOut(call: OutboundCall, waitedFor: string, timeoutMs: number): CatalogueError {
-  return new CatalogueError(outboundErrors.timedOut, { integration: call.integration, timeoutMs, waitedFor });
+/** What callers may see: hosts and projects are the operator's. */
+function timedOut({ integration }: OutboundCall, waitedFor: string, timeoutMs: number): CatalogueError {
+  const details = { integration: kindOf(integration), timeout_ms: timeoutMs, waited_for: waitedFor };
+  return new CatalogueError(outboundErrors.timedOut, details);
 }
 
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

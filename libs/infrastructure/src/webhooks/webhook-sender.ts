@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { Secret } from '#infra/config/secret.js';
 import type { Outbound } from '#infra/shared-state/outbound.js';
+import { retryAfterMs } from '#infra/shared-state/retry-after.js';
 import { traceHeaders } from '#infra/telemetry/log-scope.js';
 
 export interface WebhookSettings {
@@ -123,9 +124,8 @@ function standardKey(secret: string): Buffer | string {
 
 /** `Retry-After` in seconds or as a date, an hour at most; null for what is neither. */
 function secondsOf(value: string | null, now: number): number | null {
-  if (value === null) return null;
-  const seconds = /^\d{1,9}$/.test(value.trim()) ? Number(value) : Math.ceil((Date.parse(value) - now) / 1_000);
-  return Number.isNaN(seconds) ? null : Math.min(LONGEST_RETRY_AFTER_S, Math.max(0, seconds));
+  const ms = retryAfterMs(value, now);
+  return ms === undefined ? null : Math.min(LONGEST_RETRY_AFTER_S, Math.ceil(ms / 1_000));
 }
 
 /** A word for the audit log, without what an error may carry. */

@@ -1,8 +1,8 @@
 import OpenAI, { APIConnectionError, APIError } from 'openai';
 import type { EmbeddingCreateParams, CreateEmbeddingResponse } from 'openai/resources/embeddings';
+import { retryAfterMs } from '#infra/shared-state/retry-after.js';
 import { EmbeddingFault, faultOfStatus } from './embedding-errors.js';
 import type { EmbeddingAnswer, EmbeddingWire, Purpose } from './remote-embedder.js';
-import { retryAfterMs } from './retry-after.js';
 
 export interface OpenAiWireOptions {
   readonly baseUrl: string;
@@ -48,7 +48,7 @@ function refused(error: unknown): never {
   if (error instanceof APIConnectionError) throw new EmbeddingFault('failing', error);
   if (error instanceof APIError && typeof error.status === 'number') {
     const headers = error.headers as Headers | undefined;
-    const wait = retryAfterMs(headers?.get('retry-after') ?? undefined);
+    const wait = retryAfterMs(headers?.get('retry-after'));
     throw faultOfStatus(error.status, error.message, error, wait);
   }
   throw new EmbeddingFault('failing', error);

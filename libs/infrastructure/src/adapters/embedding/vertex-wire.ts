@@ -1,4 +1,5 @@
 import { ApiError, GoogleGenAI, type EmbedContentResponse } from '@google/genai';
+import { retryDelayMs } from '#infra/shared-state/retry-after.js';
 import { EmbeddingFault, faultOfStatus } from './embedding-errors.js';
 import type { EmbeddingAnswer, EmbeddingWire, Purpose } from './remote-embedder.js';
 
@@ -51,12 +52,6 @@ function refused(error: unknown): never {
   const text = error instanceof Error ? error.message : String(error);
   if (error instanceof ApiError) throw faultOfStatus(error.status, text, error, retryDelayMs(text));
   throw new EmbeddingFault(isOfCredentials(error) ? 'auth' : 'failing', error);
-}
-
-/** Google tells how long to wait in the body of the error: `"retryDelay": "1.5s"`. */
-function retryDelayMs(text: string): number | undefined {
-  const seconds = /"retryDelay"\s*:\s*"(\d+(?:\.\d+)?)s"/.exec(text)?.[1];
-  return seconds === undefined ? undefined : Number(seconds) * 1_000;
 }
 
 /** Credentials that are missing, or that their issuer refuses; an issuer that does not answer is another matter. */

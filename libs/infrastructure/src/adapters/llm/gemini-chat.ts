@@ -1,4 +1,5 @@
 import type { GenerateContentResponse, GenerateContentResponseUsageMetadata, GoogleGenAI } from '@google/genai';
+import { retryDelayMs } from '#infra/shared-state/retry-after.js';
 import type { FinishReason } from './answerer.js';
 import type { ChatEnd, ChatModel, ChatPart, ChatPrompt } from './chat-model.js';
 import { failureOfStatus, LlmFailure } from './llm-failure.js';
@@ -115,12 +116,6 @@ function failureOf(error: unknown, { ApiError }: Sdk): LlmFailure {
   if (!(error instanceof Error)) return new LlmFailure('incomplete');
   if (isOfCredentials(error)) return new LlmFailure('auth');
   return new LlmFailure(/fetch failed|terminated|ECONN|socket/i.test(error.message) ? 'unavailable' : 'incomplete');
-}
-
-/** Google tells how long to wait in the body of the error: `"retryDelay": "1.5s"`. */
-function retryDelayMs(text: string): number | undefined {
-  const seconds = /"retryDelay"\s*:\s*"(\d+(?:\.\d+)?)s"/.exec(text)?.[1];
-  return seconds === undefined ? undefined : Number(seconds) * 1_000;
 }
 
 /** Credentials that are missing, or that their issuer refuses; an issuer that does not answer is another matter. */

@@ -34,9 +34,10 @@ export function failureOfStatus(status: number, retryAfterMs?: number): LlmFailu
   return new LlmFailure(status >= 500 ? 'unavailable' : 'rejected', detail);
 }
 
-/** Whether it may pass by itself at once. */
+/** Whether it may pass by itself soon: a limit does when its provider says when. */
 export function isPassing(error: unknown): boolean {
-  return error instanceof LlmFailure && (error.kind === 'unavailable' || error.kind === 'rate_limit');
+  if (!(error instanceof LlmFailure)) return false;
+  return error.kind === 'unavailable' || (error.kind === 'rate_limit' && error.detail.retryAfterMs !== undefined);
 }
 
 /** Whether it says that the provider is ill; a wrong key or a wrong model of one tenant does not. */

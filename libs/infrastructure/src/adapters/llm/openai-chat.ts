@@ -1,6 +1,7 @@
 import type OpenAI from 'openai';
 import type { CompletionUsage } from 'openai/resources/completions';
 import type { ChatCompletionChunk, ChatCompletionCreateParamsStreaming } from 'openai/resources/chat/completions';
+import { retryAfterMs } from '#infra/shared-state/retry-after.js';
 import type { FinishReason } from './answerer.js';
 import type { ChatEnd, ChatModel, ChatPart, ChatPrompt } from './chat-model.js';
 import { failureOfStatus, LlmFailure } from './llm-failure.js';
@@ -121,11 +122,4 @@ function failureOf(error: unknown, { APIConnectionTimeoutError, APIConnectionErr
   if (status === 429 && error.code === 'insufficient_quota') return new LlmFailure('rejected', { status });
   const headers: unknown = error.headers;
   return failureOfStatus(status, headers instanceof Headers ? retryAfterMs(headers.get('retry-after')) : undefined);
-}
-
-/** Seconds, or a date. */
-export function retryAfterMs(header: string | null): number | undefined {
-  if (header === null) return undefined;
-  const ms = /^\d+(\.\d+)?$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - Date.now();
-  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }

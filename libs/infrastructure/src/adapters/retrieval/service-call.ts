@@ -1,5 +1,6 @@
 import { CatalogueError, type ErrorRow } from '#domain/kernel/errors.js';
 import { outboundErrors, type Outbound, type OutboundOptions } from '#infra/shared-state/outbound.js';
+import { retryAfterMs } from '#infra/shared-state/retry-after.js';
 
 /**
  * What a failure says: `auth` and `refused` are about this request, `limited` about its caller, and only `ill` about the
@@ -57,14 +58,6 @@ export function failureOfStatus(status: number | undefined, retryAfter?: string 
   const asksForTime = status === 503 ? retryAfterMs(retryAfter) : undefined;
   if (status === undefined || status >= 500 || status < 400) return { kind: 'ill', retryAfterMs: asksForTime };
   return { kind: 'refused' };
-}
-
-/** A Retry-After in ms: seconds or a date; undefined when it is neither. */
-export function retryAfterMs(text: string | null | undefined): number | undefined {
-  if (text === null || text === undefined) return undefined;
-  if (/^\d{1,6}$/.test(text.trim())) return Number(text) * 1_000;
-  const at = Date.parse(text);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now());
 }
 
 function isTimeout(error: unknown): boolean {

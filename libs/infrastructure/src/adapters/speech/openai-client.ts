@@ -1,6 +1,7 @@
 import type OpenAI from 'openai';
 import type { APIError } from 'openai';
 import type { Outbound, OutboundCall } from '#infra/shared-state/outbound.js';
+import { retryAfterMs } from '#infra/shared-state/retry-after.js';
 import { failureOfStatus, SpeechFailure } from './speech-errors.js';
 
 export interface OpenAiServer {
@@ -28,7 +29,7 @@ export class OpenAiSpeechClient {
     const call: OutboundCall = {
       ...this.call,
       ...of,
-      retryable: (error) => faultOf(error) === 'failed' || faultOf(error) === 'rateLimited',
+      retryable: (error) => error instanceof SpeechFailure && mayPass(error),
       counts: (error) => !(error instanceof SpeechFailure) || error.fault === 'failed',
       retryAfterMs: (error) => (error instanceof SpeechFailure ? error.retryAfterMs : undefined),
     };
@@ -36,7 +37,9 @@ export class OpenAiSpeechClient {
   }
 }
 
-const faultOf = (error: unknown): string | undefined => (error instanceof SpeechFailure ? error.fault : undefined);
+/** A limit passes when its server says when. */
+const mayPass = ({ fault, retryAfterMs: told }: SpeechFailure): boolean =>
+  fault === 'failed' || (fault === 'rateLimited' && told !== undefined);
 
 async function open({ baseUrl, apiKey }: OpenAiServer): Promise<OpenAI> {
   const { default: Client } = await import('openai');
@@ -57,6 +60,5 @@ function refused(error: unknown): never {
   if (error instanceof SpeechFailure) throw error;
   const { status, headers } = error as Partial<APIError<number>>;
   if (typeof status !== 'number') throw new SpeechFailure('failed', error);
-  const seconds = Number(headers?.get('retry-after') ?? Number.NaN);
-  throw failureOfStatus(status, error, Number.isFinite(seconds) ? seconds * 1_000 : undefined);
+  throw failureOfStatus(status, error, retryAfterMs(headers?.get('retry-after')));
 }
