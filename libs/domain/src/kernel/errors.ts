@@ -26,19 +26,24 @@ export interface ErrorRow {
   readonly kind: ErrorKind;
   readonly code: string;
   readonly title: string;
+  /** `unavailable` until somebody mends it: a job that meets it gives up at once. */
+  readonly lasting: boolean;
 }
 
 export type ErrorTable<N extends string> = Readonly<Record<N, ErrorRow>>;
 
-/** Declares the errors of one area: `name: [kind, CODE, 'Sentence.']`. Every row ends in the generated error page. */
+/**
+ * Declares the errors of one area: `name: [kind, CODE, 'Sentence.']`, and `'lasting'` behind what is unavailable until somebody
+ * mends it. Every row ends in the generated error page.
+ */
 export function defineErrors<const N extends string>(
   area: string,
-  rows: Readonly<Record<N, readonly [kind: ErrorKind, code: string, title: string]>>,
+  rows: Readonly<Record<N, readonly [kind: ErrorKind, code: string, title: string, lasting?: 'lasting']>>,
 ): ErrorTable<N> {
   const table: Partial<Record<N, ErrorRow>> = {};
   for (const name of Object.keys(rows) as N[]) {
-    const [kind, code, title] = rows[name];
-    table[name] = Object.freeze({ area, name, kind, code, title });
+    const [kind, code, title, lasting] = rows[name];
+    table[name] = Object.freeze({ area, name, kind, code, title, lasting: lasting !== undefined });
   }
   return Object.freeze(table) as ErrorTable<N>;
 }
@@ -73,4 +78,9 @@ export class CatalogueError extends Error {
   static of(refusal: Refusal): CatalogueError {
     return new CatalogueError(refusal.refused, refusal.details);
   }
+}
+
+/** Whether it may pass by itself, so that a job tries again: a refusal is the same at every attempt. */
+export function mayPass(error: unknown): boolean {
+  return !(error instanceof CatalogueError) || (error.row.kind === 'unavailable' && !error.row.lasting);
 }

@@ -89,6 +89,7 @@ export class CorporaController {
       providerConfigErrors.invalid,
       corpusErrors.reembedding,
       embeddingErrors.unknownModel,
+      embeddingErrors.unconfigured,
       httpErrors.featureNotEnabled,
       retrievalErrors.storeNotAllowed,
     ],

@@ -1,4 +1,5 @@
 import { filterErrors } from '#domain/kernel/filter/filter-limits.js';
+import { questionFailures } from '#infra/adapters/embedding/embedding-errors.js';
 import { retrievalErrors } from '#infra/adapters/retrieval/retrieval-errors.js';
 import { runErrors } from '#domain/capabilities/runs/runs.decider.js';
 import { CatalogueError, type ErrorRow } from '#domain/kernel/errors.js';
@@ -24,6 +25,7 @@ import { openAiErrors } from './openai.contract.js';
 export const chatFailures: readonly ErrorRow[] = [
   runErrors.retrievalFailed,
   ...Object.values(retrievalErrors),
+  ...questionFailures,
   filterErrors.unsupported,
   runErrors.interrupted,
   ...Object.values(outboundErrors),

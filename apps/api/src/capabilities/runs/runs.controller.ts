@@ -5,6 +5,7 @@ import { runErrors } from '#domain/capabilities/runs/runs.decider.js';
 import { filterErrors } from '#domain/kernel/filter/filter-limits.js';
 import { isOfCaller } from '#api/commands/conversations.js';
 import { Hearing, hearingFailures, MAX_AUDIO_BYTES } from '#api/commands/hearing.js';
+import { questionFailures } from '#infra/adapters/embedding/embedding-errors.js';
 import { speechErrors } from '#infra/adapters/speech/speech-errors.js';
 import { Questions } from '#api/commands/questions.js';
 import { Caller, CallerContext } from '#api/http/caller.js';
@@ -46,6 +47,7 @@ export class RunsController {
       rolloutErrors.disabled,
       speechErrors.nothingSaid,
       ...hearingFailures,
+      ...questionFailures,
       httpErrors.idempotencyConflict,
       httpErrors.featureNotEnabled,
     ],

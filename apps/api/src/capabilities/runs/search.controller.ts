@@ -10,6 +10,7 @@ import { CorpusScope } from '#api/http/corpus-scope.js';
 import { Endpoint } from '#api/http/endpoint.js';
 import { httpErrors } from '#api/http/errors.js';
 import { filterOf } from '#api/http/filters.js';
+import { questionFailures } from '#infra/adapters/embedding/embedding-errors.js';
 import { retrievalErrors } from '#infra/adapters/retrieval/retrieval-errors.js';
 import { RetrievalRouter } from '#infra/retrieval/retrieval-router.js';
 import { outboundErrors } from '#infra/shared-state/outbound.js';
@@ -38,9 +39,9 @@ export class SearchController {
       filterErrors.unsupported,
       rolloutErrors.disabled,
       httpErrors.featureNotEnabled,
-      outboundErrors.open,
-      outboundErrors.full,
+      ...Object.values(outboundErrors),
       ...Object.values(retrievalErrors),
+      ...questionFailures,
     ],
   })
   async find(@Body() body: SearchRequest, @Caller() caller: CallerContext): Promise<SearchView> {

@@ -1,4 +1,4 @@
-import { CatalogueError } from '../../kernel/errors.js';
+import { CatalogueError, mayPass } from '../../kernel/errors.js';
 import { defineJob, RetryLater, type JobAttempt } from '../../kernel/job.js';
 import { corpora, type CorpusCommand } from './corpora.decider.js';
 import { corpusRows } from './corpora.projection.js';
@@ -24,8 +24,7 @@ export const reembedCorpus = defineJob<ReembedData, CorpusPorts>({
     try {
       await reembed(attempt, ports, run);
     } catch (error) {
-      const refused = error instanceof CatalogueError && error.row.kind !== 'unavailable';
-      if (attempt.signal.aborted || (!refused && !attempt.lastAttempt)) throw error;
+      if (attempt.signal.aborted || (mayPass(error) && !attempt.lastAttempt)) throw error;
       const reason = error instanceof CatalogueError ? error.row.code : 'EMBEDDING_FAILED';
       await run({ type: 'FailReembedding', data: { reembedId, reason } }, 'fail');
     }

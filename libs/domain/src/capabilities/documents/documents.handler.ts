@@ -1,4 +1,4 @@
-import { CatalogueError, type ErrorRow } from '../../kernel/errors.js';
+import { CatalogueError, mayPass, type ErrorRow } from '../../kernel/errors.js';
 import { defineJob, type JobAttempt } from '../../kernel/job.js';
 import type { JsonObject } from '../../kernel/schema.js';
 import type { DocumentCommand } from './document-commands.decider.js';
@@ -104,8 +104,7 @@ async function ingest(attempt: JobAttempt<IngestData>, ports: DocumentPorts, sta
     if (indexed === undefined) return await fail(documentErrors.textMissing);
     await run({ type: 'CompleteIndexing', data: { ...ref, ...indexed } }, 'complete');
   } catch (error) {
-    // A refusal is the same at every attempt.
-    if (error instanceof CatalogueError && error.row.kind !== 'unavailable') return fail(error.row);
+    if (error instanceof CatalogueError && !mayPass(error)) return fail(error.row);
     if (!attempt.lastAttempt) throw error;
     await fail(documentErrors.failedRepeatedly);
   }

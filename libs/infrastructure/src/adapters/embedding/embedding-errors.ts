@@ -1,18 +1,50 @@
-import { CatalogueError, defineErrors } from '#domain/kernel/errors.js';
+import { CatalogueError, defineErrors, type ErrorRow } from '#domain/kernel/errors.js';
 
-/** Those of kind `unavailable` pass by themselves; an ingestion tries again after them, and gives up after the others. */
+/** An ingestion tries again after what is unavailable, and gives up at once where that is lasting, and after all others. */
 export const embeddingErrors = defineErrors('embedding', {
-  unconfigured: ['internal', 'EMBEDDING_CONFIG_MISSING', 'The embedding provider is not configured'],
-  auth: ['internal', 'EMBEDDING_AUTH_ERROR', 'The embedding provider does not take the configured credentials'],
-  modelNotFound: ['internal', 'EMBEDDING_MODEL_NOT_FOUND', 'The embedding provider does not have this model'],
-  refused: ['internal', 'EMBEDDING_REFUSED', 'The embedding provider refused the request'],
-  dimension: ['internal', 'EMBEDDING_DIMENSION_MISMATCH', 'The embedding model gave vectors of another dimension'],
-  invalid: ['internal', 'EMBEDDING_INVALID', 'The embedding model gave vectors that are not finite, or too few'],
+  unconfigured: ['unavailable', 'EMBEDDING_CONFIG_MISSING', 'The embedding provider is not configured', 'lasting'],
+  auth: [
+    'unavailable',
+    'EMBEDDING_AUTH_ERROR',
+    'The embedding provider does not take the configured credentials',
+    'lasting',
+  ],
+  modelNotFound: [
+    'unavailable',
+    'EMBEDDING_MODEL_NOT_FOUND',
+    'The embedding provider does not have this model',
+    'lasting',
+  ],
+  refused: ['unavailable', 'EMBEDDING_REFUSED', 'The embedding provider refused the request', 'lasting'],
+  dimension: [
+    'unavailable',
+    'EMBEDDING_DIMENSION_MISMATCH',
+    'The embedding model gave vectors of another dimension',
+    'lasting',
+  ],
+  invalid: [
+    'unavailable',
+    'EMBEDDING_INVALID',
+    'The embedding model gave vectors that are not finite, or too few',
+    'lasting',
+  ],
   rateLimited: ['unavailable', 'EMBEDDING_RATE_LIMITED', 'The embedding provider limits the rate of requests'],
   failing: ['unavailable', 'EMBEDDING_ERROR', 'The embedding provider is failing'],
   tooLong: ['bad_request', 'EMBEDDING_INPUT_TOO_LONG', 'A text is longer than the embedding model reads'],
   unknownModel: ['validation', 'EMBEDDING_MODEL_UNKNOWN', 'This embedding model is not offered'],
 });
+
+/** What a question may end with in place of the vector that its passages are looked for by. */
+export const questionFailures: readonly ErrorRow[] = [
+  embeddingErrors.unconfigured,
+  embeddingErrors.auth,
+  embeddingErrors.modelNotFound,
+  embeddingErrors.refused,
+  embeddingErrors.dimension,
+  embeddingErrors.invalid,
+  embeddingErrors.rateLimited,
+  embeddingErrors.failing,
+];
 
 export type FaultKind = 'auth' | 'modelNotFound' | 'refused' | 'rateLimited' | 'failing' | 'dimension' | 'invalid';
 
