@@ -260,6 +260,15 @@ describe('a search', () => {
     expect(answered.last).toMatchObject({ citations: [{ source: 'bedrock_kb' }] });
   });
 
+  it('from a store outside is remembered in its session, by all who may ask its corpus', async () => {
+    const corpus_id = await aBedrockCorpus(tenant);
+    bedrock.results = [{ content: { text: 'Kettles are green.' }, score: 0.5 }];
+    await tenant.editor.ask({ session_id: 'outside', corpus_id, message: 'Are kettles green?' });
+    await tenant.editor.ask({ session_id: 'outside', corpus_id: 'c1', message: 'Are they?' });
+    const asked = server.answerer.asked.at(-1)?.history.map(({ content }) => content);
+    expect(asked).toEqual(['Are kettles green?', expect.stringContaining('Kettles are green.')]);
+  });
+
   it('answers 404 for a corpus that is not there or is of another tenant, and 401 without a key', async () => {
     const other = await server.tenant();
     const notFound = { status: 404, code: 'NOT_FOUND' };

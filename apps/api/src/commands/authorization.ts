@@ -57,6 +57,12 @@ export class Authorization implements Authorizing {
     return this.enforce(verdict, pair, caller, resource);
   }
 
+  /** Whether policies allow it: nothing is refused, and nothing put on record. */
+  allows(pair: Pair, caller: CallerContext, resource: JsonObject = {}): boolean | Promise<boolean> {
+    const verdict = this.judge(pair, caller, resource);
+    return verdict instanceof Promise ? verdict.then(({ allowed }) => allowed) : verdict.allowed;
+  }
+
   /** Refuses who has no permission on a document that is there, then what policies do not allow on all that it is. */
   async document(
     action: Guarded,

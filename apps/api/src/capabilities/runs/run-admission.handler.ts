@@ -1,5 +1,5 @@
 import { corpora, type CorpusState } from '#domain/capabilities/corpora/corpora.decider.js';
-import { providerOf } from '#domain/capabilities/corpora/provider-config.decider.js';
+import { LOCAL_PROVIDER, providerOf } from '#domain/capabilities/corpora/provider-config.decider.js';
 import { retrievalFeature } from '#domain/capabilities/plans/catalogue.decider.js';
 import type { Authorization } from '#api/commands/authorization.js';
 import type { Features } from '#api/commands/features.js';
@@ -14,8 +14,6 @@ import type { StreamHeaders } from '#infra/recorded-streams/recorded-streams.js'
 import { idFor } from '#infra/commands/ids.js';
 import type { EarlySearch } from './early-search.adapter.js';
 
-const LOCAL = 'local_pgvector';
-
 type CorpusAsked = Pick<Question, 'corpusId' | 'audio' | 'speech'>;
 
 /** A question that was let in. */
@@ -23,6 +21,8 @@ export interface RunAsked extends Question {
   readonly conversation: Conversation;
   /** The only corpora that the caller may use; null: all. */
   readonly corpora: readonly string[] | null;
+  /** Whether policies let the caller ask a corpus. */
+  readonly mayAsk: (corpusId: string) => boolean | Promise<boolean>;
   /** What the caller may read; undefined: all. */
   readonly mayRead: VisibilityPredicate | undefined;
   /** What the answer is sent under, to be repeated with it. */
@@ -32,6 +32,8 @@ export interface RunAsked extends Question {
   /** What was found in it meanwhile; undefined: nothing was looked for. */
   readonly retrieved?: Promise<Retrieved> | undefined;
 }
+
+type Admitted = Pick<RunAsked, 'corpus' | 'mayAsk' | 'mayRead'>;
 
 /** What a question must pass before its stream begins: switches, and what the tenant's plan includes. */
 export class RunAdmission {
@@ -54,17 +56,14 @@ export class RunAdmission {
   }
 
   /** Gives the corpus that is asked. An unknown one, or a provider that nobody knows, is the run's own answer. */
-  async admit(asked: CorpusAsked, caller: CallerContext): Promise<Pick<RunAsked, 'corpus' | 'mayRead'>> {
+  async admit(asked: CorpusAsked, caller: CallerContext): Promise<Admitted> {
     await this.authorization.authorize('corpus.run', caller, { id: asked.corpusId });
     const corpus = await this.corpus(asked, caller);
-    return { corpus, mayRead: await this.authorization.readable(caller) };
+    return { corpus, mayAsk: this.askable(caller), mayRead: await this.authorization.readable(caller) };
   }
 
   /** As `admit`; who asks alone is looked for passages while the log says whether the corpus is still what it was. */
-  async admitQuestion(
-    question: Question,
-    caller: CallerContext,
-  ): Promise<Pick<RunAsked, 'corpus' | 'mayRead' | 'retrieved'>> {
+  async admitQuestion(question: Question, caller: CallerContext): Promise<Admitted & Pick<RunAsked, 'retrieved'>> {
     if (!this.early.isAlone) return this.admit(question, caller);
     const { tenantId } = caller;
     await this.authorization.authorize('corpus.run', caller, { id: question.corpusId });
@@ -75,7 +74,12 @@ export class RunAdmission {
     const recalled = this.path.recall(corpora, tenantId, idFor('corpora', tenantId, question.corpusId));
     const found = this.early.begin(question, recalled, mayRead, tenantId);
     const corpus = await loading;
-    return { corpus, mayRead, retrieved: found?.corpus === corpus ? found.retrieved : undefined };
+    const retrieved = found?.corpus === corpus ? found.retrieved : undefined;
+    return { corpus, mayAsk: this.askable(caller), mayRead, retrieved };
+  }
+
+  private askable(caller: CallerContext): RunAsked['mayAsk'] {
+    return (id) => this.authorization.allows('corpus.run', caller, { id });
   }
 
   private async corpus({ corpusId, audio, speech }: CorpusAsked, caller: CallerContext): Promise<CorpusState> {
@@ -94,7 +98,7 @@ export class RunAdmission {
     const feature = provider === undefined ? undefined : retrievalFeature(provider);
     if (feature === undefined) return;
     await this.features.require(feature, caller);
-    if (provider !== LOCAL)
+    if (provider !== LOCAL_PROVIDER)
       await this.rollouts.refuseUnless('rollout.external_retrieval', 'kill.external_retrieval', caller.tenantId);
   }
 }

@@ -59,13 +59,13 @@ export class RunEnding {
   constructor(private readonly deps: RunEndingDeps) {}
 
   /** Makes an answer, and what led to it, ready to be stored with the event that names it. */
-  enclose({ key, asked }: RunJob, { answer, trace }: Answered): Promise<EnclosedContent> {
+  enclose({ key, asked }: RunJob, { answer, trace, remembered }: Answered): Promise<EnclosedContent> {
     const { id, life } = asked.conversation;
     const { text, citations, finishReason } = answer;
     return this.deps.content.enclose({
       subject: sessionSubject(key.tenantId, id, life),
       kind: 'run-answer',
-      bytes: Buffer.from(JSON.stringify({ text, citations, finishReason, trace })),
+      bytes: Buffer.from(JSON.stringify({ text, citations, finishReason, trace, remembered })),
     });
   }
 

@@ -1,5 +1,5 @@
 import type { CorpusState } from '#domain/capabilities/corpora/corpora.decider.js';
-import { providerOf } from '#domain/capabilities/corpora/provider-config.decider.js';
+import { LOCAL_PROVIDER, providerOf } from '#domain/capabilities/corpora/provider-config.decider.js';
 import { runErrors } from '#domain/capabilities/runs/runs.decider.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { EmbeddingChoice } from '#domain/kernel/embedding.js';
@@ -14,6 +14,19 @@ import type { RunAsked } from './run-admission.handler.js';
 import type { VisibilityPredicate } from '#infra/retrieval/retrieval-sql.js';
 import type { CorpusQuery, CorpusSearch, Retrieved, RetrievalTrace } from '#infra/retrieval/found.js';
 import type { Passage } from '#infra/retrieval/passage.js';
+
+/** What an answer was made of, directly or by what it remembered. */
+export interface Sources {
+  readonly corpora: readonly string[];
+  /** By their public ids. */
+  readonly documents: readonly string[];
+}
+
+/** What was said before, oldest first, and where it comes from. */
+export interface Remembered {
+  readonly turns: readonly Turn[];
+  readonly from: Sources;
+}
 
 /** What one run is about. */
 export interface RunInput {
@@ -32,6 +45,8 @@ export interface RunInput {
   readonly embedding: EmbeddingChoice | null;
   /** The only corpora that the caller may use, also in what the conversation said before; null: all. */
   readonly corpora: readonly string[] | null;
+  /** Whether policies let the caller ask a corpus. */
+  readonly mayAsk: (corpusId: string) => boolean | Promise<boolean>;
   /** What was found already. */
   readonly retrieved?: Promise<Retrieved> | undefined;
   /** In place of what the session holds. */
@@ -43,7 +58,7 @@ export interface RunInput {
 
 /** What the steps reach outside, for every run alike. */
 export interface RunWorld {
-  readonly history: (input: RunInput) => Promise<readonly Turn[]>;
+  readonly history: (input: RunInput) => Promise<Remembered>;
   readonly search: CorpusSearch;
   readonly answerer: Answerer;
 }
@@ -52,7 +67,13 @@ export interface RunWorld {
 export type RunProgress =
   | { readonly kind: 'retrieved'; readonly passages: readonly Passage[]; readonly trace: RetrievalTrace }
   | { readonly kind: 'delta'; readonly delta: string }
-  | { readonly kind: 'answered'; readonly answer: Answer; readonly trace: RetrievalTrace };
+  | {
+      readonly kind: 'answered';
+      readonly answer: Answer;
+      readonly trace: RetrievalTrace;
+      /** Absent where nothing of the session was looked at. */
+      readonly remembered: Sources | undefined;
+    };
 
 export type Answered = Extract<RunProgress, { kind: 'answered' }>;
 
@@ -66,14 +87,14 @@ export async function* progressOf(world: RunWorld, input: RunInput, signal: Abor
   remembered.catch(() => undefined);
   const { passages, trace } = await (input.retrieved ?? search(world, input, signal));
   yield { kind: 'retrieved', passages, trace };
-  const history = await remembered;
+  const { turns: history = [], from } = await remembered;
   signal.throwIfAborted();
   const { tenantId, message: question, generation, options = {} } = input;
   const asked = { tenantId, question, history, passages, generation, options, signal };
   for await (const part of bounded(world.answerer.answer(asked), options)) {
     signal.throwIfAborted();
     if ('final' in part) {
-      yield { kind: 'answered', answer: part.final, trace };
+      yield { kind: 'answered', answer: part.final, trace, remembered: from };
       return;
     }
     yield { kind: 'delta', delta: part.delta };
@@ -82,8 +103,9 @@ export async function* progressOf(world: RunWorld, input: RunInput, signal: Abor
 }
 
 /** Nothing where the passages will only be quoted: what was said before has no part in that. */
-async function historyOf({ answerer, history }: RunWorld, input: RunInput): Promise<readonly Turn[]> {
-  return answerer.quotes(input.generation) ? [] : (input.history ?? history(input));
+async function historyOf({ answerer, history }: RunWorld, input: RunInput): Promise<Partial<Remembered>> {
+  if (answerer.quotes(input.generation)) return {};
+  return input.history === undefined ? history(input) : { turns: input.history };
 }
 
 function search({ search: corpora }: RunWorld, input: RunInput, signal: AbortSignal): Promise<Retrieved> {
@@ -103,17 +125,17 @@ export function passagesQuery(
 
 /** Throws CatalogueError for a corpus that is not there. */
 export function inputOf({ tenantId, streamId: runId }: StreamKey, asked: RunAsked): RunInput {
-  const { conversation, corpusId, message, topK, corpora, mayRead, corpus, history, options, filter, retrieved } =
-    asked;
+  const { conversation, corpusId, message, topK, corpora, mayAsk, mayRead, corpus } = asked;
+  const { history, options, filter, retrieved } = asked;
   if (corpus.status === 'absent') throw new CatalogueError(runErrors.corpusNotFound);
   const { providerConfig, embedding } = corpus;
   const generation = providerConfig['generation'] as JsonObject | undefined;
-  const of = { tenantId, runId, conversation, corpusId, corpora, mayRead, message, retrieved };
+  const of = { tenantId, runId, conversation, corpusId, corpora, mayAsk, mayRead, message, retrieved };
   const input = { ...of, history, options, generation, providerConfig, embedding, filter };
   return { ...input, topK: effectiveTopK(topK, providerConfig) };
 }
 
 /** Whether the passages of a corpus are looked for in our own tables. */
 export function isLocal(corpus: CorpusState): corpus is Exclude<CorpusState, { status: 'absent' }> {
-  return corpus.status !== 'absent' && providerOf(corpus.providerConfig) === 'local_pgvector';
+  return corpus.status !== 'absent' && providerOf(corpus.providerConfig) === LOCAL_PROVIDER;
 }

@@ -16,6 +16,9 @@ export function refuseField({ path, reason }: ConfigProblem): Refusal {
   return refuse(providerConfigErrors.invalid, { reason, errors });
 }
 
+/** The provider that looks for passages in our own tables. */
+export const LOCAL_PROVIDER = 'local_pgvector';
+
 /** The retrieval provider that a configuration names; undefined where it names none. */
 export function providerOf(config: JsonObject): string | undefined {
   const provider = objectOf(config['retrieval'])?.['provider'];
@@ -25,7 +28,7 @@ export function providerOf(config: JsonObject): string | undefined {
 /** The configuration with its defaults filled in: `{}` becomes local retrieval; unknown keys are kept. */
 export function normaliseProviderConfig(config: JsonObject): JsonObject | Refusal {
   if (Object.keys(config).length === 0) {
-    return { retrieval: { provider: 'local_pgvector', top_k_default: DEFAULT_TOP_K } };
+    return { retrieval: { provider: LOCAL_PROVIDER, top_k_default: DEFAULT_TOP_K } };
   }
   const { retrieval: said } = config;
   if (said === undefined) return invalid('retrieval config missing');
