@@ -1,4 +1,7 @@
 import { createHash } from 'node:crypto';
+import type { KeyScopes } from '#api/http/principal.js';
+import { aPerson, aPolicy, byPolicy } from '#test/support/authorization.js';
+import { TestClient } from '#test/support/client.js';
 import {
   aCorpus,
   aDocument,
@@ -8,6 +11,7 @@ import {
   type TestTenant,
 } from '#test/support/server.js';
 import type { Frame } from '#test/support/event-stream.js';
+import { keyOfDaysAgo } from '#test/support/keys.js';
 import { until } from '#test/support/until.js';
 import { OpenAiSpeech, spokenBytes } from '#test/support/wire-openai-speech.js';
 
@@ -40,8 +44,8 @@ describe('a spoken answer', () => {
   });
 
   const dataOf = (frames: readonly Frame[], type: string) => frames.find((frame) => frame.type === type)?.data ?? {};
-  const spoken = async () => {
-    const { frames, text } = await tenant.reader.ask(question);
+  const spoken = async (by = tenant.reader) => {
+    const { frames, text } = await by.ask(question);
     const { audio_url: url, audio_id: id, mime } = dataOf(frames, 'audio.ready') as Record<string, string>;
     const answer = String(dataOf(frames, 'message.final')['text']);
     const heard = spokenBytes(answer.replaceAll(/\s*\[\d+\]/g, ''));
@@ -85,14 +89,48 @@ describe('a spoken answer', () => {
     expect(await bytesOf(response)).toEqual(heard);
   });
 
-  it('is heard by callers of its tenant without a signature, and by those of no other: 404', async () => {
+  it('is heard without a signature by who may read its run, and by nobody else: 404', async () => {
     const { path, address, heard } = await spoken();
-    const as = (of: TestTenant) => ({ authorization: `Bearer ${of.reader.key ?? ''}` });
-    expect(await bytesOf(await get(path, as(tenant)))).toEqual(heard);
+    const as = ({ key }: TestClient) => ({ authorization: `Bearer ${key ?? ''}` });
+    for (const client of [tenant.reader, tenant.admin])
+      expect(await bytesOf(await get(path, as(client)))).toEqual(heard);
     const other = await server.tenant();
-    expect((await get(path, as(other))).status).toBe(404);
-    expect((await get(address, as(other))).status).toBe(404);
+    const stranger = await aPerson(server, tenant.tenantId, 'reader');
+    for (const client of [tenant.editor, stranger.client, other.reader, other.admin]) {
+      expect(await client.get(path)).toMatchObject({ status: 404, code: 'NOT_FOUND' });
+      // Whoever holds a signed address needs no credential, so that one takes nothing away.
+      expect(await bytesOf(await get(address, as(client)))).toEqual(heard);
+    }
     expect((await get(address, { authorization: 'Bearer garbage' })).status).toBe(401);
+  });
+
+  it('is heard by a key within its scopes only, whoever it is of: another corpus 404, another address or route 403', async () => {
+    const person = await aPerson(server, tenant.tenantId, 'reader');
+    const { path, address } = await spoken(person.client);
+    const answers = async (scopes: KeyScopes) => {
+      const { secret } = await keyOfDaysAgo(server.platform, tenant.tenantId, 0, { userId: person.userId, scopes });
+      const { status, code } = await new TestClient(server.url, secret).get(path);
+      const signed = await get(address, { authorization: `Bearer ${secret}` });
+      return [status, code, signed.status];
+    };
+    expect(await answers({ corpora: ['c1'], routes: ['read'] })).toEqual([200, undefined, 200]);
+    expect(await answers({ routes: ['GET /v1/audio/:audioId.mp3'] })).toEqual([200, undefined, 200]);
+    expect(await answers({ corpora: ['c2'] })).toEqual([404, 'NOT_FOUND', 200]);
+    expect(await answers({ networks: ['192.0.2.0/24'] })).toEqual([403, 'AUTH_FORBIDDEN', 200]);
+    expect(await answers({ routes: ['run', 'GET /v1/corpora'] })).toEqual([403, 'AUTH_FORBIDDEN', 200]);
+  });
+
+  it('is heard by nobody whom policies deny its run, but for the holder of its address', async () => {
+    const { path, address, frames } = await spoken();
+    const runId = frames[0]?.id.split(':')[0] ?? '';
+    await aPolicy(tenant, {
+      resource_type: 'run',
+      action: 'read',
+      condition_json: { eq: { field: 'resource.id', value: runId } },
+    });
+    for (const client of [tenant.reader, tenant.admin])
+      for (const read of [path, `/v1/runs/${runId}`]) expect(await client.get(read)).toMatchObject(byPolicy);
+    expect((await get(address)).status).toBe(200);
   });
 
   it('is refused with 403 at an address that was changed in any part, and with 410 after its time', async () => {

@@ -5,6 +5,7 @@ import { AudioAddresses } from './capabilities/audio/audio-address.adapter.js';
 import { SpokenAnswers } from './capabilities/audio/audio.handler.js';
 import { AudioFiles } from './capabilities/audio/audio.queries.js';
 import { Transcriptions } from './capabilities/transcriptions/transcriptions.handler.js';
+import { Authorization } from './commands/authorization.js';
 import { Hearing } from './commands/hearing.js';
 import { Rollouts } from './commands/rollouts.js';
 import type { Voice } from './commands/voice.js';
@@ -30,12 +31,16 @@ export function voiceOf(platform: Platform): Voice {
 }
 
 export function audioProviders(platform: Platform): Provider[] {
-  const files = new AudioFiles(platform.path, platform.content, addressesOf(platform));
-  const { config, outbound, path, options } = platform;
+  const { config, content, outbound, path, options } = platform;
+  const addresses = addressesOf(platform);
   const transcriber = openTranscriber(config, outbound);
   const onError = (error: unknown): void => options.onProblem(error, 'speech');
   return [
-    { provide: AudioFiles, useValue: files },
+    {
+      provide: AudioFiles,
+      inject: [Authorization],
+      useFactory: (authorization: Authorization) => new AudioFiles({ path, content, addresses, authorization }),
+    },
     {
       provide: Hearing,
       inject: [Rollouts],

@@ -53,6 +53,11 @@ export class CallerContext {
     return this.#request.edge.principal;
   }
 
+  /** Holds that caller to the gates of a reader, with the scopes of the key, before anything rests on the credential. */
+  async restOnCredential(): Promise<void> {
+    for (const step of endpointOf(this.#request)?.onCredential ?? []) await step(this.#request, this.#reply);
+  }
+
   get tenantId(): string {
     return this.principal.tenantId;
   }

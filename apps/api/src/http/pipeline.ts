@@ -14,7 +14,7 @@ import type { AccessLog, Admission, Authorizing, Entitlements, WriteGate } from 
 import { claimKey } from './idempotency.js';
 import type { IdempotencyPort } from './idempotency-port.js';
 import { bodyOf, queryOf } from './parameters.js';
-import { pairOf } from './policy.js';
+import { pairOf, rateOfVerb } from './policy.js';
 import type { CompiledEndpoint, EndpointPolicy, StepRun } from './policy.js';
 import { mayActAs } from './principal.js';
 import type { Authenticator } from './principal.js';
@@ -203,9 +203,17 @@ export const pipeline: readonly Step[] = [
   /* 12 */ { name: 'idempotency', on: 'body', build: idempotency },
 ];
 
+/** What a credential is held to that a public endpoint can do without: the gates of a reader, as if the endpoint asked for one. */
+function stepsOnCredential(policy: EndpointPolicy, deps: PipelineDeps): StepRun[] {
+  if (policy.credential !== 'optional') return [];
+  const held: EndpointPolicy = { ...policy, role: 'reader', rate: rateOfVerb(policy.verb) };
+  return [tenant(held), role(held, deps)].flatMap((step) => step ?? []);
+}
+
 /** The steps that apply to one endpoint, built once when its route is registered. */
 export function compileEndpoint(policy: EndpointPolicy, url: string, deps: PipelineDeps): CompiledEndpoint {
   const stepsOn = (part: Step['on']): StepRun[] =>
     pipeline.flatMap((step) => (step.on === part ? (step.build(policy, deps, url) ?? []) : []));
-  return { policy, url, onHeaders: stepsOn('headers'), onBody: stepsOn('body') };
+  const onCredential = stepsOnCredential(policy, deps);
+  return { policy, url, onHeaders: stepsOn('headers'), onBody: stepsOn('body'), onCredential };
 }

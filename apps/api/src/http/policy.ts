@@ -20,7 +20,7 @@ export interface EndpointOptions<R extends Returns = Returns> {
   readonly does: string;
   /** The least role; `public` needs no credential. */
   readonly role: Role | 'public';
-  /** A public endpoint that also takes a credential: one that is sent must be good. */
+  /** A public endpoint that also takes a credential: one that is sent must be good. Its handler holds to a reader's gates what it rests on. */
   readonly credential?: 'optional';
   /** Follows the verb by default: GET is `read`, the rest `mutation`; public endpoints have none. */
   readonly rate?: RateClass;
@@ -104,6 +104,8 @@ export interface CompiledEndpoint {
   readonly onHeaders: readonly StepRun[];
   /** Run when the body is there. */
   readonly onBody: readonly StepRun[];
+  /** Run when the handler of a public endpoint rests on a credential. */
+  readonly onCredential: readonly StepRun[];
 }
 
 declare module 'fastify' {
@@ -124,6 +126,10 @@ export function policyOf(handler: object): EndpointPolicy | undefined {
   return Reflect.getMetadata(METADATA, handler) as EndpointPolicy | undefined;
 }
 
+export function rateOfVerb(verb: Verb): RateClass {
+  return verb === 'GET' ? 'read' : 'mutation';
+}
+
 /** Fills in what follows from the verb and the role. */
 export function resolvePolicy(
   verb: Verb,
@@ -132,14 +138,13 @@ export function resolvePolicy(
   at: { controller: Type<object>; method: string },
 ): EndpointPolicy {
   const writes = verb !== 'GET' && options.role !== 'public';
-  const rateOfVerb: RateClass = verb === 'GET' ? 'read' : 'mutation';
   return {
     ...options,
     ...at,
     verb,
     path,
     status: options.status ?? (verb === 'DELETE' && options.returns === undefined ? 204 : 200),
-    rate: options.rate ?? (options.role === 'public' ? 'none' : rateOfVerb),
+    rate: options.rate ?? (options.role === 'public' ? 'none' : rateOfVerb(verb)),
     idempotent: options.idempotent ?? (writes && options.stream !== true),
   };
 }

@@ -1,6 +1,6 @@
 import { Field } from '#api/http/fields.js';
 
-/** What the address of an audio says for itself; a bearer of the tenant needs none of it. */
+/** What the address of an audio says for itself; who may read the run that it is of needs none of it. */
 export class AudioQuery {
   @Field.string({ does: 'The tenant that the audio is of', max: 64, optional: true })
   tenant?: string;

@@ -1,6 +1,7 @@
 import { Controller, Param, Query } from '@nestjs/common';
 import { authErrors } from '#domain/capabilities/api-keys/auth-errors.decider.js';
 import { audioErrors } from '#domain/capabilities/audio/audio.decider.js';
+import { authorizationErrors } from '#domain/capabilities/authorization/authorization.decider.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import { Caller, CallerContext } from '#api/http/caller.js';
 import { Endpoint } from '#api/http/endpoint.js';
@@ -14,7 +15,7 @@ export class AudioController {
   constructor(private readonly files: AudioFiles) {}
 
   @Endpoint('GET /:audioId.mp3', {
-    does: 'Hear a spoken answer, by its signed address or as a caller of its tenant; by HEAD and in ranges too',
+    does: 'Hear a spoken answer, by its signed address, or as who may read its run; by HEAD and in ranges too',
     role: 'public',
     credential: 'optional',
     bare: true,
@@ -23,6 +24,8 @@ export class AudioController {
     refuses: [
       ...Object.values(audioErrors),
       httpErrors.unauthorized,
+      httpErrors.forbidden,
+      authorizationErrors.deniedByPolicy,
       ...Object.values(authErrors),
       httpErrors.rateLimited,
     ],

@@ -25,7 +25,7 @@ export type AudioState =
   | { readonly status: 'absent' }
   | { readonly status: 'stored'; readonly stored: DataOf<'AudioStored'> }
   | { readonly status: 'failed'; readonly failed: DataOf<'AudioFailed'> }
-  | { readonly status: 'deleted' };
+  | { readonly status: 'deleted'; readonly runId: string };
 
 /** One stream an audio: it is made, or fails, once, and is deleted once. */
 export const audio = defineDecider<AudioCommand, AudioEvent, AudioState>({
@@ -48,7 +48,7 @@ export const audio = defineDecider<AudioCommand, AudioEvent, AudioState>({
       case 'AudioFailed':
         return { status: 'failed', failed: event.data };
       case 'AudioDeleted':
-        return state.status === 'stored' ? { status: 'deleted' } : state;
+        return state.status === 'stored' ? { status: 'deleted', runId: state.stored.runId } : state;
     }
   },
 });
