@@ -13,6 +13,8 @@ import {
   type Row,
   type Identity,
 } from '#test/support/authorization.js';
+import { TestClient } from '#test/support/client.js';
+import { keyOfDaysAgo } from '#test/support/keys.js';
 import { until } from '#test/support/until.js';
 
 let server: TestServer;
@@ -58,6 +60,23 @@ describe('a document', () => {
     await given(tenant, id, { principal_type: 'role', principal_id: 'reader', permission: 'read' });
     expect(await actions(tenant.reader)).toHaveLength(1);
     expect((await tenant.reader.get(`/v1/ui/actions/${action_id}`)).status).toBe(200);
+  });
+
+  it('shows what was done with it to keys of its corpus alone', async () => {
+    await aCorpus(tenant, 'c2');
+    const actionOn = async (corpus_id: string): Promise<string> => {
+      const document_id = await aSecret(tenant, 'The kettle is vermilion.', { corpus_id });
+      await given(tenant, document_id, { principal_type: 'role', principal_id: 'reader', permission: 'read' });
+      const { data } = await tenant.editor.post('/v1/ui/actions/reindex-document', { document_id });
+      return (data as { action_id: string }).action_id;
+    };
+    const [mine, other] = [await actionOn('c1'), await actionOn('c2')];
+    const { secret } = await keyOfDaysAgo(server.platform, tenant.tenantId, 0, { scopes: { corpora: ['c1'] } });
+    const client = new TestClient(server.url, secret);
+    const shown = (await client.get('/v1/ui/actions')).data as { action_id: string }[];
+    expect(shown.map(({ action_id }) => action_id)).toEqual([mine]);
+    expect((await client.get(`/v1/ui/actions/${mine}`)).status).toBe(200);
+    expect((await client.get(`/v1/ui/actions/${other}`)).status).toBe(404);
   });
 
   it.each([

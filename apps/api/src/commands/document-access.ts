@@ -34,15 +34,18 @@ export class DocumentAccess {
     return this.parts.authorization.readable(caller);
   }
 
-  /** What is said of documents that the caller may read, as a condition on rows that name one; undefined: of all. */
+  /** What is said of documents that the caller may read, in corpora of the key, as a condition on rows that name one; undefined: of all. */
   async readableOf(caller: CallerContext): Promise<VisibilityPredicate | undefined> {
     const readable = await this.readable(caller);
-    if (readable === undefined) return undefined;
+    const corpora = caller.principal.scopes?.corpora;
+    if (readable === undefined && corpora === undefined) return undefined;
     const { table, version } = documentRows;
     const named: VisibilityPredicate = (alias, next) =>
       `exists (select 1 from read.${table}_v${version} d where d.tenant_id = ${alias}.tenant_id
-        and d.document_id = ${alias}.document_id and ${readable('d', next)})`;
-    return Object.assign(named, { varies: readable.varies === true });
+        and d.document_id = ${alias}.document_id
+        and ${corpora === undefined ? 'true' : `d.corpus_id = any(${next(corpora)}::text[])`}
+        and (${readable === undefined ? 'true' : readable('d', next)}))`;
+    return Object.assign(named, { varies: readable?.varies === true });
   }
 
   /** Whose a document is that the caller brings in. */
