@@ -1,3 +1,6 @@
+import { aPolicy } from '#test/support/authorization.js';
+import { TestClient } from '#test/support/client.js';
+import { keyOfDaysAgo } from '#test/support/keys.js';
 import { aCorpus, aDocument, openTestServer, type TestServer, type TestTenant } from '#test/support/server.js';
 
 describe('the endpoints of the OpenAI API', () => {
@@ -49,6 +52,35 @@ describe('the endpoints of the OpenAI API', () => {
       data: [{ id: 'c1' }],
       has_more: true,
     });
+  });
+
+  it('refuse a model outside the scopes of the key with 403, be it there or not', async () => {
+    await aCorpus(tenant, 'c2');
+    const { secret } = await keyOfDaysAgo(server.platform, tenant.tenantId, 0, { scopes: { corpora: ['c1', 'gone'] } });
+    const client = new TestClient(server.url, secret);
+    const answer = async (model: string) => {
+      const { status, body } = await client.post('/v1/chat/completions', asked('Anything?', { model }));
+      return [status, (body as { error?: { code: string } }).error?.code];
+    };
+    for (const model of ['c2', 'nothing']) expect(await answer(model)).toEqual([403, 'AUTH_FORBIDDEN']);
+    expect(await answer('gone')).toEqual([404, 'model_not_found']);
+    expect(await answer('c1')).toEqual([200, undefined]);
+    expect((await client.get('/v1/models')).body).toMatchObject({ data: [{ id: 'c1' }], has_more: false });
+  });
+
+  it('list, show and answer by no model that policies do not let the caller ask, be it there or not', async () => {
+    await aCorpus(tenant, 'c2');
+    const condition_json = { in: { field: 'resource.id', value: ['c1', 'nothing'] } };
+    await aPolicy(tenant, { resource_type: 'corpus', action: 'run', condition_json });
+    expect((await tenant.reader.get('/v1/models?limit=1')).body).toMatchObject({
+      data: [{ id: 'c2' }],
+      has_more: false,
+    });
+    expect((await tenant.reader.get('/v1/models/c2')).status).toBe(200);
+    const denied = { status: 403, body: { error: { code: 'AUTHZ_DENIED' } } };
+    expect(await tenant.reader.get('/v1/models/c1')).toMatchObject(denied);
+    for (const model of ['c1', 'nothing']) expect(await chat(asked('Anything?', { model }))).toMatchObject(denied);
+    expect(((await tenant.reader.get('/v1/corpora')).data as object[]).length).toBe(2);
   });
 
   it('stream lines of data, comments while there is nothing to say, and [DONE] last', async () => {

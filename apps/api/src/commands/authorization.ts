@@ -91,10 +91,14 @@ export class Authorization implements Authorizing {
     });
   }
 
-  /** The corpora that the caller may see, as a condition on their rows; undefined: all of the tenant. */
-  async visibleCorpora(caller: CallerContext): Promise<VisibilityPredicate | undefined> {
+  /** The corpora with which the caller may do all of that, as a condition on their rows; undefined: all of the tenant. */
+  async visibleCorpora(
+    caller: CallerContext,
+    pairs: readonly Pair[] = ['corpus.read'],
+  ): Promise<VisibilityPredicate | undefined> {
     if (isOperator(caller.principal) || !this.parts.settings.abac) return undefined;
-    const policies = (await this.parts.sets.of(caller.tenantId)).of('corpus.read');
+    const set = await this.parts.sets.of(caller.tenantId);
+    const policies = pairs.map((pair) => set.of(pair));
     const columns = { id: 'id', tenant_id: 'tenant_id' };
     return rowsPredicate(policies, this.facts(caller), columns, this.parts.settings.defaultDeny);
   }

@@ -54,6 +54,9 @@ export abstract class Questions {
   /** Refuses every question while answering is switched off. */
   abstract open(caller: CallerContext): Promise<void>;
 
+  /** Refuses who may not ask a corpus by that id, be it there or not. */
+  abstract mayAsk(corpusId: string, caller: CallerContext): Promise<void>;
+
   /** The session of a question that names none: its own, and the same again for a repeat under an Idempotency-Key. */
   abstract ownSession(caller: CallerContext): string;
 

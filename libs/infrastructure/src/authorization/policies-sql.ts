@@ -50,9 +50,9 @@ function laidOut(build: (alias: string, next: SqlContext['next']) => RowConditio
   return { text, values };
 }
 
-/** The rows on which policies say yes; `columns` by the names of their variables. Undefined: on all, whatever is in them. */
+/** The rows on which the policies of every pair say yes; `columns` by the names of their variables. Undefined: on all, whatever is in them. */
 export function rowsPredicate(
-  policies: PairPolicies,
+  policies: readonly PairPolicies[],
   facts: Facts,
   columns: Readonly<Record<string, string>>,
   defaultDeny: boolean,
@@ -62,7 +62,7 @@ export function rowsPredicate(
       const found = rest.length === 0 && Object.hasOwn(columns, name) ? columns[name] : undefined;
       return found === undefined ? undefined : `to_jsonb(${alias}.${found})`;
     };
-    return policiesSql(policies, { facts, next, column }, defaultDeny);
+    return allOf(policies.map((each) => policiesSql(each, { facts, next, column }, defaultDeny)));
   };
   const tried = verdict('d', () => '$1');
   if (tried === true) return undefined;

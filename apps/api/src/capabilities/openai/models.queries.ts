@@ -11,6 +11,9 @@ import { ReadModels } from '#infra/read-models/read-models.js';
 import type { ModelList, ModelView } from './chat-answer.contract.js';
 import { openAiErrors } from './openai.contract.js';
 
+/** What a caller must be allowed with a corpus that is shown as a model. */
+const NEEDED = ['corpus.read', 'corpus.run'] as const;
+
 /** The corpora that a caller may use, as models. */
 @Injectable()
 export class ModelQueries {
@@ -25,7 +28,7 @@ export class ModelQueries {
     const id = visibleCorpora(caller);
     const { rows, next } = await this.models.for(corpusRows).page(caller.tenantId, {
       ...(id === undefined ? {} : { where: { id } }),
-      visible: await this.authorization.visibleCorpora(caller),
+      visible: await this.authorization.visibleCorpora(caller, NEEDED),
       orderBy: [['created_at', 'asc']],
       limit,
       cursor,
@@ -38,7 +41,7 @@ export class ModelQueries {
     const row = await this.models.for(corpusRows).find(caller.tenantId, model);
     if (row === undefined || !seesCorpus(caller, model))
       throw new CatalogueError(openAiErrors.modelNotFound, { param: 'model' });
-    await this.authorization.authorize('corpus.read', caller, { id: model });
+    for (const pair of NEEDED) await this.authorization.authorize(pair, caller, { id: model });
     return viewOf(row);
   }
 }

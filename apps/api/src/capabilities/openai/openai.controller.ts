@@ -90,6 +90,7 @@ export class OpenAiController {
   ): Promise<ChatCompletion> {
     await this.questions.open(caller);
     const question = questionOf(body, this.questions.ownSession(caller));
+    await this.questions.mayAsk(body.model, caller);
     await this.requireModel(body.model, caller);
     const runId = await this.questions.begin(question, caller);
     const key = { tenantId: caller.tenantId, runId };

@@ -50,6 +50,11 @@ export class RunAdmission {
     return this.rollouts.refuseKilled('kill.run', caller.tenantId);
   }
 
+  /** Refuses who may not ask a corpus by policy. */
+  async mayAsk(corpusId: string, caller: CallerContext): Promise<void> {
+    await this.authorization.authorize('corpus.run', caller, { id: corpusId });
+  }
+
   /** The conversation that the caller means by a name, as it goes on now. */
   conversation(name: string, { tenantId, principal }: CallerContext): Promise<Conversation> {
     return conversationOf(this.path, { tenantId, userId: principal.subjectId, name });
@@ -57,7 +62,7 @@ export class RunAdmission {
 
   /** Gives the corpus that is asked. An unknown one, or a provider that nobody knows, is the run's own answer. */
   async admit(asked: CorpusAsked, caller: CallerContext): Promise<Admitted> {
-    await this.authorization.authorize('corpus.run', caller, { id: asked.corpusId });
+    await this.mayAsk(asked.corpusId, caller);
     const corpus = await this.corpus(asked, caller);
     return { corpus, mayAsk: this.askable(caller), mayRead: await this.authorization.readable(caller) };
   }
@@ -66,7 +71,7 @@ export class RunAdmission {
   async admitQuestion(question: Question, caller: CallerContext): Promise<Admitted & Pick<RunAsked, 'retrieved'>> {
     if (!this.early.isAlone) return this.admit(question, caller);
     const { tenantId } = caller;
-    await this.authorization.authorize('corpus.run', caller, { id: question.corpusId });
+    await this.mayAsk(question.corpusId, caller);
     // At once: what is asked of the log in one turn goes out together.
     const loading = this.corpus(question, caller);
     loading.catch(() => undefined);

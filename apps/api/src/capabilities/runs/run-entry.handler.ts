@@ -33,6 +33,11 @@ export class RunEntry extends Questions {
     return this.admission.open(caller);
   }
 
+  override async mayAsk(corpusId: string, caller: CallerContext): Promise<void> {
+    await this.scope.require(corpusId, caller);
+    await this.admission.mayAsk(corpusId, caller);
+  }
+
   override ownSession(caller: CallerContext): string {
     return `own:${this.runIdOf(caller)}`;
   }
