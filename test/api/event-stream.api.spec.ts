@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createKey } from '#cli/operations/keys.js';
+import { aPolicy } from '#test/support/authorization.js';
 import { TestClient } from '#test/support/client.js';
 import { testEngine } from '#test/support/database.js';
 import type { EventStream, Frame } from '#test/support/event-stream.js';
@@ -8,6 +9,8 @@ import { until } from '#test/support/until.js';
 
 const PATH = '/v1/admin/events/stream';
 const MOST = 4;
+
+type Key = Awaited<ReturnType<typeof createKey>>;
 
 describe('the event stream', () => {
   const env = {
@@ -174,6 +177,25 @@ describe('the event stream', () => {
     expect((await change(disabled, { active: false })).status).toBe(200);
     const codes = await Promise.all(streams.map(ended));
     expect(codes).toEqual(['AUTH_REVOKED_KEY', 'AUTH_DISABLED_KEY', 'AUTH_EXPIRED_KEY']);
+  });
+
+  it('ends when a policy denies it to its caller, or its key is limited to other routes', async () => {
+    const keys = ['denied', 'limited', 'neither'].map((name) =>
+      createKey(server.platform, { tenantId: tenant.tenantId, role: 'admin', name }),
+    );
+    const [denied, limited, neither] = (await Promise.all(keys)) as [Key, Key, Key];
+    const streams = [denied, limited, neither].map(({ api_key }) => follow(new TestClient(second.url, api_key)));
+    const [first, next, last] = (await Promise.all(streams)) as [EventStream, EventStream, EventStream];
+    const condition_json = { eq: [{ var: 'principal.api_key_id' }, denied.key_id] };
+    await aPolicy(tenant, { resource_type: 'audit', condition_json });
+    await tenant.admin.patch(`/v1/admin/api-keys/${limited.key_id}`, { scopes: { routes: ['read'] } });
+    expect((await first.rest()).at(-1)).toMatchObject({ event: 'end', data: { code: 'AUTHZ_DENIED' } });
+    expect((await next.rest()).at(-1)).toMatchObject({ event: 'end', data: { code: 'AUTH_FORBIDDEN' } });
+    await corpus(tenant, 'still-told');
+    let frame = await nextEvent(last);
+    while (idOf(frame) !== 'still-told') frame = await nextEvent(last);
+    const again = await new TestClient(second.url, denied.api_key).get(PATH);
+    expect([again.status, again.code]).toEqual([403, 'AUTHZ_DENIED']);
   });
 
   it('has a bounded number of subscribers, and room again when one leaves', async () => {

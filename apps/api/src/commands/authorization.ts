@@ -63,6 +63,11 @@ export class Authorization implements Authorizing {
     return verdict instanceof Promise ? verdict.then(({ allowed }) => allowed) : verdict.allowed;
   }
 
+  /** Why policies do not allow it by now; undefined while they do. For what goes on after it was let in. */
+  async refusal(pair: Pair, caller: CallerContext, resource: JsonObject = {}): Promise<ErrorRow | undefined> {
+    return (await this.allows(pair, caller, resource)) ? undefined : authorizationErrors.deniedByPolicy;
+  }
+
   /** Refuses who has no permission on a document that is there, then what policies do not allow on all that it is. */
   async document(
     action: Guarded,

@@ -4,7 +4,6 @@ import { foldRow } from '#domain/kernel/projection.js';
 import { parseStream } from '#domain/kernel/streams.js';
 import type { CallerContext } from '#api/http/caller.js';
 import { httpErrors } from '#api/http/errors.js';
-import type { Principal } from '#api/http/principal.js';
 import type { SseFrame, SseStream, StreamOpener } from '#api/http/sse.js';
 import type { EventLog, Position, StoredEvent } from '#infra/event-log/event-log.js';
 import type { CapabilityRegistry } from '#infra/projections/registry.js';
@@ -16,9 +15,9 @@ export interface EventStreamParts {
   readonly log: EventLog;
   readonly registry: CapabilityRegistry;
   /** Why a caller may not listen any more; undefined while it may. */
-  readonly refusal: (principal: Principal) => Promise<ErrorRow | undefined>;
-  /** Calls back when the credential of a caller changed, until the returned function is called. */
-  readonly onCredential: (principal: Principal, changed: () => void) => () => void;
+  readonly refusal: (caller: CallerContext) => Promise<ErrorRow | undefined>;
+  /** Calls back when a caller's credential or a policy changed, until the returned function is called. */
+  readonly onChange: (caller: CallerContext, changed: () => void) => () => void;
   /** Most streams of this process at one time. */
   readonly maxSubscribers: number;
   readonly heartbeatMs: number;
@@ -28,7 +27,7 @@ export interface EventStreamParts {
 
 /** One open stream: what it wants, and up to where it was served. */
 interface Subscriber {
-  readonly principal: Principal;
+  readonly caller: CallerContext;
   readonly topics: Topics;
   /** Undefined: of all tenants. */
   readonly tenantId: string | undefined;
@@ -60,7 +59,6 @@ export class EventStreams {
   }
 
   async follow(query: EventStreamQuery, caller: CallerContext, opener: StreamOpener): Promise<void> {
-    const { principal } = caller;
     const tenantId = tenantOf(query.tenant_id, caller);
     const categories = this.parts.registry.capabilities.flatMap(({ deciders }) => deciders.map((of) => of.category));
     const topics = topicsOf(query.topic, new Set(categories));
@@ -71,7 +69,7 @@ export class EventStreams {
       const position = await this.begin(caller.header('last-event-id'));
       const heartbeat = (): SseFrame | string => heartbeatOf(subscriber.position);
       const stream = opener.open({ heartbeatMs: this.parts.heartbeatMs, heartbeat });
-      const subscriber: Subscriber = { principal, topics, tenantId, stream, position };
+      const subscriber: Subscriber = { caller, topics, tenantId, stream, position };
       await this.serve(subscriber).finally(() => stream.end());
     } finally {
       this.taken -= 1;
@@ -88,16 +86,16 @@ export class EventStreams {
   }
 
   private async serve(subscriber: Subscriber): Promise<void> {
-    const { principal, stream, position, topics } = subscriber;
+    const { caller, stream, position, topics } = subscriber;
     const over = new AbortController();
     let refused: ErrorRow | undefined;
     const look = async (): Promise<void> => {
-      const found = await this.parts.refusal(principal);
+      const found = await this.parts.refusal(caller);
       // A look that began earlier, and ends later, saw nothing of what is refused by now.
       refused ??= found;
       if (refused !== undefined) over.abort();
     };
-    const forget = this.parts.onCredential(principal, () => void look());
+    const forget = this.parts.onChange(caller, () => void look());
     const signal = AbortSignal.any([over.signal, stream.signal, this.ending.signal]);
     const filter = topics.filter === undefined ? {} : { filter: topics.filter };
     try {
