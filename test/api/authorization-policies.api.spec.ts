@@ -94,10 +94,15 @@ describe('policies', () => {
     ['ops', 'manage', () => tenant.admin.patch('/v1/admin/rollouts/killswitches', { kill_switches: {} })],
     ['admin', 'read', () => tenant.admin.get('/v1/admin/api-keys')],
     ['admin', 'manage', () => tenant.admin.post('/v1/self-serve/billing/webhook-test')],
-  ] as const)('deny %s %s where they say so', async (resource_type, action, call) => {
-    await aPolicy(tenant, { resource_type, action });
-    expect(await call()).toMatchObject(byPolicy);
-  });
+  ] as const)(
+    'deny %s %s where they say so, and always know who asks, and how',
+    async (resource_type, action, call) => {
+      const known = ['principal.plan', 'principal.auth_method', 'principal.api_key_id', 'request.ip'];
+      const condition_json = { all: known.map((name) => ({ ne: [{ var: name }, null] })) };
+      await aPolicy(tenant, { resource_type, action, condition_json });
+      expect(await call()).toMatchObject(byPolicy);
+    },
+  );
 
   it('hide the corpora that may not be seen from the list', async () => {
     await aCorpus(tenant, 'c2');

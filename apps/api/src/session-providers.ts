@@ -10,6 +10,7 @@ import { FeedbackQueries } from './capabilities/feedback/feedback.queries.js';
 import { RunRecords } from './capabilities/runs/run-records.queries.js';
 import { SessionQueries } from './capabilities/sessions/sessions.queries.js';
 import { SessionTitles } from './capabilities/sessions/session-titles.adapter.js';
+import { Authorization } from './commands/authorization.js';
 import { DocumentAccess } from './commands/document-access.js';
 import { ReadYourWrites } from './commands/read-your-writes.js';
 import { ShownDocuments } from './commands/shown-documents.js';
@@ -32,20 +33,23 @@ export function sessionProviders({ platform }: AppDeps): Provider[] {
     },
     {
       provide: RunRecords,
-      inject: [ReadModels, ReadYourWrites],
-      useFactory: (models: ReadModels, reads: ReadYourWrites) => new RunRecords(models, reads, content),
+      inject: [ReadModels, ReadYourWrites, Authorization],
+      useFactory: (models: ReadModels, reads: ReadYourWrites, authorization: Authorization) =>
+        new RunRecords(models, reads, content, authorization),
     },
     { provide: FeedbackComments, useValue: new FeedbackComments(content) },
     {
       provide: FeedbackQueries,
-      inject: [ReadModels, ReadYourWrites],
-      useFactory: (models: ReadModels, reads: ReadYourWrites) => new FeedbackQueries(models, reads, content),
+      inject: [ReadModels, ReadYourWrites, Authorization],
+      useFactory: (models: ReadModels, reads: ReadYourWrites, authorization: Authorization) =>
+        new FeedbackQueries(models, reads, content, authorization),
     },
     { provide: SessionTitles, useValue: new SessionTitles(content) },
     {
       provide: SessionQueries,
-      inject: [ReadModels, ReadYourWrites],
-      useFactory: (models: ReadModels, reads: ReadYourWrites) => new SessionQueries(models, reads, content),
+      inject: [ReadModels, ReadYourWrites, Authorization],
+      useFactory: (models: ReadModels, reads: ReadYourWrites, authorization: Authorization) =>
+        new SessionQueries(models, reads, content, authorization),
     },
   ];
 }

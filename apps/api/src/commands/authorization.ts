@@ -1,6 +1,6 @@
 import { authorizationErrors } from '#domain/capabilities/authorization/authorization.decider.js';
 import type { Facts } from '#domain/capabilities/authorization/condition-closures.ports.js';
-import type { Pair } from '#domain/capabilities/authorization/pairs.ports.js';
+import type { ActionOf, Pair, ResourceOf } from '#domain/capabilities/authorization/pairs.ports.js';
 import { grantFor, type Grant, type Guarded } from '#domain/capabilities/authorization/permissions.ports.js';
 import { decide, type PairPolicies, type Verdict } from '#domain/capabilities/authorization/policies.ports.js';
 import { CatalogueError, type ErrorRow } from '#domain/kernel/errors.js';
@@ -32,6 +32,12 @@ export interface AuthorizationParts {
   readonly acls: string;
 }
 
+/** A row of something that belongs to a corpus. */
+interface OfCorpus {
+  readonly id: string;
+  readonly corpus_id: string;
+}
+
 /** What policies may look at of a document. */
 export interface DocumentFacts {
   readonly id: string | null;
@@ -51,21 +57,40 @@ export class Authorization implements Authorizing {
   constructor(private readonly parts: AuthorizationParts) {}
 
   /** Refuses what policies do not allow on a resource: that of the endpoint itself, or one that the request names. */
-  authorize(pair: Pair, caller: CallerContext, resource: JsonObject = {}): void | Promise<void> {
+  authorize<P extends Pair>(pair: P, caller: CallerContext, resource: ResourceOf<P>): void | Promise<void> {
     const verdict = this.judge(pair, caller, resource);
     if (verdict instanceof Promise) return verdict.then((given) => this.enforce(given, pair, caller, resource));
     return this.enforce(verdict, pair, caller, resource);
   }
 
   /** Whether policies allow it: nothing is refused, and nothing put on record. */
-  allows(pair: Pair, caller: CallerContext, resource: JsonObject = {}): boolean | Promise<boolean> {
+  allows<P extends Pair>(pair: P, caller: CallerContext, resource: ResourceOf<P>): boolean | Promise<boolean> {
     const verdict = this.judge(pair, caller, resource);
     return verdict instanceof Promise ? verdict.then(({ allowed }) => allowed) : verdict.allowed;
   }
 
   /** Why policies do not allow it by now; undefined while they do. For what goes on after it was let in. */
-  async refusal(pair: Pair, caller: CallerContext, resource: JsonObject = {}): Promise<ErrorRow | undefined> {
+  async refusal<P extends Pair>(
+    pair: P,
+    caller: CallerContext,
+    resource: ResourceOf<P>,
+  ): Promise<ErrorRow | undefined> {
     return (await this.allows(pair, caller, resource)) ? undefined : authorizationErrors.deniedByPolicy;
+  }
+
+  /** Refuses what policies do not allow on a corpus. */
+  corpus(action: ActionOf<'corpus'>, corpusId: string, caller: CallerContext): void | Promise<void> {
+    return this.authorize(`corpus.${action}`, caller, { id: corpusId, corpus_id: corpusId });
+  }
+
+  /** Whether policies allow it on a corpus. */
+  allowsCorpus(action: ActionOf<'corpus'>, corpusId: string, caller: CallerContext): boolean | Promise<boolean> {
+    return this.allows(`corpus.${action}`, caller, { id: corpusId, corpus_id: corpusId });
+  }
+
+  /** Refuses what policies do not allow on a run, or on a conversation. */
+  run(action: ActionOf<'run'>, { id, corpus_id }: OfCorpus, caller: CallerContext): void | Promise<void> {
+    return this.authorize(`run.${action}`, caller, { id, corpus_id });
   }
 
   /** Refuses who has no permission on a document that is there, then what policies do not allow on all that it is. */
@@ -99,12 +124,20 @@ export class Authorization implements Authorizing {
   /** The corpora with which the caller may do all of that, as a condition on their rows; undefined: all of the tenant. */
   async visibleCorpora(
     caller: CallerContext,
-    pairs: readonly Pair[] = ['corpus.read'],
+    actions: readonly ActionOf<'corpus'>[] = ['read'],
   ): Promise<VisibilityPredicate | undefined> {
     if (isOperator(caller.principal) || !this.parts.settings.abac) return undefined;
     const set = await this.parts.sets.of(caller.tenantId);
-    const policies = pairs.map((pair) => set.of(pair));
-    const columns = { id: 'id', tenant_id: 'tenant_id' };
+    const policies = actions.map((action) => set.of(`corpus.${action}`));
+    const columns = { id: 'id', tenant_id: 'tenant_id', corpus_id: 'id' };
+    return rowsPredicate(policies, this.facts(caller), columns, this.parts.settings.defaultDeny);
+  }
+
+  /** The runs, or the conversations, that the caller may see, as a condition on their rows; undefined: all of the tenant. */
+  async visibleRuns(caller: CallerContext): Promise<VisibilityPredicate | undefined> {
+    if (isOperator(caller.principal) || !this.parts.settings.abac) return undefined;
+    const policies = [(await this.parts.sets.of(caller.tenantId)).of('run.read')];
+    const columns = { id: 'id', tenant_id: 'tenant_id', corpus_id: 'corpus_id' };
     return rowsPredicate(policies, this.facts(caller), columns, this.parts.settings.defaultDeny);
   }
 
@@ -183,7 +216,7 @@ function refusal(caller: CallerContext, { row }: CatalogueError) {
 }
 
 /** A document as `resource` of conditions. */
-export function resourceOf(document: DocumentFacts, tenantId: string): JsonObject {
+export function resourceOf(document: DocumentFacts, tenantId: string) {
   const { id, corpusId, status, contentType, labels, metadata } = document;
   return { id, tenant_id: tenantId, corpus_id: corpusId, status, content_type: contentType, labels, metadata };
 }

@@ -95,7 +95,9 @@ export class DocumentAccess {
   ): Promise<void> {
     const row = await this.parts.shown.find(uid, caller);
     const { documentId: id, corpusId: corpus_id } = known;
-    const facts = row === undefined ? { id, corpus_id } : resourceOf(await this.describe(row), caller.tenantId);
+    const nothing = { status: null, content_type: null, labels: {}, metadata: null };
+    const facts =
+      row === undefined ? { id, corpus_id, ...nothing } : resourceOf(await this.describe(row), caller.tenantId);
     await this.parts.authorization.authorize('document.manage', caller, facts);
   }
 

@@ -1,7 +1,6 @@
 import type { AccessEvent } from '#domain/capabilities/access/access.events.js';
-import type { Pair } from '#domain/capabilities/authorization/pairs.ports.js';
+import type { EndpointPair, ResourceOf } from '#domain/capabilities/authorization/pairs.ports.js';
 import type { FeatureKey } from '#domain/capabilities/plans/features.events.js';
-import type { JsonObject } from '#domain/kernel/schema.js';
 import type { Actor } from '#domain/kernel/events.js';
 
 import type { CallerContext } from './caller.js';
@@ -85,7 +84,7 @@ export interface Entitlements {
 /** Policies over what an endpoint itself is: the audit log, operations, administration. */
 export interface Authorizing {
   /** Refuses with 403, on record before the answer. */
-  authorize(pair: Pair, caller: CallerContext, resource?: JsonObject): void | Promise<void>;
+  authorize<P extends EndpointPair>(pair: P, caller: CallerContext, resource: ResourceOf<P>): void | Promise<void>;
 }
 
 /** The limits of a tenant; null is unlimited. */

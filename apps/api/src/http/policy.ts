@@ -2,7 +2,7 @@ import type { Type } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import type { ViewType } from '#domain/capabilities/access/access.events.js';
-import type { Pair } from '#domain/capabilities/authorization/pairs.ports.js';
+import type { EndpointPair } from '#domain/capabilities/authorization/pairs.ports.js';
 import type { FeatureKey } from '#domain/capabilities/plans/features.events.js';
 import type { ErrorRow } from '#domain/kernel/errors.js';
 
@@ -37,7 +37,7 @@ export interface EndpointOptions<R extends Returns = Returns> {
    * What policies are asked for before the handler, where the resource is the endpoint itself; follows from the feature, the
    * address and the role by default. `nothing`: the handler asks for each resource, or policies must not lock anybody out.
    */
-  readonly authorizes?: Pair | 'nothing';
+  readonly authorizes?: EndpointPair | 'nothing';
   /** The access event that a successful read of this endpoint is recorded as, in the background. */
   readonly view?: ViewType;
   readonly returns?: R;
@@ -152,7 +152,7 @@ export function resolvePolicy(
 const OPERATED = /^\/v1\/(?:ops|admin\/(?:system|maintenance|retention|rollouts))(?:\/|$)/;
 
 /** The pair that a policy must allow before the handler of an endpoint is reached; undefined: none. */
-export function pairOf(policy: EndpointPolicy, url: string): Pair | undefined {
+export function pairOf(policy: EndpointPolicy, url: string): EndpointPair | undefined {
   const { authorizes, role, feature, verb } = policy;
   if (authorizes !== undefined) return authorizes === 'nothing' ? undefined : authorizes;
   if (role !== 'admin') return undefined;

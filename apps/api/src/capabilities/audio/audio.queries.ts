@@ -61,9 +61,9 @@ export class AudioFiles {
   private async refuseUnread(state: AudioState, caller: CallerContext): Promise<void> {
     const { path, authorization } = this.deps;
     const runId = runOf(state);
-    await authorization.authorize('run.read', caller, { id: runId });
     const run = runId === null ? runs.initial : await path.load(runs, caller.tenantId, runId);
     const asked = run.status === 'absent' ? undefined : run.asked;
+    await authorization.authorize('run.read', caller, { id: runId, corpus_id: asked?.corpusId ?? null });
     if (asked === undefined || !isOfCaller(asked.userId, caller) || !seesCorpus(caller, asked.corpusId))
       throw new CatalogueError(audioErrors.notFound);
   }

@@ -58,7 +58,7 @@ export class CorporaController {
   })
   async create(@Body() body: CreateCorpusRequest, @Caller() caller: CallerContext): Promise<CorpusView> {
     await this.scope.require(body.id, caller);
-    await this.authorization.authorize('corpus.write', caller, { id: body.id });
+    await this.authorization.corpus('write', body.id, caller);
     await this.requireProvider(body.provider_config_json, caller);
     const embedding = this.choices.chosen(body.embedding_json);
     const data = { corpusId: body.id, name: body.name, providerConfig: body.provider_config_json, embedding };
@@ -102,9 +102,9 @@ export class CorporaController {
     if (!seesCorpus(caller, corpusId)) throw new CatalogueError(corpusErrors.notFound);
     const { name, provider_config_json: provider, embedding_json: embedding } = body;
     if (name !== undefined || (provider === undefined && embedding === undefined))
-      await this.authorization.authorize('corpus.write', caller, { id: corpusId });
+      await this.authorization.corpus('write', corpusId, caller);
     if (provider !== undefined) {
-      await this.authorization.authorize('corpus.manage', caller, { id: corpusId });
+      await this.authorization.corpus('manage', corpusId, caller);
       await this.features.require('feature.corpora_patch_provider_config', caller);
       await this.requireProvider(provider, caller);
     }
@@ -127,14 +127,14 @@ export class CorporaController {
   })
   async remove(@Param('corpusId') corpusId: string, @Caller() caller: CallerContext): Promise<void> {
     if (!seesCorpus(caller, corpusId)) throw new CatalogueError(corpusErrors.notFound);
-    await this.authorization.authorize('corpus.manage', caller, { id: corpusId });
+    await this.authorization.corpus('manage', corpusId, caller);
     const streamId = idFor('corpora', caller.tenantId, corpusId);
     await this.commands.run(corpora, streamId, { type: 'DeleteCorpus', data: {} }, caller);
   }
 
   private async newEmbedding(corpusId: string, body: PatchCorpusRequest, caller: CallerContext) {
     if (body.embedding_json === undefined) return {};
-    await this.authorization.authorize('corpus.manage', caller, { id: corpusId });
+    await this.authorization.corpus('manage', corpusId, caller);
     await this.features.require('feature.corpora_patch_provider_config', caller);
     return { embedding: await this.choices.change(caller.tenantId, corpusId, body.embedding_json) };
   }

@@ -53,7 +53,7 @@ export class CorpusQueries {
     await this.reads.before(corpusRows.table, caller);
     const row = await this.models.for(corpusRows).find(caller.tenantId, id);
     if (row === undefined || !seesCorpus(caller, id)) throw new CatalogueError(corpusErrors.notFound);
-    await this.authorization.authorize('corpus.read', caller, { id });
+    await this.authorization.corpus('read', id, caller);
     return this.viewOf(row);
   }
 

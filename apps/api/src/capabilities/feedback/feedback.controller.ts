@@ -1,8 +1,10 @@
 import { Body, Controller, Param, Query } from '@nestjs/common';
+import { authorizationErrors } from '#domain/capabilities/authorization/authorization.decider.js';
 import { feedback, feedbackErrors } from '#domain/capabilities/feedback/feedback.decider.js';
 import { feedbackRows } from '#domain/capabilities/feedback/feedback.projection.js';
 import { runErrors } from '#domain/capabilities/runs/runs.decider.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
+import { Authorization } from '#api/commands/authorization.js';
 import { Commands } from '#api/commands/commands.js';
 import { Caller, CallerContext } from '#api/http/caller.js';
 import { Endpoint } from '#api/http/endpoint.js';
@@ -24,23 +26,23 @@ export class FeedbackController {
     private readonly commands: Commands,
     private readonly queries: FeedbackQueries,
     private readonly comments: FeedbackComments,
+    private readonly authorization: Authorization,
   ) {}
 
   @Endpoint('POST /runs/:runId/feedback', {
     does: 'Say whether an answer was of use, or say it anew',
     role: 'reader',
-    authorizes: 'run.write',
     audit: 'feedback.given',
     returns: FeedbackView,
     waitsFor: [feedbackRows.table],
-    refuses: [runErrors.notFound, feedbackErrors.noAnswer],
+    refuses: [authorizationErrors.deniedByPolicy, runErrors.notFound, feedbackErrors.noAnswer],
   })
   async give(
     @Param('runId') runId: string,
     @Body() { rating, comment, tags }: FeedbackRequest,
     @Caller() caller: CallerContext,
   ): Promise<FeedbackView> {
-    const run = await this.queries.run(runId, caller);
+    const run = await this.queries.run(runId, 'write', caller);
     if (run.status !== 'succeeded') throw new CatalogueError(feedbackErrors.noAnswer, { status: run.status });
     const { subjectId: userId } = caller.principal;
     const feedbackId = feedbackIdFor(caller.tenantId, runId, userId);
@@ -54,25 +56,25 @@ export class FeedbackController {
   @Endpoint('GET /runs/:runId/feedback', {
     does: 'Show what the caller said of an answer',
     role: 'reader',
-    authorizes: 'run.read',
     returns: FeedbackView,
-    refuses: [feedbackErrors.notFound],
+    refuses: [authorizationErrors.deniedByPolicy, feedbackErrors.notFound],
   })
   async show(@Param('runId') runId: string, @Caller() caller: CallerContext): Promise<FeedbackView> {
-    await this.queries.run(runId, caller);
+    await this.queries.run(runId, 'read', caller);
     return this.queries.own(runId, caller);
   }
 
   @Endpoint('DELETE /runs/:runId/feedback', {
     does: 'Take back what the caller said of an answer',
     role: 'reader',
-    authorizes: 'run.write',
     audit: 'feedback.removed',
     waitsFor: [feedbackRows.table],
-    refuses: [feedbackErrors.notFound],
+    refuses: [authorizationErrors.deniedByPolicy, feedbackErrors.notFound],
   })
   async remove(@Param('runId') runId: string, @Caller() caller: CallerContext): Promise<void> {
     const feedbackId = feedbackIdFor(caller.tenantId, runId, caller.principal.subjectId);
+    const { given } = await this.commands.load(feedback, feedbackId, caller);
+    if (given !== null) await this.authorization.run('write', { id: runId, corpus_id: given.corpusId }, caller);
     await this.commands.run(feedback, feedbackId, { type: 'RemoveFeedback', data: {} }, caller);
   }
 

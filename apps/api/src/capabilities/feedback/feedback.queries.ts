@@ -1,9 +1,11 @@
+import type { ActionOf } from '#domain/capabilities/authorization/pairs.ports.js';
 import { feedbackErrors } from '#domain/capabilities/feedback/feedback.decider.js';
 import { feedbackRows, type FeedbackRow } from '#domain/capabilities/feedback/feedback.projection.js';
 import { runErrors } from '#domain/capabilities/runs/runs.decider.js';
 import { runRows } from '#domain/capabilities/runs/runs.projection.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { RowOf } from '#domain/kernel/projection.js';
+import type { Authorization } from '#api/commands/authorization.js';
 import { isOfCaller } from '#api/commands/conversations.js';
 import type { ReadYourWrites } from '#api/commands/read-your-writes.js';
 import type { CallerContext } from '#api/http/caller.js';
@@ -27,14 +29,16 @@ export class FeedbackQueries {
     private readonly models: ReadModels,
     private readonly reads: ReadYourWrites,
     private readonly content: ContentStore,
+    private readonly authorization: Authorization,
   ) {}
 
-  /** A run that the caller may say something of: its own, or as an admin any of the tenant. */
-  async run(runId: string, caller: CallerContext): Promise<RunRow> {
+  /** A run that the caller may say something of: its own, or as an admin any of the tenant, where policies allow this. */
+  async run(runId: string, to: ActionOf<'run'>, caller: CallerContext): Promise<RunRow> {
     await this.reads.before(runRows.table, caller);
     const row = await this.models.for(runRows).find(caller.tenantId, runId);
     if (row === undefined || !isOfCaller(row.user_id, caller) || !seesCorpus(caller, row.corpus_id))
       throw new CatalogueError(runErrors.notFound);
+    await this.authorization.run(to, row, caller);
     return row;
   }
 

@@ -12,7 +12,7 @@ import type { ModelList, ModelView } from './chat-answer.contract.js';
 import { openAiErrors } from './openai.contract.js';
 
 /** What a caller must be allowed with a corpus that is shown as a model. */
-const NEEDED = ['corpus.read', 'corpus.run'] as const;
+const NEEDED = ['read', 'run'] as const;
 
 /** The corpora that a caller may use, as models. */
 @Injectable()
@@ -41,7 +41,7 @@ export class ModelQueries {
     const row = await this.models.for(corpusRows).find(caller.tenantId, model);
     if (row === undefined || !seesCorpus(caller, model))
       throw new CatalogueError(openAiErrors.modelNotFound, { param: 'model' });
-    for (const pair of NEEDED) await this.authorization.authorize(pair, caller, { id: model });
+    for (const action of NEEDED) await this.authorization.corpus(action, model, caller);
     return viewOf(row);
   }
 }

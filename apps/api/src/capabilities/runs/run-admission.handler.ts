@@ -52,7 +52,7 @@ export class RunAdmission {
 
   /** Refuses who may not ask a corpus by policy. */
   async mayAsk(corpusId: string, caller: CallerContext): Promise<void> {
-    await this.authorization.authorize('corpus.run', caller, { id: corpusId });
+    await this.authorization.corpus('run', corpusId, caller);
   }
 
   /** The conversation that the caller means by a name, as it goes on now. */
@@ -84,7 +84,7 @@ export class RunAdmission {
   }
 
   private askable(caller: CallerContext): RunAsked['mayAsk'] {
-    return (id) => this.authorization.allows('corpus.run', caller, { id });
+    return (id) => this.authorization.allowsCorpus('run', id, caller);
   }
 
   private async corpus({ corpusId, audio, speech }: CorpusAsked, caller: CallerContext): Promise<CorpusState> {

@@ -1,4 +1,5 @@
 import { Controller, Param, Query } from '@nestjs/common';
+import { authorizationErrors } from '#domain/capabilities/authorization/authorization.decider.js';
 import { runErrors } from '#domain/capabilities/runs/runs.decider.js';
 import { Caller, CallerContext } from '#api/http/caller.js';
 import { Endpoint } from '#api/http/endpoint.js';
@@ -13,7 +14,6 @@ export class RunRecordsController {
   @Endpoint('GET /', {
     does: 'List the own runs, or as an admin all of the tenant, the newest first',
     role: 'reader',
-    authorizes: 'run.read',
     returns: [RunView],
   })
   list(@Query() query: RunListQuery, @Caller() caller: CallerContext): Promise<Page<RunView>> {
@@ -23,9 +23,8 @@ export class RunRecordsController {
   @Endpoint('GET /:runId', {
     does: 'Get a run with its outcome and what its answer stands on',
     role: 'reader',
-    authorizes: 'run.read',
     returns: RunDetail,
-    refuses: [runErrors.notFound],
+    refuses: [authorizationErrors.deniedByPolicy, runErrors.notFound],
   })
   get(@Param('runId') runId: string, @Caller() caller: CallerContext): Promise<RunDetail> {
     return this.records.get(runId, caller);

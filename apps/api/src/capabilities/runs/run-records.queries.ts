@@ -2,6 +2,7 @@ import { runErrors } from '#domain/capabilities/runs/runs.decider.js';
 import { runRows } from '#domain/capabilities/runs/runs.projection.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { RowOf } from '#domain/kernel/projection.js';
+import type { Authorization } from '#api/commands/authorization.js';
 import { isOfCaller } from '#api/commands/conversations.js';
 import type { ReadYourWrites } from '#api/commands/read-your-writes.js';
 import type { CallerContext } from '#api/http/caller.js';
@@ -21,6 +22,7 @@ export class RunRecords {
     private readonly models: ReadModels,
     private readonly reads: ReadYourWrites,
     private readonly content: ContentStore,
+    private readonly authorization: Authorization,
   ) {}
 
   /** The newest first. */
@@ -29,6 +31,7 @@ export class RunRecords {
     const { limit, cursor } = query;
     const { rows, next } = await this.models.for(runRows).page(caller.tenantId, {
       where: whereOf(query, caller),
+      visible: await this.authorization.visibleRuns(caller),
       orderBy: [['started_at', 'desc']],
       limit,
       cursor,
@@ -41,6 +44,7 @@ export class RunRecords {
     const row = await this.models.for(runRows).find(caller.tenantId, runId);
     if (row === undefined || !isOfCaller(row.user_id, caller) || !seesCorpus(caller, row.corpus_id))
       throw new CatalogueError(runErrors.notFound);
+    await this.authorization.run('read', row, caller);
     const { answer_content_id: id } = row;
     const answer = id === null ? undefined : await this.content.get(caller.tenantId, id);
     return { ...fieldsOf(row), citations: citationsIn(answer) };

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { validate } from 'uuid';
 import { runErrors, runs, type RunState } from '#domain/capabilities/runs/runs.decider.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
+import { Authorization } from '#api/commands/authorization.js';
 import { isOfCaller } from '#api/commands/conversations.js';
 import type { CallerContext } from '#api/http/caller.js';
 import { seesCorpus } from '#api/http/corpus-scope.js';
@@ -16,6 +17,7 @@ export class RunTraces {
   constructor(
     private readonly path: CommandPath,
     private readonly content: ContentStore,
+    private readonly authorization: Authorization,
   ) {}
 
   async get(runId: string, caller: CallerContext): Promise<RetrievalTraceView> {
@@ -23,8 +25,10 @@ export class RunTraces {
     // From the run's own stream: whoever has just read the last frame may ask at once.
     const run = validate(runId) ? await this.path.load(runs, tenantId, runId) : runs.initial;
     if (run.status === 'absent') throw new CatalogueError(runErrors.notFound);
-    const mine = isOfCaller(run.asked.userId, caller) && seesCorpus(caller, run.asked.corpusId);
-    const trace = mine ? await this.keptBy(run, tenantId) : undefined;
+    const { userId, corpusId: corpus_id } = run.asked;
+    if (!isOfCaller(userId, caller) || !seesCorpus(caller, corpus_id)) throw new CatalogueError(runErrors.notFound);
+    await this.authorization.run('read', { id: runId, corpus_id }, caller);
+    const trace = await this.keptBy(run, tenantId);
     if (trace === undefined) throw new CatalogueError(runErrors.notFound);
     return traceView(trace);
   }

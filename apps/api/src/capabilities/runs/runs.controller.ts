@@ -3,6 +3,7 @@ import { authorizationErrors } from '#domain/capabilities/authorization/authoriz
 import { rolloutErrors } from '#domain/capabilities/rollouts/rollouts.decider.js';
 import { runErrors } from '#domain/capabilities/runs/runs.decider.js';
 import { filterErrors } from '#domain/kernel/filter/filter-limits.js';
+import { Authorization } from '#api/commands/authorization.js';
 import { isOfCaller } from '#api/commands/conversations.js';
 import { Hearing, hearingFailures, MAX_AUDIO_BYTES } from '#api/commands/hearing.js';
 import { questionFailures } from '#infra/adapters/embedding/embedding-errors.js';
@@ -28,6 +29,7 @@ export class RunsController {
     private readonly questions: Questions,
     private readonly playback: RunPlayback,
     private readonly hearing: Hearing,
+    private readonly authorization: Authorization,
   ) {}
 
   @Endpoint('POST /run', {
@@ -99,10 +101,12 @@ export class RunsController {
     stream.end();
   }
 
-  /** Whose conversation it is may resume a run, and the tenant's admins; a key that is limited to corpora none of another one. */
+  /** Whose conversation it is may resume a run, and the tenant's admins; a key that is limited to corpora none of another one, and nobody what policies deny. */
   private async mayPlay(key: StreamKey, caller: CallerContext): Promise<boolean> {
     if (!(await this.playback.exists(key))) return false;
     const asked = await this.playback.askedIn(key);
-    return asked !== undefined && isOfCaller(asked.userId, caller) && seesCorpus(caller, asked.corpusId);
+    if (asked === undefined || !isOfCaller(asked.userId, caller) || !seesCorpus(caller, asked.corpusId)) return false;
+    await this.authorization.run('read', { id: key.streamId, corpus_id: asked.corpusId }, caller);
+    return true;
   }
 }

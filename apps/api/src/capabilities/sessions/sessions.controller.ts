@@ -1,4 +1,5 @@
 import { Body, Controller, Param, Query } from '@nestjs/common';
+import { authorizationErrors } from '#domain/capabilities/authorization/authorization.decider.js';
 import { sessionErrors, sessions } from '#domain/capabilities/sessions/sessions.decider.js';
 import { sessionRows, type SessionRow } from '#domain/capabilities/sessions/sessions.projection.js';
 import { Commands } from '#api/commands/commands.js';
@@ -22,7 +23,6 @@ export class SessionsController {
   @Endpoint('GET /', {
     does: 'List the own sessions, or as an admin all of the tenant; the one used last first',
     role: 'reader',
-    authorizes: 'run.read',
     returns: [SessionView],
   })
   list(@Query() query: SessionListQuery, @Caller() caller: CallerContext): Promise<Page<SessionView>> {
@@ -32,9 +32,8 @@ export class SessionsController {
   @Endpoint('GET /:sessionId', {
     does: 'Get a session by its id, or by the name that the caller gave it',
     role: 'reader',
-    authorizes: 'run.read',
     returns: SessionView,
-    refuses: [sessionErrors.notFound],
+    refuses: [authorizationErrors.deniedByPolicy, sessionErrors.notFound],
   })
   get(@Param('sessionId') id: string, @Caller() caller: CallerContext): Promise<SessionView> {
     return this.queries.get(id, caller);
@@ -43,10 +42,9 @@ export class SessionsController {
   @Endpoint('GET /:sessionId/messages', {
     does: 'Read what was asked and answered in a session',
     role: 'reader',
-    authorizes: 'run.read',
     view: 'MessagesViewed',
     returns: [MessageView],
-    refuses: [sessionErrors.notFound],
+    refuses: [authorizationErrors.deniedByPolicy, sessionErrors.notFound],
   })
   messages(
     @Param('sessionId') id: string,
@@ -59,36 +57,34 @@ export class SessionsController {
   @Endpoint('PATCH /:sessionId', {
     does: 'Give a session a title, or take it away',
     role: 'reader',
-    authorizes: 'run.write',
     audit: 'session.renamed',
     returns: SessionView,
     waitsFor: [sessionRows.table],
-    refuses: [sessionErrors.notFound],
+    refuses: [authorizationErrors.deniedByPolicy, sessionErrors.notFound],
   })
   async rename(
     @Param('sessionId') id: string,
     @Body() { title }: SessionPatch,
     @Caller() caller: CallerContext,
   ): Promise<SessionView> {
-    const row = await this.queries.find(id, caller);
+    const row = await this.queries.find(id, 'write', caller);
     if (title !== undefined) {
       const stored = title === null ? null : await this.titles.keep(row, title, caller);
       const data = { ...conversationIn(row), title: stored };
       await this.commands.run(sessions, sessionStream(row.tenant_id, row.id), { type: 'RenameSession', data }, caller);
     }
-    return this.queries.get(row.id, caller);
+    return this.queries.get(row.id, caller, 'write');
   }
 
   @Endpoint('DELETE /:sessionId', {
     does: 'Delete a session with all that was said in it, and its key; its name begins another one then',
     role: 'reader',
-    authorizes: 'run.delete',
     audit: 'session.deleted',
     waitsFor: [sessionRows.table],
-    refuses: [sessionErrors.notFound],
+    refuses: [authorizationErrors.deniedByPolicy, sessionErrors.notFound],
   })
   async remove(@Param('sessionId') id: string, @Caller() caller: CallerContext): Promise<void> {
-    const row = await this.queries.find(id, caller, caller.mayRepeat);
+    const row = await this.queries.find(id, 'delete', caller, caller.mayRepeat);
     const life = row.deleted ? row.life - 1 : row.life;
     const data = { ...conversationIn(row), life, reason: 'request' } as const;
     await this.commands.run(sessions, sessionStream(row.tenant_id, row.id), { type: 'DeleteSession', data }, caller);

@@ -1,15 +1,17 @@
+import type { ActionOf } from '#domain/capabilities/authorization/pairs.ports.js';
 import { runRows } from '#domain/capabilities/runs/runs.projection.js';
 import { sessionErrors } from '#domain/capabilities/sessions/sessions.decider.js';
 import { sessionRows, type SessionRow } from '#domain/capabilities/sessions/sessions.projection.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import { addMillis } from '#domain/kernel/time.js';
+import type { Authorization } from '#api/commands/authorization.js';
 import type { ReadYourWrites } from '#api/commands/read-your-writes.js';
 import type { CallerContext } from '#api/http/caller.js';
 import { seesCorpus, visibleCorpora } from '#api/http/corpus-scope.js';
 import { decodeCursor, encodeCursor, Page } from '#api/http/paging.js';
 import { mayActAs } from '#api/http/principal.js';
 import type { ContentStore } from '#infra/content/content-store.js';
-import type { ReadModels } from '#infra/read-models/read-models.js';
+import type { ReadModels, Selection } from '#infra/read-models/read-models.js';
 import { isOfCaller, sessionIdFor } from '#api/commands/conversations.js';
 import { messagesOf, textOf } from './session-messages.adapter.js';
 import type { MessageListQuery, MessageView, SessionListQuery, SessionView } from './sessions.contract.js';
@@ -29,6 +31,7 @@ export class SessionQueries {
     private readonly models: ReadModels,
     private readonly reads: ReadYourWrites,
     private readonly content: ContentStore,
+    private readonly authorization: Authorization,
   ) {}
 
   /** Those that are used last come first. */
@@ -38,10 +41,11 @@ export class SessionQueries {
     const where = whereOf(query, caller);
     const filters = ['sessions', caller.tenantId, where, q ?? null];
     const after = placeOf(decodeCursor(cursor, filters));
+    const selected = { where, visible: await this.authorization.visibleRuns(caller) };
     const found: Titled[] = [];
     let seen: SessionRow | undefined;
     let looked = 0;
-    for await (const each of this.newestFirst(caller.tenantId, where, after, q === undefined ? limit : BATCH)) {
+    for await (const each of this.newestFirst(caller.tenantId, selected, after, q === undefined ? limit : BATCH)) {
       if (seen !== undefined && (found.length === limit || looked === SEARCHED))
         return new Page(found.map(viewOf), encodeCursor([seen.last_seen_at, seen.id], filters));
       seen = each.row;
@@ -51,21 +55,21 @@ export class SessionQueries {
     return new Page(found.map(viewOf), null);
   }
 
-  async get(id: string, caller: CallerContext): Promise<SessionView> {
-    const [session] = await this.titled(caller.tenantId, [await this.find(id, caller)]);
+  async get(id: string, caller: CallerContext, to: ActionOf<'run'> = 'read'): Promise<SessionView> {
+    const [session] = await this.titled(caller.tenantId, [await this.find(id, to, caller)]);
     return viewOf(session as Titled);
   }
 
   /** What was said in the session, a page at a time. */
   async messages(id: string, query: MessageListQuery, caller: CallerContext): Promise<Page<MessageView>> {
-    const session = await this.find(id, caller);
+    const session = await this.find(id, 'read', caller);
     await this.reads.before(runRows.table, caller);
     const rows = this.models.for(runRows);
     return messagesOf({ rows, content: this.content, session, corpora: visibleCorpora(caller) }, query);
   }
 
-  /** By its id, or by the name that the caller gave it; `deleted`: one that is gone, too. */
-  async find(id: string, caller: CallerContext, deleted = false): Promise<SessionRow> {
+  /** By its id, or by the name that the caller gave it, where policies allow this; `deleted`: one that is gone, too. */
+  async find(id: string, to: ActionOf<'run'>, caller: CallerContext, deleted = false): Promise<SessionRow> {
     await this.reads.before(sessionRows.table, caller);
     const { tenantId, principal } = caller;
     const rows = this.models.for(sessionRows);
@@ -73,12 +77,13 @@ export class SessionQueries {
       (await rows.find(tenantId, id)) ?? (await rows.find(tenantId, sessionIdFor(tenantId, principal.subjectId, id)));
     const shown = row !== undefined && (deleted || !row.deleted) && isOfCaller(row.user_id, caller);
     if (!shown || !seesCorpus(caller, row.corpus_id)) throw new CatalogueError(sessionErrors.notFound);
+    await this.authorization.run(to, row, caller);
     return row;
   }
 
   private async *newestFirst(
     tenantId: string,
-    where: object,
+    { where, visible }: Selection<SessionRow>,
     after: Place | undefined,
     batch: number,
   ): AsyncIterable<Titled> {
@@ -87,6 +92,7 @@ export class SessionQueries {
     do {
       const page = await this.models.for(sessionRows).page(tenantId, {
         where: { ...where, ...until },
+        visible,
         orderBy: [['last_seen_at', 'desc']],
         limit: Math.min(BATCH, batch + 1),
         cursor,

@@ -2,8 +2,8 @@ import { defineDecider, type Decision, type Facts } from '../../kernel/decider.j
 import { defineErrors, refuse, type Refusal } from '../../kernel/errors.js';
 import type { Json } from '../../kernel/schema.js';
 import type { PolicyEvent } from './authorization.events.js';
-import { ConditionProblem, parseCondition, type ConditionLimits } from './condition.ports.js';
-import { pairsOf } from './pairs.ports.js';
+import { ConditionProblem, parseCondition, variablesIn, type ConditionLimits } from './condition.ports.js';
+import { namesIn, pairsOf, unknownOf } from './pairs.ports.js';
 import { isEqual } from './condition-values.ports.js';
 import { globalSeeds, tenantSeeds, type Seed } from './seeds.ports.js';
 
@@ -147,9 +147,16 @@ export function policyProblem(text: PolicyText, rules: PolicyRules): Refusal | u
   const { resourceType, action, condition } = text;
   if (resourceType === '*' && action === '*' && !rules.allowWildcards)
     return invalid('resource_type and action are not both *');
-  if (pairsOf(resourceType, action).length === 0) return invalid(`nobody asks for ${action} on ${resourceType}`);
+  const pairs = pairsOf(resourceType, action);
+  if (pairs.length === 0) return invalid(`nobody asks for ${action} on ${resourceType}`);
   const parsed = parseCondition(condition, rules);
-  if (!(parsed instanceof ConditionProblem)) return undefined;
+  if (!(parsed instanceof ConditionProblem)) {
+    const unknown = unknownOf(variablesIn(parsed), pairs);
+    const names = namesIn(pairs).map((name) => `resource.${name}`);
+    return unknown === undefined
+      ? undefined
+      : invalid(`${action} on ${resourceType} knows no ${unknown}, but ${names.join(', ')}`);
+  }
   if (parsed.kind === 'invalid') return invalid(parsed.reason);
   return refuse(authorizationErrors.policyTooComplex, { reason: parsed.reason });
 }

@@ -74,6 +74,23 @@ describe('a policy', () => {
     specify(authzPolicies).given().when(create({ resourceType, action })).refuses(authorizationErrors.policyInvalid);
   });
 
+  it.each([
+    ['corpus', 'run', 'resource.labels.team', false],
+    ['run', 'read', 'resource.status', false],
+    ['admin', '*', 'resource.corpus_id', false],
+    ['*', 'manage', 'resource.unheard', false],
+    ['*', 'run', 'resource.content_type', false],
+    ['*', 'read', 'resource.content_type', true],
+    ['run', 'delete', 'resource.corpus_id', true],
+    ['corpus', '*', 'resource.corpus_id', true],
+    ['ops', 'read', 'resource.id', true],
+  ])('on %s %s that looks at %s is saved: %s', (resourceType, action, name, isSaved) => {
+    const condition = { any: [{ not: { eq: [1, { var: name }] } }] };
+    const specified = specify(authzPolicies).given().when(create({ resourceType, action, condition }));
+    if (!isSaved) specified.refuses(authorizationErrors.policyInvalid);
+    else specified.then({ type: 'AuthzPolicyCreated', data: { ...created.data, resourceType, action, condition } });
+  });
+
   it('may be about everything only where that is allowed', () => {
     const all = { resourceType: '*', action: '*' };
     const made = { ...created.data, ...all } as Extract<PolicyEvent, { type: 'AuthzPolicyCreated' }>['data'];

@@ -47,21 +47,25 @@ export function parseCondition(json: Json, limits: ConditionLimits): Parsed<Cond
 
 /** Whether any variable under these names is in the condition. */
 export function looksAt(condition: Condition, ...names: readonly string[]): boolean {
-  const under = (operand: Operand): boolean =>
-    operand.kind === 'variable' && names.every((name, at) => operand.path[at] === name);
+  return variablesIn(condition).some((path) => names.every((name, at) => path[at] === name));
+}
+
+/** The names of the variables in the condition, by their parts. */
+export function variablesIn(condition: Condition): readonly (readonly string[])[] {
+  const named = (operand: Operand) => (operand.kind === 'variable' ? [operand.path] : []);
   switch (condition.op) {
     case 'constant':
-      return false;
+      return [];
     case 'all':
     case 'any':
-      return condition.of.some((each) => looksAt(each, ...names));
+      return condition.of.flatMap(variablesIn);
     case 'not':
-      return looksAt(condition.of, ...names);
+      return variablesIn(condition.of);
     case 'time_between':
     case 'date_between':
-      return under(condition.value);
+      return named(condition.value);
     default:
-      return under(condition.left) || under(condition.right);
+      return [...named(condition.left), ...named(condition.right)];
   }
 }
 

@@ -1,0 +1,103 @@
+import { aPolicy, byPolicy, POLICIES, policy, question } from '#test/support/authorization.js';
+import type { TestClient } from '#test/support/client.js';
+import { aCorpus, openTestServer, type TestServer, type TestTenant } from '#test/support/server.js';
+
+let server: TestServer;
+let tenant: TestTenant;
+
+beforeAll(async () => {
+  server = await openTestServer();
+});
+afterAll(() => server.stop());
+beforeEach(async () => {
+  tenant = await server.tenant();
+  for (const id of ['c1', 'c2']) await aCorpus(tenant, id);
+});
+
+const ofC1 = { eq: [{ var: 'resource.corpus_id' }, 'c1'] };
+
+interface Asked {
+  readonly run: string;
+  readonly frame: string;
+}
+
+/** Asks a corpus in a session, to the end. */
+async function ask(session_id: string, corpus_id: string, as: TestClient = tenant.reader): Promise<Asked> {
+  const { frames } = await as.ask({ session_id, corpus_id, message: `What of ${corpus_id}?` });
+  const frame = frames[0]?.id ?? '';
+  return { run: frame.split(':')[0] ?? '', frame };
+}
+
+const idsOf = async (path: string, as: TestClient = tenant.reader): Promise<string[]> =>
+  ((await as.get(path)).data as { id: string }[]).map(({ id }) => id);
+
+describe('policies on what belongs to a corpus', () => {
+  it('know a corpus by its id, also as corpus_id', async () => {
+    await aPolicy(tenant, { resource_type: 'corpus', action: 'run', condition_json: ofC1 });
+    expect(await tenant.reader.post('/v1/run', question)).toMatchObject(byPolicy);
+    expect(await tenant.reader.post('/v1/search', { corpus_id: 'c1', query: 'x' })).toMatchObject(byPolicy);
+    expect((await tenant.reader.post('/v1/run', { ...question, corpus_id: 'c2' })).status).toBe(200);
+    await aPolicy(tenant, { resource_type: 'corpus', action: '*', condition_json: ofC1 });
+    expect(await idsOf('/v1/corpora')).toEqual(['c2']);
+    expect(await tenant.reader.get('/v1/corpora/c1')).toMatchObject(byPolicy);
+    expect(await tenant.editor.patch('/v1/corpora/c1', { name: 'x' })).toMatchObject(byPolicy);
+    expect(await tenant.admin.delete('/v1/corpora/c1')).toMatchObject(byPolicy);
+    expect((await tenant.reader.get('/v1/corpora/c2')).status).toBe(200);
+  });
+
+  it('know a run by its corpus, wherever it is read, rated or resumed', async () => {
+    const { run, frame } = await ask('s1', 'c1');
+    const other = await ask('s2', 'c2');
+    await tenant.reader.post(`/v1/runs/${run}/feedback`, { rating: 'up' });
+    await aPolicy(tenant, { resource_type: 'run', action: '*', condition_json: ofC1 });
+    const resumed = { ...question, corpus_id: 'c1' };
+    const refused = [
+      await tenant.reader.get(`/v1/runs/${run}`),
+      await tenant.reader.get(`/v1/runs/${run}/trace`),
+      await tenant.reader.get(`/v1/runs/${run}/feedback`),
+      await tenant.reader.post(`/v1/runs/${run}/feedback`, { rating: 'down' }),
+      await tenant.reader.delete(`/v1/runs/${run}/feedback`),
+      await tenant.reader.post('/v1/run', resumed, { 'last-event-id': frame }),
+    ];
+    for (const answer of refused) expect(answer).toMatchObject(byPolicy);
+    for (const path of ['', '/trace'])
+      expect((await tenant.reader.get(`/v1/runs/${other.run}${path}`)).status).toBe(200);
+  });
+
+  it('know a conversation by the corpus that was asked last', async () => {
+    for (const corpus of ['c1', 'c2']) await ask(`of-${corpus}`, corpus);
+    await aPolicy(tenant, { resource_type: 'run', action: '*', condition_json: ofC1 });
+    const path = '/v1/sessions/of-c1';
+    const refused = [
+      await tenant.reader.get(path),
+      await tenant.reader.get(`${path}/messages`),
+      await tenant.reader.patch(path, { title: 'x' }),
+      await tenant.reader.delete(path),
+    ];
+    for (const answer of refused) expect(answer).toMatchObject(byPolicy);
+    const open = '/v1/sessions/of-c2';
+    expect((await tenant.reader.patch(open, { title: 'x' })).data).toMatchObject({ title: 'x' });
+    expect((await tenant.reader.delete(open)).status).toBe(204);
+  });
+
+  it('are refused where they look at what no such resource has, and told what it has', async () => {
+    const over = (resource_type: string, action: string, name: string) =>
+      policy({ resource_type, action, condition_json: { not: { eq: [{ var: name }, 'x'] } } });
+    const invalid = [
+      over('corpus', 'run', 'resource.labels.team'),
+      over('run', 'read', 'resource.status'),
+      over('run', '*', 'resource.metadata'),
+      over('audit', 'read', 'resource.corpus_id'),
+      over('*', 'manage', 'resource.unheard'),
+      over('*', 'run', 'resource.content_type'),
+    ];
+    for (const body of invalid)
+      expect(await tenant.admin.post(POLICIES, body)).toMatchObject({ status: 422, code: 'AUTHZ_POLICY_INVALID' });
+    const { body } = await tenant.admin.post(POLICIES, over('run', 'read', 'resource.status'));
+    expect(body).toMatchObject({ error: { details: { reason: expect.stringContaining('resource.corpus_id') } } });
+    const { id } = await aPolicy(tenant, over('*', 'read', 'resource.labels.team'));
+    for (const change of [{ resource_type: 'run' }, { condition_json: { eq: [{ var: 'resource.dog' }, 1] } }])
+      expect((await tenant.admin.patch(`${POLICIES}/${id}`, change)).code).toBe('AUTHZ_POLICY_INVALID');
+    await aPolicy(tenant, over('ops', '*', 'resource.id'));
+  });
+});
