@@ -1,6 +1,6 @@
-import { aPolicy, byPolicy, POLICIES, policy, question } from '#test/support/authorization.js';
+import { aPolicy, byPolicy, given, POLICIES, policy, question } from '#test/support/authorization.js';
 import type { TestClient } from '#test/support/client.js';
-import { aCorpus, openTestServer, type TestServer, type TestTenant } from '#test/support/server.js';
+import { aCorpus, aDocument, openTestServer, type TestServer, type TestTenant } from '#test/support/server.js';
 
 let server: TestServer;
 let tenant: TestTenant;
@@ -99,5 +99,52 @@ describe('policies on what belongs to a corpus', () => {
     for (const change of [{ resource_type: 'run' }, { condition_json: { eq: [{ var: 'resource.dog' }, 1] } }])
       expect((await tenant.admin.patch(`${POLICIES}/${id}`, change)).code).toBe('AUTHZ_POLICY_INVALID');
     await aPolicy(tenant, over('ops', '*', 'resource.id'));
+  });
+});
+
+describe('what somebody may do', () => {
+  const told = async (body: object, path = '/v1/admin/authz/evaluate') => (await tenant.admin.post(path, body)).data;
+  const eve = { id: 'eve', role: 'reader' };
+
+  it('is told of a corpus and of a run by its id, as it is when they try', async () => {
+    const { run } = await ask('s1', 'c1');
+    const [session] = await idsOf('/v1/sessions');
+    const { id } = await aPolicy(tenant, {
+      resource_type: 'corpus',
+      action: 'run',
+      condition_json: { eq: [{ var: 'resource.id' }, 'c1'] },
+    });
+    await aPolicy(tenant, { resource_type: 'run', condition_json: ofC1 });
+    const ofCorpus = { resource_type: 'corpus', action: 'run', principal: eve };
+    const denied = { allowed: false, reason: 'policy_deny' };
+    expect(await told({ ...ofCorpus, resource_id: 'c1' })).toMatchObject({ ...denied, matched_policy_id: id });
+    expect(await told({ ...ofCorpus, resource: { corpus_id: 'c1' } })).toMatchObject(denied);
+    expect(await told({ ...ofCorpus, resource_id: 'c2' })).toMatchObject({ allowed: true, required_role: 'reader' });
+    for (const resource_id of [run, session ?? ''])
+      expect(await told({ resource_type: 'run', action: 'read', resource_id })).toMatchObject(denied);
+    const unknown = { resource_type: 'run', action: 'read', resource_id: 'nothing' };
+    expect(await tenant.admin.post('/v1/admin/authz/evaluate', unknown)).toMatchObject({ status: 404 });
+    expect(await told(ofCorpus, `${POLICIES}/${id}/simulate`)).toMatchObject({ allowed: true });
+    const imagined = { ...ofCorpus, resource: { id: 'c1' } };
+    expect(await told(imagined, `${POLICIES}/${id}/simulate`)).toMatchObject(denied);
+  });
+
+  it('begins with the role, and says which is needed', async () => {
+    const id = await aDocument(tenant, 'The kettle is vermilion.');
+    const grant = { principal_type: 'user', principal_id: eve.id, permission: 'owner' };
+    await given(tenant, id, grant);
+    const asked = { resource_type: 'document', action: 'delete', resource_id: id };
+    const lacking = { allowed: false, reason: 'role_required', required_role: 'editor', matched_policy_id: null };
+    expect(await told({ ...asked, principal: eve })).toMatchObject({ ...lacking, permission_required: true });
+    expect(await told({ ...asked, principal: { id: 'eve' } })).toMatchObject(lacking);
+    const editor = { ...eve, role: 'editor' };
+    expect(await told({ ...asked, principal: editor })).toMatchObject({ allowed: true, required_role: 'editor' });
+    const { id: allow } = await aPolicy(tenant, { effect: 'allow', action: 'delete' });
+    const simulated = { resource_type: 'document', action: 'delete', principal: eve };
+    expect(await told(simulated, `${POLICIES}/${allow}/simulate`)).toMatchObject(lacking);
+    expect(await told({ resource_type: 'ops', action: 'read', principal: editor })).toMatchObject({
+      ...lacking,
+      required_role: 'admin',
+    });
   });
 });

@@ -4,11 +4,13 @@ import { ReadModels } from '#infra/read-models/read-models.js';
 import type { AppDeps } from './app.module.js';
 import { PolicyAdministration } from './capabilities/authorization/authorization.handler.js';
 import { PolicyQueries } from './capabilities/authorization/authorization.queries.js';
+import { NamedResources } from './capabilities/authorization/named-resources.queries.js';
 import { DocumentPermissions } from './capabilities/authorization/permissions.handler.js';
 import { Simulation } from './capabilities/authorization/simulation.handler.js';
 import { Authorization } from './commands/authorization.js';
 import { Commands } from './commands/commands.js';
 import { DocumentAccess } from './commands/document-access.js';
+import { ReadYourWrites } from './commands/read-your-writes.js';
 import { ShownDocuments } from './commands/shown-documents.js';
 import { settingsOf } from './edge-gates.js';
 
@@ -39,13 +41,19 @@ export function authorizationProviders({ platform, gates, policy }: AppDeps): Pr
         new DocumentPermissions(commands, readModels, access),
     },
     {
+      provide: NamedResources,
+      inject: [ReadModels, ReadYourWrites, ShownDocuments, DocumentAccess],
+      useFactory: (models: ReadModels, reads: ReadYourWrites, shown: ShownDocuments, documents: DocumentAccess) =>
+        new NamedResources(models, reads, shown, documents),
+    },
+    {
       provide: Simulation,
-      inject: [PolicyQueries, DocumentAccess, ShownDocuments],
-      useFactory: (queries: PolicyQueries, documents: DocumentAccess, shown: ShownDocuments) =>
+      inject: [PolicyQueries, NamedResources, ShownDocuments],
+      useFactory: (queries: PolicyQueries, resources: NamedResources, shown: ShownDocuments) =>
         new Simulation({
           queries,
           shown,
-          documents,
+          resources,
           access: gates.access,
           planOf,
           settings: settingsOf(config),

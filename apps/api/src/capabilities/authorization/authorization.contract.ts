@@ -3,6 +3,7 @@ import { Field } from '#api/http/fields.js';
 import { PageQuery } from '#api/http/paging.js';
 
 const EFFECTS = ['allow', 'deny'] as const;
+const ROLES = ['reader', 'editor', 'admin'] as const;
 const RESOURCES = [...resourceTypes, '*'];
 const ACTIONS = [...actions, '*'];
 const byRole = { in: [{ var: 'principal.role' }, ['editor', 'admin']] };
@@ -139,7 +140,7 @@ export class SimulationRequest {
 
 export class EvaluationRequest extends SimulationRequest {
   @Field.string({
-    does: 'A document that is there: what is known of it goes before `resource`',
+    does: 'The id of what it is about: what is known of that goes before `resource`',
     max: 256,
     optional: true,
   })
@@ -164,8 +165,11 @@ export class SimulationView {
   @Field.boolean()
   allowed!: boolean;
 
-  @Field.string({ example: 'policy_allow' })
+  @Field.string({ does: '`role_required`: the role does not suffice, whatever policies say', example: 'policy_allow' })
   reason!: string;
+
+  @Field.enum(ROLES, { does: 'The least role that the action needs' })
+  required_role!: string;
 
   @Field.string({ nullable: true })
   matched_policy_id!: string | null;

@@ -1,6 +1,7 @@
 import { Body, Controller, Param, Query } from '@nestjs/common';
 import { authorizationErrors } from '#domain/capabilities/authorization/authorization.decider.js';
 import { documentAclRows, policyRows } from '#domain/capabilities/authorization/authorization.projection.js';
+import { runErrors } from '#domain/capabilities/runs/runs.decider.js';
 import { Caller, CallerContext } from '#api/http/caller.js';
 import { Endpoint } from '#api/http/endpoint.js';
 import { PageQuery } from '#api/http/paging.js';
@@ -128,7 +129,7 @@ export class AuthorizationController {
     ...admin,
     audit: 'authz.policy.evaluate',
     returns: EvaluationView,
-    refuses: [authorizationErrors.documentNotFound, authorizationErrors.simulationInvalid],
+    refuses: [authorizationErrors.documentNotFound, runErrors.notFound, authorizationErrors.simulationInvalid],
   })
   evaluate(@Body() body: EvaluationRequest, @Caller() caller: CallerContext): Promise<EvaluationView> {
     return this.simulation.evaluate(body, caller);

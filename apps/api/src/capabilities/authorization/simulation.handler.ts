@@ -1,33 +1,39 @@
 import { authorizationErrors } from '#domain/capabilities/authorization/authorization.decider.js';
 import { grantsOf, type PolicyRow } from '#domain/capabilities/authorization/authorization.projection.js';
 import type { Facts } from '#domain/capabilities/authorization/condition-closures.ports.js';
-import { pairsOf, type Pair } from '#domain/capabilities/authorization/pairs.ports.js';
+import { leastRole, pairsOf, type Pair } from '#domain/capabilities/authorization/pairs.ports.js';
 import {
   grantFor,
   sufficient,
   type Grantee,
   type Guarded,
 } from '#domain/capabilities/authorization/permissions.ports.js';
-import { decide, PolicySet, traceOf, type Verdict } from '#domain/capabilities/authorization/policies.ports.js';
+import {
+  decide,
+  PolicySet,
+  traceOf,
+  type Reason,
+  type Verdict,
+} from '#domain/capabilities/authorization/policies.ports.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { Json, JsonObject } from '#domain/kernel/schema.js';
-import { resourceOf, type AuthorizationSettings } from '#api/commands/authorization.js';
-import type { DocumentAccess } from '#api/commands/document-access.js';
+import type { AuthorizationSettings } from '#api/commands/authorization.js';
 import { policyOf } from '#api/commands/policy-sets.js';
 import { factsOf } from '#api/commands/principal-facts.js';
 import type { ShownDocuments } from '#api/commands/shown-documents.js';
 import type { CallerContext } from '#api/http/caller.js';
 import type { AccessLog } from '#api/http/gates.js';
-import { idFor } from '#infra/commands/ids.js';
+import { isRole, mayActAs } from '#api/http/principal.js';
 import type { EvaluationRequest, EvaluationView, SimulationRequest, SimulationView } from './authorization.contract.js';
 import type { PolicyQueries } from './authorization.queries.js';
+import type { NamedResource, NamedResources } from './named-resources.queries.js';
 
 type Plain<T> = { readonly [K in keyof T]: T[K] };
 
 export interface SimulationParts {
   readonly queries: PolicyQueries;
   readonly shown: ShownDocuments;
-  readonly documents: DocumentAccess;
+  readonly resources: NamedResources;
   readonly access: Pick<AccessLog, 'record'>;
   readonly planOf: (tenantId: string) => string;
   readonly settings: AuthorizationSettings;
@@ -47,39 +53,45 @@ export class Simulation {
       id === policyId && (tenant_id === caller.tenantId || caller.platformOperator);
     if (!rows.some(mine)) throw new CatalogueError(authorizationErrors.policyNotFound);
     const pair = pairIn(body);
-    const facts = this.facts(body, caller, objectOf(body.resource));
+    const facts = this.facts(body, caller, asNamed(pair, objectOf(body.resource)));
     const set = new PolicySet(rows.map((row) => (mine(row) ? { ...policyOf(row), enabled: true } : policyOf(row))));
-    const view = this.view(set, pair, facts);
+    // Somebody of whom no role is told is held against policies alone.
+    const lacking = roleIn(facts) !== undefined && lacksRole(pair, facts);
+    const view = { ...this.view(set, pair, facts), ...(lacking ? deniedBy('role_required') : {}) };
     const { allowed, reason } = view;
     const data = { ...caller.called, policyId, allowed, reason };
     this.parts.access.record({ type: 'PolicySimulated', data }, caller.accessContext);
     return view;
   }
 
-  /** What somebody may do on a resource as things are: permissions first, then policies. */
+  /** What somebody may do on a resource as things are: by role first, then by permissions, then by policies. */
   async evaluate(body: EvaluationRequest, caller: CallerContext): Promise<EvaluationView> {
     const pair = pairIn(body);
     const rows = await this.parts.queries.all(caller.tenantId);
-    const uid = documentOf(pair, body, caller);
-    const resource = uid === undefined ? objectOf(body.resource) : await this.document(uid, body, caller);
+    const { document, resource } = await this.named(pair, body, caller);
     const facts = this.facts(body, caller, resource);
     const said = this.view(new PolicySet(rows.map(policyOf)), pair, facts);
-    const permission = await this.permission(uid, body.action, facts, caller);
-    const denied = permission.permission_required && permission.permission_id === null;
-    const given = denied ? { allowed: false, reason: 'document_acl_denied', matched_policy_id: null } : {};
-    const result: EvaluationView = { ...said, ...permission, ...given };
+    const permission = await this.permission(document, body.action, facts, caller);
+    const unpermitted = permission.permission_required && permission.permission_id === null;
+    const result: EvaluationView = {
+      ...said,
+      ...permission,
+      ...(unpermitted ? deniedBy('document_acl_denied') : {}),
+      ...(lacksRole(pair, facts) ? deniedBy('role_required') : {}),
+    };
     this.record(body, result, caller);
     return result;
   }
 
   private facts(body: SimulationRequest, caller: CallerContext, resource: JsonObject): Facts {
     const { tenantId } = caller;
-    const own = factsOf(caller, this.parts.planOf(tenantId));
+    const plan = this.parts.planOf(tenantId);
+    const own = factsOf(caller, plan);
     const principal = body.principal === undefined ? own['principal'] : objectOf(body.principal);
     for (const given of [principal as JsonObject, resource])
       if (Object.hasOwn(given, 'tenant_id') && given['tenant_id'] !== tenantId) throw invalid('another tenant');
     return {
-      principal: { ...(principal as JsonObject), tenant_id: tenantId },
+      principal: { plan, ...(principal as JsonObject), tenant_id: tenantId },
       resource: { ...resource, tenant_id: tenantId },
       request: { time: new Date().toISOString(), ...objectOf(body.request) },
       context: objectOf(body.context),
@@ -93,6 +105,7 @@ export class Simulation {
     return {
       allowed,
       reason,
+      required_role: leastRole[pair],
       matched_policy_id: policyId,
       matched_policies: trace.filter(({ matched }) => matched).map(({ policyId: id }) => id),
       trace: trace.map(({ policyId: id, ...line }) => ({ policy_id: id, ...line })),
@@ -103,11 +116,11 @@ export class Simulation {
     return this.parts.settings.abac ? verdict : { allowed: true, reason: 'abac_disabled', policyId: null };
   }
 
-  private async document(uid: string, body: EvaluationRequest, caller: CallerContext): Promise<JsonObject> {
-    const row = await this.parts.shown.find(uid, caller);
-    if (row === undefined) throw new CatalogueError(authorizationErrors.documentNotFound);
-    const known = resourceOf(await this.parts.documents.describe(row), caller.tenantId);
-    return { ...objectOf(body.resource), ...known };
+  private async named(pair: Pair, body: EvaluationRequest, caller: CallerContext): Promise<NamedResource> {
+    const imagined = objectOf(body.resource);
+    if (body.resource_id === undefined) return { resource: asNamed(pair, imagined) };
+    const found = await this.parts.resources.find(pair, body.resource_id, caller);
+    return { ...found, resource: { ...imagined, ...found.resource } };
   }
 
   private async permission(uid: string | undefined, action: string, { principal }: Facts, caller: CallerContext) {
@@ -144,9 +157,26 @@ function pairIn({ resource_type, action }: SimulationRequest): Pair {
   return pair;
 }
 
-function documentOf(pair: Pair, { resource_id }: EvaluationRequest, { tenantId }: CallerContext): string | undefined {
-  if (resource_id === undefined || !pair.startsWith('document.')) return undefined;
-  return idFor('documents', tenantId, resource_id);
+/** A corpus that is told by one of its names has both. */
+function asNamed(pair: Pair, resource: JsonObject): JsonObject {
+  if (!pair.startsWith('corpus.')) return resource;
+  const { id, corpus_id } = resource;
+  const name = id ?? corpus_id ?? null;
+  return { ...resource, id: name, corpus_id: name };
+}
+
+function roleIn({ principal }: Facts): Json | undefined {
+  return (principal as JsonObject)['role'];
+}
+
+/** Roles are asked for before anything else; who has none may do nothing. */
+function lacksRole(pair: Pair, facts: Facts): boolean {
+  const role = roleIn(facts);
+  return typeof role !== 'string' || !isRole(role) || !mayActAs(role, leastRole[pair]);
+}
+
+function deniedBy(reason: Reason) {
+  return { allowed: false, reason, matched_policy_id: null };
 }
 
 function invalid(reason: string): CatalogueError {

@@ -39,6 +39,27 @@ export type EndpointPair = PairOf<'audit' | 'ops' | 'admin'>;
 export const resourceTypes = Object.keys(pairs) as ResourceType[];
 export const actions: readonly Action[] = [...new Set(resourceTypes.flatMap((type) => [...pairs[type]]))];
 
+/** The least role that is asked at all, before any policy; some endpoints of a pair ask for more. */
+export const leastRole = {
+  'document.read': 'reader',
+  'document.write': 'editor',
+  'document.delete': 'editor',
+  'document.reindex': 'editor',
+  'document.manage': 'admin',
+  'corpus.read': 'reader',
+  'corpus.write': 'editor',
+  'corpus.run': 'reader',
+  'corpus.manage': 'editor',
+  'run.read': 'reader',
+  'run.write': 'reader',
+  'run.delete': 'reader',
+  'audit.read': 'admin',
+  'ops.read': 'admin',
+  'ops.manage': 'admin',
+  'admin.read': 'admin',
+  'admin.manage': 'admin',
+} as const satisfies Readonly<Record<Pair, 'reader' | 'editor' | 'admin'>>;
+
 /** The pairs that a policy is about; `*` stands for any. Empty: nobody ever asks for it. */
 export function pairsOf(resourceType: string, action: string): readonly Pair[] {
   return resourceTypes

@@ -32,6 +32,7 @@ export type Reason =
   | 'default_allow'
   | 'tenant_mismatch'
   | 'document_acl_denied'
+  | 'role_required'
   | 'operator';
 
 export interface Verdict {
