@@ -133,6 +133,14 @@ describe('a run', () => {
     await until('the failure is an event', async () => (await outcomeOf(frames)).types.includes('RunFailed'));
   });
 
+  it('ends at once with an error frame and done when its answer cannot be stored as it is', async () => {
+    const { frames } = await ask('miscounted please');
+    expect(typesOf(frames)).toEqual(['request.accepted', 'debug.retrieval', 'token.delta', 'error', 'done']);
+    // Else its rescue would end it, when its process has been silent for long.
+    expect(errorOf(frames)).toMatchObject({ code: 'UNKNOWN_ERROR' });
+    await until('the failure is an event', async () => (await outcomeOf(frames)).types.includes('RunFailed'));
+  });
+
   it('answers without a voice when audio is asked for', async () => {
     const { frames } = await ask('Which colour has the kettle?', { audio: true });
     expect(frames.slice(-3).map(({ type }) => type)).toEqual(['message.final', 'audio.error', 'done']);

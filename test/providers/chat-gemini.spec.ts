@@ -71,6 +71,19 @@ describe('Gemini on Vertex AI', () => {
     expect(final.text).toBe('The model declined to answer this question.');
   });
 
+  it.each([
+    null,
+    {},
+    { promptTokenCount: 210 },
+    { promptTokenCount: -5, candidatesTokenCount: 20 },
+    { promptTokenCount: 210, candidatesTokenCount: 1.5 },
+    { promptTokenCount: 210, candidatesTokenCount: '20' },
+  ])('estimates tokens where it tells %j, and loses no word', async (counted) => {
+    wire.said = { ...green, counted };
+    const { final } = await ask(rig().answerer);
+    expect(final).toMatchObject({ text: 'The kettle is green [1].', tokens: { output: 6, estimated: true } });
+  });
+
   it('says that an answer was as long as allowed', async () => {
     wire.said = { ...green, finish: 'MAX_TOKENS' };
     expect((await ask(rig().answerer)).final).toMatchObject({ finishReason: 'length', degraded: false });

@@ -62,6 +62,33 @@ describe('a model behind an OpenAI-compatible server', () => {
     expect((await ask(rig().answerer)).final.tokens).toMatchObject({ output: 6, cached: 0, estimated: true });
   });
 
+  it.each([
+    null,
+    {},
+    [],
+    'none',
+    { prompt_tokens: null, completion_tokens: 4 },
+    { prompt_tokens: 7, completion_tokens: 1.5 },
+    { prompt_tokens: -5, completion_tokens: 4 },
+    { prompt_tokens: '7', completion_tokens: 4 },
+    { prompt_tokens: 7, completion_tokens: 1e300 },
+  ])('estimates tokens where its server tells %j, and loses no word', async (counted) => {
+    said = { ...green, counted };
+    const { final } = await ask(rig().answerer);
+    expect(final).toMatchObject({ text: 'The kettle is green [1].', tokens: { output: 6, estimated: true } });
+    expect(Number.isSafeInteger(final.tokens.input)).toBe(true);
+  });
+
+  it('leaves out details of a count that are none', async () => {
+    const details = {
+      prompt_tokens_details: { cached_tokens: -1 },
+      completion_tokens_details: { reasoning_tokens: 9 },
+    };
+    said = { ...green, counted: { prompt_tokens: 7, completion_tokens: 4, ...details } };
+    const tokens = { input: 7, cached: 0, output: 4, reasoning: 4, estimated: false };
+    expect((await ask(rig().answerer)).final.tokens).toEqual(tokens);
+  });
+
   it('says that an answer was as long as allowed', async () => {
     said = { ...green, finish: 'length' };
     expect((await ask(rig().answerer)).final).toMatchObject({ finishReason: 'length', degraded: false });

@@ -4,7 +4,7 @@ import { ExtractiveAnswerer } from '#infra/adapters/llm/extractive-answerer.js';
 
 /**
  * Answers `gated …` half, and the rest once the gate is opened; `slow <words> <ms>` word by word at that pace; `fail …` not at
- * all; anything else from the passages.
+ * all; `miscounted …` with tokens that are no count; anything else from the passages.
  */
 export class TestAnswerer implements Answerer {
   readonly name = 'test';
@@ -22,7 +22,8 @@ export class TestAnswerer implements Answerer {
     this.asked.push(request);
     const [kind, count, pace] = request.question.split(' ');
     if (kind === 'fail') throw new Error('the model is out of order, and its key is sk-secret');
-    if (kind === 'gated') yield* this.gated(request);
+    if (kind === 'miscounted') yield* this.miscounted();
+    else if (kind === 'gated') yield* this.gated(request);
     else if (kind === 'slow') yield* this.slow(Number(count), Number(pace), request);
     else yield* this.extractive.answer(request);
   }
@@ -39,6 +40,12 @@ export class TestAnswerer implements Answerer {
     await orAborted(this.gate.promise, signal);
     yield { delta: 'three' };
     yield { final: answerOf('one two three') };
+  }
+
+  private async *miscounted(): AsyncIterable<AnswerPart> {
+    const answer = answerOf('one');
+    yield { delta: answer.text };
+    yield await Promise.resolve({ final: { ...answer, tokens: { ...answer.tokens, output: 1.5 } } });
   }
 
   private async *slow(words: number, ms: number, { signal }: AnswerRequest): AsyncIterable<AnswerPart> {

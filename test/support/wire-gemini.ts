@@ -17,6 +17,8 @@ export interface GeminiSaid {
   readonly thought?: string;
   /** The prompt itself is not answered. */
   readonly blocked?: string;
+  /** What it says that it counted, in place of counts. */
+  readonly counted?: unknown;
 }
 
 const METHOD =
@@ -78,14 +80,15 @@ export class WireGemini {
     const model = METHOD.exec(path)?.[1];
     if (model !== 'gemini-test') return refusal(404, 'NOT_FOUND', `Publisher Model ${model ?? path} not found.`);
     if (headers.authorization !== `Bearer ${TOKEN}`) return refusal(401, 'UNAUTHENTICATED', 'Invalid credentials.');
-    const { words, finish = 'STOP', thought, blocked } = this.said;
-    const usageMetadata = {
+    const { words, finish = 'STOP', thought, blocked, ...rest } = this.said;
+    const counted = {
       promptTokenCount: 210,
       cachedContentTokenCount: 100,
       candidatesTokenCount: 20,
       thoughtsTokenCount: 7,
       totalTokenCount: 237,
     };
+    const usageMetadata = 'counted' in rest ? rest.counted : counted;
     const event = (body: object): string => `data: ${JSON.stringify(body)}\r\n\r\n`;
     if (blocked !== undefined) return { chunks: [event({ promptFeedback: { blockReason: blocked }, usageMetadata })] };
     const parts = [

@@ -15,6 +15,8 @@ export interface Said {
   readonly refusal?: string;
   /** False: the server counts no tokens. */
   readonly usage?: boolean;
+  /** What it says that it counted, in place of counts. */
+  readonly counted?: unknown;
   readonly everyMs?: number;
 }
 
@@ -28,7 +30,7 @@ export async function openWireOpenAi(say: SayTo): Promise<WireServer> {
 
 async function answered(request: WireRequest, say: SayTo): Promise<WireAnswer> {
   const asked = request.json as ChatRequest;
-  const { words, finish = 'stop', refusal, usage = true, everyMs } = await say(asked);
+  const { words, finish = 'stop', refusal, usage = true, everyMs, ...rest } = await say(asked);
   const chunk = (choices: readonly object[], rest: object = {}): string => {
     const base = { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1, model: asked.model };
     return `data: ${JSON.stringify({ ...base, choices, ...rest })}\n\n`;
@@ -44,6 +46,7 @@ async function answered(request: WireRequest, say: SayTo): Promise<WireAnswer> {
     prompt_tokens_details: { cached_tokens: 256 },
     completion_tokens_details: { reasoning_tokens: 12 },
   };
-  const chunks = [...said, delta({}, finish), ...(usage ? [chunk([], { usage: counted })] : []), 'data: [DONE]\n\n'];
+  const told = 'counted' in rest ? rest.counted : counted;
+  const chunks = [...said, delta({}, finish), ...(usage ? [chunk([], { usage: told })] : []), 'data: [DONE]\n\n'];
   return everyMs === undefined ? { chunks } : { chunks, everyMs };
 }

@@ -9,6 +9,7 @@ import {
   AppendOutcomeUnknown,
   LogUnavailable,
   WrongExpectedRevision,
+  type AppendOptions,
   type AppendResult,
   type EventLog,
   type NewEvent,
@@ -37,6 +38,8 @@ export interface CommandContext {
   readonly fresh?: boolean;
   /** Rows of the database that are stored with what it decides, or not at all. */
   readonly companions?: readonly Companion[];
+  /** Called when what it decides goes to the log: from then on it may be stored, whatever is thrown. */
+  readonly onAppend?: (() => void) | undefined;
 }
 
 export interface CommandOutcome<E extends DomainEvent, S> {
@@ -71,6 +74,10 @@ export interface CommandPathOptions {
 
 function emptyOf<S>({ initial }: { readonly initial: S }): Folded<S> {
   return { state: initial, revision: -1, commands: new Map() };
+}
+
+function appendOptionsOf(revision: number, { recovery = false, companions = [] }: CommandContext): AppendOptions {
+  return { expected: revision < 0 ? 'no-stream' : { revision }, recovery, companions };
 }
 
 function isAccompanied({ companions = [] }: AppendResult): boolean {
@@ -176,12 +183,13 @@ export class CommandPath {
     stream: string,
     events: readonly NewEvent[],
     revision: number,
-    { recovery = false, companions = [] }: CommandContext,
+    context: CommandContext,
   ): Promise<AppendResult> {
-    const expected = revision < 0 ? ('no-stream' as const) : { revision };
+    context.onAppend?.();
+    const options = appendOptionsOf(revision, context);
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return await this.options.log.append(stream, events, { expected, recovery, companions });
+        return await this.options.log.append(stream, events, options);
       } catch (error) {
         const again = error instanceof AppendOutcomeUnknown || (attempt > 0 && error instanceof LogUnavailable);
         if (!again || attempt >= 20) throw error;

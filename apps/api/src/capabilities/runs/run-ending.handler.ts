@@ -52,6 +52,7 @@ interface Told {
   readonly frames: readonly MakeFrame[];
   readonly ended: boolean;
   readonly companions?: readonly Companion[];
+  readonly onAppend?: () => void;
 }
 
 /** How runs end: in the log and in their streams at one time. */
@@ -69,17 +70,18 @@ export class RunEnding {
     });
   }
 
-  /** Every frame so far must be stored, and nobody may write any more. */
+  /** Every frame so far must be stored, and nobody may write any more once `onAppend` was called. */
   async complete(
     job: RunJob,
     { answer, content }: { readonly answer: Answer; readonly content: EnclosedContent },
     outcome: Outcome,
+    onAppend: () => void,
   ): Promise<void> {
     const { writer, frames: context, asked, startedAt } = job;
     const frames = asked.audio ? [finalFrame(context, answer)] : finalFrames(context, answer);
     const digest = writer.digest(frames);
     const data = { ...outcome, answer: content.ref, frames: digest, durationMs: Date.now() - startedAt };
-    const told = { frames, ended: !asked.audio, companions: content.companions };
+    const told = { frames, ended: !asked.audio, companions: content.companions, onAppend };
     await this.record(job, 'end', { type: 'CompleteRun', data }, told);
   }
 
@@ -123,7 +125,7 @@ export class RunEnding {
     const recording = await writer.recording(told.frames, told.ended);
     const facts = { ...job.facts, commandId: derivedId(job.facts.commandId, step), now: new Date().toISOString() };
     const companions = [...(told.companions ?? []), recording.companion];
-    const context = { ...job.context, causationId: job.facts.commandId, companions };
+    const context = { ...job.context, causationId: job.facts.commandId, companions, onAppend: told.onAppend };
     const stored = await patiently(() => this.deps.path.run(runs, key.streamId, command, facts, context));
     if (!stored.accompanied) throw new StreamLost(key.streamId);
     this.deps.told(key.tenantId, stored.position);

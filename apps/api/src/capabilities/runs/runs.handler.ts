@@ -235,8 +235,8 @@ export class RunExecutor {
         const content = await this.ending.enclose(job, progress);
         // The digest of the last frames goes into the event before they are written: nothing may come between.
         pulse.stop();
-        this.answered.add(job);
-        await this.ending.complete(job, { answer: progress.answer, content }, outcome);
+        const onAppend = (): unknown => this.answered.add(job);
+        await this.ending.complete(job, { answer: progress.answer, content }, outcome, onAppend);
         if (job.asked.audio) await this.ending.speak(job, progress.answer.text, pulse);
       }
     }

@@ -3,6 +3,7 @@ import { retryDelayMs } from '#infra/shared-state/retry-after.js';
 import type { FinishReason } from './answerer.js';
 import type { ChatEnd, ChatModel, ChatPart, ChatPrompt } from './chat-model.js';
 import { failureOfStatus, LlmFailure } from './llm-failure.js';
+import { countedTokens } from './token-counts.js';
 
 export interface GeminiChatOptions {
   readonly project: string;
@@ -97,18 +98,21 @@ const finishes: Readonly<Record<string, FinishReason>> = { STOP: 'stop', MAX_TOK
 
 function endOf({ candidates, promptFeedback, usageMetadata }: GenerateContentResponse): Partial<ChatEnd> {
   const reason = candidates?.[0]?.finishReason;
+  const tokens = tokensOf(usageMetadata);
   return {
     // Whatever else ends an answer is a rule of the provider: safety, recitation, a word that may not be said.
     ...(reason === undefined ? {} : { finish: finishes[reason] ?? 'refused' }),
     ...(promptFeedback?.blockReason === undefined ? {} : { finish: 'refused' }),
-    ...(usageMetadata === undefined ? {} : { tokens: tokensOf(usageMetadata) }),
+    ...(tokens === undefined ? {} : { tokens }),
   };
 }
 
-function tokensOf(usage: GenerateContentResponseUsageMetadata): ChatEnd['tokens'] {
-  const { promptTokenCount: input, cachedContentTokenCount: cached } = usage;
-  const { candidatesTokenCount: said = 0, thoughtsTokenCount: reasoning = 0 } = usage;
-  return { input: input ?? 0, cached: cached ?? 0, output: said + reasoning, reasoning };
+function tokensOf(usage: GenerateContentResponseUsageMetadata | null | undefined): ChatEnd['tokens'] {
+  const { promptTokenCount: input, cachedContentTokenCount: cached } = usage ?? {};
+  const { candidatesTokenCount: said, thoughtsTokenCount: reasoning } = usage ?? {};
+  // What was thought is counted apart; an answer without a word may have no count of its own.
+  const output = said === undefined && reasoning === undefined ? undefined : (said ?? 0) + (reasoning ?? 0);
+  return countedTokens({ input, cached, output, reasoning });
 }
 
 function failureOf(error: unknown, { ApiError }: Sdk): LlmFailure {

@@ -1,10 +1,10 @@
 import type OpenAI from 'openai';
-import type { CompletionUsage } from 'openai/resources/completions';
 import type { ChatCompletionChunk, ChatCompletionCreateParamsStreaming } from 'openai/resources/chat/completions';
 import { retryAfterMs } from '#infra/shared-state/retry-after.js';
 import type { FinishReason } from './answerer.js';
 import type { ChatEnd, ChatModel, ChatPart, ChatPrompt } from './chat-model.js';
 import { failureOfStatus, LlmFailure } from './llm-failure.js';
+import { countedTokens } from './token-counts.js';
 
 type Sdk = typeof import('openai');
 
@@ -96,20 +96,21 @@ function textOf({ choices: [choice] }: ChatCompletionChunk): string {
 
 function endOf({ choices: [choice], usage }: ChatCompletionChunk): Partial<ChatEnd> {
   const reason = choice?.finish_reason;
+  const tokens = tokensOf(usage);
   if (choice?.delta.refusal != null) return { finish: 'refused' };
   return {
     ...(reason == null ? {} : { finish: finishes[reason] ?? 'stop' }),
-    ...(usage == null ? {} : { tokens: tokensOf(usage) }),
+    ...(tokens === undefined ? {} : { tokens }),
   };
 }
 
-function tokensOf(usage: CompletionUsage): ChatEnd['tokens'] {
-  return {
-    input: usage.prompt_tokens,
-    cached: usage.prompt_tokens_details?.cached_tokens ?? 0,
-    output: usage.completion_tokens,
-    reasoning: usage.completion_tokens_details?.reasoning_tokens ?? 0,
-  };
+function tokensOf(usage: ChatCompletionChunk['usage']): ChatEnd['tokens'] {
+  return countedTokens({
+    input: usage?.prompt_tokens,
+    cached: usage?.prompt_tokens_details?.cached_tokens,
+    output: usage?.completion_tokens,
+    reasoning: usage?.completion_tokens_details?.reasoning_tokens,
+  });
 }
 
 function failureOf(error: unknown, { APIConnectionTimeoutError, APIConnectionError, APIError }: Sdk): LlmFailure {
