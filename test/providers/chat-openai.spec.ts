@@ -94,6 +94,24 @@ describe('a model behind an OpenAI-compatible server', () => {
     expect((await ask(rig().answerer)).final).toMatchObject({ finishReason: 'length', degraded: false });
   });
 
+  it('tells all that it says within the most tokens, which its server counts', async () => {
+    const { final } = await ask(rig().answerer, { options: { maxOutputTokens: 5 } });
+    expect(request().max_tokens).toBe(5);
+    expect(final).toMatchObject({ text: 'The kettle is green [1].', finishReason: 'stop', citations: [{}] });
+  });
+
+  it('is cut where its server does not keep to the most tokens at all', async () => {
+    said = { words: Array.from({ length: 200 }, (_, at) => `word-${at} `) };
+    const { final } = await ask(rig().answerer, { options: { maxOutputTokens: 5 } });
+    expect(final).toMatchObject({ finishReason: 'length', tokens: { output: 45 } });
+    expect(final.text.length).toBeLessThan(400);
+  });
+
+  it('is cut before a stop sequence that its server does not know', async () => {
+    const { final } = await ask(rig().answerer, { options: { stop: [' ['] } });
+    expect(final).toMatchObject({ text: 'The kettle is green', finishReason: 'stop', citations: [] });
+  });
+
   it.each<[string, Said, string]>([
     ['in its own words', { words: [], refusal: 'I cannot help with that.' }, 'I cannot help with that.'],
     ['without a word', { words: [], finish: 'content_filter' }, 'The model declined to answer this question.'],

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Answer, Answerer, AnswerPart, AnswerRequest } from '#infra/adapters/llm/answerer.js';
+import { bounded } from '#infra/adapters/llm/bounded-answer.js';
 import { ExtractiveAnswerer } from '#infra/adapters/llm/extractive-answerer.js';
 
 /**
@@ -24,7 +25,7 @@ export class TestAnswerer implements Answerer {
     if (kind === 'fail') throw new Error('the model is out of order, and its key is sk-secret');
     if (kind === 'miscounted') yield* this.miscounted();
     else if (kind === 'gated') yield* this.gated(request);
-    else if (kind === 'slow') yield* this.slow(Number(count), Number(pace), request);
+    else if (kind === 'slow') yield* bounded(this.slow(Number(count), Number(pace), request), request.options ?? {});
     else yield* this.extractive.answer(request);
   }
 

@@ -8,7 +8,6 @@ import type { Conversation } from '#api/commands/conversations.js';
 import type { MetadataFilter } from '#domain/kernel/filter/metadata-filter.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
 import type { Answer, Answerer, AnswerOptions, Turn } from '#infra/adapters/llm/answerer.js';
-import { bounded } from '#infra/adapters/llm/bounded-answer.js';
 import type { StreamKey } from '#infra/recorded-streams/stream-writer.js';
 import type { RunAsked } from './run-admission.handler.js';
 import type { VisibilityPredicate } from '#infra/retrieval/retrieval-sql.js';
@@ -91,7 +90,7 @@ export async function* progressOf(world: RunWorld, input: RunInput, signal: Abor
   signal.throwIfAborted();
   const { tenantId, message: question, generation, options = {} } = input;
   const asked = { tenantId, question, history, passages, generation, options, signal };
-  for await (const part of bounded(world.answerer.answer(asked), options)) {
+  for await (const part of world.answerer.answer(asked)) {
     signal.throwIfAborted();
     if ('final' in part) {
       yield { kind: 'answered', answer: part.final, trace, remembered: from };

@@ -28,7 +28,7 @@ export interface AnswerOptions {
   readonly temperature?: number;
   /** 0 to 1. */
   readonly topP?: number;
-  /** Tokens after which the answer is cut; `bounded` sees to it whatever the model does. */
+  /** The most tokens of the answer, as whoever answers counts them. */
   readonly maxOutputTokens?: number;
   /** The answer ends before the first of these. */
   readonly stop?: readonly string[];
@@ -100,8 +100,8 @@ export interface Answer {
 export type AnswerPart = { readonly delta: string } | { readonly final: Answer };
 
 /**
- * Answers a question from passages as a stream: deltas of one model, then one final part. Rejects with the signal's reason,
- * or with a CatalogueError of what failed.
+ * Answers a question from passages as a stream: deltas of one model, then one final part, within the bounds of its options.
+ * Rejects with the signal's reason, or with a CatalogueError of what failed.
  */
 export interface Answerer {
   /** What it is called where health is shown. */

@@ -62,6 +62,19 @@ describe('a bounded answer', () => {
     expect(final).toMatchObject({ text: 'four five six', finishReason: 'length' });
   });
 
+  it('counts the tokens of what is told where they are counted by rule, and keeps what a provider counted', async () => {
+    const cutOf = async (estimated: boolean) => {
+      const tokens = { ...rest.tokens, output: 6, estimated };
+      const whole = { text: 'four five six seven eight', citations: [], ...rest, tokens };
+      const parts = (async function* (): AsyncIterable<AnswerPart> {
+        yield { delta: whole.text };
+        yield await Promise.resolve({ final: whole });
+      })();
+      return (await heard(bounded(parts, { maxOutputTokens: 3 }))).final.tokens.output;
+    };
+    expect([await cutOf(true), await cutOf(false)]).toEqual([3, 6]);
+  });
+
   it('keeps the citations whose markers it still has', async () => {
     const { final } = await within(['a [1] b [2] STOP c [3]'], { stop: ['STOP'] }, 3);
     expect(final.citations).toHaveLength(2);

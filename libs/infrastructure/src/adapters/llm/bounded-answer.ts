@@ -10,8 +10,8 @@ interface Told {
 }
 
 /**
- * Ends an answer before the first stop sequence, and at the longest length that its caller allows, whatever the model does.
- * Of its citations those stay whose markers it still has.
+ * Ends an answer before the first stop sequence, and at the most tokens, counted by rule, whatever whoever answers does. Of its
+ * citations those stay whose markers it still has.
  */
 export async function* bounded(parts: AsyncIterable<AnswerPart>, bounds: Bounds): AsyncIterable<AnswerPart> {
   if (bounds.maxOutputTokens === undefined && (bounds.stop ?? []).length === 0) {
@@ -69,5 +69,9 @@ function cut(answer: Answer, { text, end }: Told): Answer {
   const markers = [...text.matchAll(/\[(\d{1,3})\]/g)].map(([, marker]) => Number(marker));
   // The n-th citation has the marker n, so that only those at the end can go.
   const citations: readonly Citation[] = answer.citations.slice(0, Math.max(0, ...markers));
-  return { ...answer, text, citations, ...(end === 'length' ? { finishReason: end } : {}) };
+  const { tokens } = answer;
+  // What a provider counted was said, though it is not told.
+  const told = tokens.estimated ? { ...tokens, output: estimatedTokens([text]) } : tokens;
+  const finishReason = answer.finishReason === 'refused' ? answer.finishReason : end;
+  return { ...answer, text, citations, tokens: told, finishReason };
 }

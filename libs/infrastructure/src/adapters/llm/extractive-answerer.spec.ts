@@ -1,14 +1,18 @@
 import fc from 'fast-check';
 import { chunkText } from '#domain/kernel/text/chunker.js';
-import type { Answer, AnswerPassage } from './answerer.js';
+import type { Answer, AnswerOptions, AnswerPassage } from './answerer.js';
 import { ExtractiveAnswerer } from './extractive-answerer.js';
 
 const answerer = new ExtractiveAnswerer();
 
-async function ask(question: string, passages: readonly AnswerPassage[]): Promise<{ deltas: string[]; final: Answer }> {
+async function ask(
+  question: string,
+  passages: readonly AnswerPassage[],
+  options: AnswerOptions = {},
+): Promise<{ deltas: string[]; final: Answer }> {
   const deltas: string[] = [];
   let final: Answer | undefined;
-  for await (const part of answerer.answer({ tenantId: 'acme', question, history: [], passages })) {
+  for await (const part of answerer.answer({ tenantId: 'acme', question, history: [], passages, options })) {
     if ('final' in part) final = part.final;
     else deltas.push(part.delta);
   }
@@ -115,6 +119,11 @@ describe('the extractive answerer', () => {
         'It is made of copper.',
       );
     });
+  });
+
+  it('is as long as its caller allows, and counts what it tells', async () => {
+    const { final } = await ask('What falls around a volcano?', passagesOf(text, 80), { maxOutputTokens: 8 });
+    expect(final).toMatchObject({ finishReason: 'length', citations: [], tokens: { output: 8 } });
   });
 
   it('stops when the run is cancelled', async () => {

@@ -2,6 +2,7 @@ import { sentences } from '#domain/kernel/text/sentences.js';
 import { terms } from '#domain/kernel/text/tokenizer.js';
 import { estimatedTokens } from '#domain/kernel/text/tokens.js';
 import { quotableSpans, type QuotableSpan } from './quotable-spans.js';
+import { bounded } from './bounded-answer.js';
 import { citationOf, type AnswerPart, type AnswerPassage, type AnswerRequest, type Answerer } from './answerer.js';
 
 export interface ExtractiveOptions {
@@ -56,7 +57,11 @@ export class ExtractiveAnswerer implements Answerer {
     return true;
   }
 
-  async *answer({ question, passages, signal }: AnswerRequest): AsyncIterable<AnswerPart> {
+  answer(request: AnswerRequest): AsyncIterable<AnswerPart> {
+    return bounded(this.unbounded(request), request.options ?? {});
+  }
+
+  private async *unbounded({ question, passages, signal }: AnswerRequest): AsyncIterable<AnswerPart> {
     const quotes = this.pick(question, passages.slice(0, this.maxPassages));
     const text = quotes.length === 0 ? nothingFound : introduction + quotes.map(quoted).join(' ');
     for (const [words] of text.matchAll(fewWords)) {

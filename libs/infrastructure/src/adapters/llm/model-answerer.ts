@@ -3,7 +3,15 @@ import { CatalogueError } from '#domain/kernel/errors.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
 import type { Outbound, OutboundCall } from '#infra/shared-state/outbound.js';
 import type { StreamDeadlines } from '#infra/shared-state/stream-parts.js';
-import { citationOf, type Answer, type Answerer, type AnswerPart, type AnswerRequest } from './answerer.js';
+import {
+  citationOf,
+  type Answer,
+  type Answerer,
+  type AnswerOptions,
+  type AnswerPart,
+  type AnswerRequest,
+} from './answerer.js';
+import { bounded } from './bounded-answer.js';
 import type { ChatEnd, ChatModel, ChatPart } from './chat-model.js';
 import { CitationFilter } from './citation-filter.js';
 import { EXTRACTIVE } from './extractive-answerer.js';
@@ -76,7 +84,8 @@ export class ModelAnswerer implements Answerer {
       try {
         const model = this.options.modelOf(name);
         if (model !== undefined) {
-          yield* this.tell(await this.begin(model, request, generation), attempts);
+          const begun = await this.begin(model, request, generation);
+          yield* bounded(this.tell(begun, attempts), guardOf(request.options));
           return;
         }
         failure = UNCONFIGURED;
@@ -158,6 +167,14 @@ export class ModelAnswerer implements Answerer {
         : part;
     }
   }
+}
+
+/**
+ * Models keep the most tokens themselves, and no rule counts as they do: only what is far too long is cut. Not every model knows
+ * stop sequences.
+ */
+function guardOf({ maxOutputTokens, stop = [] }: AnswerOptions = {}): AnswerOptions {
+  return { stop, ...(maxOutputTokens === undefined ? {} : { maxOutputTokens: 2 * maxOutputTokens + 64 }) };
 }
 
 /** It failed after its first text. */
