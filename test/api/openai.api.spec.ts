@@ -1,3 +1,4 @@
+import type { ChatCompletion } from '#api/capabilities/openai/chat-answer.contract.js';
 import { aPolicy } from '#test/support/authorization.js';
 import { TestClient } from '#test/support/client.js';
 import { keyOfDaysAgo } from '#test/support/keys.js';
@@ -126,6 +127,15 @@ describe('the endpoints of the OpenAI API', () => {
         body: { error: { param: 'messages' } },
       });
     expect(await chat(asked('x', { metadata: { session_id: 7 } }))).toMatchObject({ status: 422 });
+  });
+
+  it('point each annotation at its own marker, and at no reference within what is quoted', async () => {
+    await aDocument(tenant, 'The kettle of the office is green.[1]');
+    const { body } = await chat(asked('Which colour has the kettle of the office?'));
+    const [choice] = (body as ChatCompletion).choices;
+    const { content, annotations } = choice?.message ?? { content: '', annotations: [] };
+    expect(annotations).toHaveLength(1);
+    expect(content.slice((annotations[0]?.file_citation.index ?? 0) - 2)).toBe('” [1]');
   });
 
   it('count what was asked, as a run', async () => {

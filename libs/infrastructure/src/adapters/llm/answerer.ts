@@ -48,7 +48,8 @@ export interface AnswerRequest {
 
 /**
  * What a marker `[n]` of the answer stands on; the n-th citation has the marker n. The document's text from `start` to
- * `end` (UTF-16 offsets) is what was cited; `quote` is that text where the answer holds it letter for letter.
+ * `end` (UTF-16 offsets) is what was cited; `quote` is that text where the answer holds it, letter for letter but for markers of
+ * its own, which the answer has in round brackets.
  */
 export interface Citation {
   readonly source: string;

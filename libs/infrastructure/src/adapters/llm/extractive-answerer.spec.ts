@@ -121,6 +121,26 @@ describe('the extractive answerer', () => {
     });
   });
 
+  describe('on a text with references of its own', () => {
+    const referring = 'The moon moves the tides.[7] Tides rise twice a day.[2, 3]';
+
+    it('has no other markers than those of its citations, which quote the text as it is', async () => {
+      const { deltas, final } = await ask('What moves the tides?', passagesOf(referring));
+      expect(deltas.join('')).toBe(final.text);
+      const markers = final.citations.map((_, at) => `[${at + 1}]`);
+      expect(final.text.match(/\[[\d, ]+\]/gu)).toEqual(markers);
+      expect(final.text).toContain('(7)');
+      for (const { quote, start, end } of final.citations) expect(quote).toBe(referring.slice(start, end));
+      expect(final.citations.map(({ quote }) => quote).join(' ')).toContain('[7]');
+    });
+
+    it('keeps no citation for a reference that it quotes when it is cut', async () => {
+      const { final } = await ask('What moves the tides?', passagesOf(referring), { maxOutputTokens: 13 });
+      expect(final).toMatchObject({ finishReason: 'length', citations: [] });
+      expect(final.text).toContain('(7)');
+    });
+  });
+
   it('is as long as its caller allows, and counts what it tells', async () => {
     const { final } = await ask('What falls around a volcano?', passagesOf(text, 80), { maxOutputTokens: 8 });
     expect(final).toMatchObject({ finishReason: 'length', citations: [], tokens: { output: 8 } });

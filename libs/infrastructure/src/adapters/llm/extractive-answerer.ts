@@ -3,6 +3,7 @@ import { terms } from '#domain/kernel/text/tokenizer.js';
 import { estimatedTokens } from '#domain/kernel/text/tokens.js';
 import { quotableSpans, type QuotableSpan } from './quotable-spans.js';
 import { bounded } from './bounded-answer.js';
+import { withoutMarkers } from './foreign-markers.js';
 import { citationOf, type AnswerPart, type AnswerPassage, type AnswerRequest, type Answerer } from './answerer.js';
 
 export interface ExtractiveOptions {
@@ -39,8 +40,8 @@ const introduction = 'From the documents: ';
 const fewWords = /(?:\s*\S+){1,8}(?:\s+$)?/gu;
 
 /**
- * Answers without a model: it quotes the sentences that hold most of the question's weight, letter for letter, with
- * numbered markers. Always degraded, for it selects and does not reason.
+ * Answers without a model: it quotes the sentences that hold most of the question's weight, letter for letter but for what
+ * looks like a marker, with numbered markers. Always degraded, for it selects and does not reason.
  */
 export class ExtractiveAnswerer implements Answerer {
   readonly name = EXTRACTIVE.provider;
@@ -193,5 +194,5 @@ function byScore(a: Quote, b: Quote): number {
 }
 
 function quoted(quote: Quote, at: number): string {
-  return `“${quote.text}” [${at + 1}]`;
+  return `“${withoutMarkers(quote.text)}” [${at + 1}]`;
 }

@@ -1,5 +1,6 @@
 import type { AnswerPassage, Turn } from './answerer.js';
 import type { ChatPrompt } from './chat-model.js';
+import { withoutMarkers } from './foreign-markers.js';
 import { LlmFailure } from './llm-failure.js';
 
 const INSTRUCTIONS = [
@@ -101,10 +102,9 @@ function passageText({ source, text }: AnswerPassage, at: number): string {
 
 /** No text can end its own quotation, number itself like a passage, or hold what cannot be seen. */
 function inert(text: string): string {
-  return text
+  return withoutMarkers(text)
     .replaceAll(/[⟪⟫]/gu, '"')
-    .replaceAll(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\u{e0000}-\u{e007f}\u202a-\u202e\u2066-\u2069]/gu, '')
-    .replaceAll(/\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]/gu, '($1)');
+    .replaceAll(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\u{e0000}-\u{e007f}\u202a-\u202e\u2066-\u2069]/gu, '');
 }
 
 /** Markers of an earlier answer stand for passages that are not here. */
