@@ -89,6 +89,22 @@ describe('a model behind an OpenAI-compatible server', () => {
     expect((await ask(rig().answerer)).final.tokens).toEqual(tokens);
   });
 
+  it.each<[string, unknown]>([
+    ['no choices', { prompt_filter_results: [{ prompt_index: 0 }] }],
+    ['null for choices', { choices: null, usage: null }],
+    ['an empty list of choices', { choices: [] }],
+    ['null for a choice', { choices: [null] }],
+    ['a choice without a delta', { choices: [{ index: 0, finish_reason: null, content_filter_offsets: {} }] }],
+    ['null for a delta', { choices: [{ index: 0, delta: null }] }],
+    ['no words', { choices: [{ index: 0, delta: { content: null, refusal: '', tool_calls: [] }, finish_reason: '' }] }],
+    ['what is no text', { choices: [{ index: 0, delta: { content: [{ type: 'thinking' }] } }] }],
+    ['null', null],
+  ])('is not troubled by a chunk with %s', async (_what, chunk) => {
+    said = { ...green, odd: [chunk] };
+    const { final } = await ask(rig().answerer);
+    expect(final).toMatchObject({ text: 'The kettle is green [1].', finishReason: 'stop', tokens: { output: 45 } });
+  });
+
   it('says that an answer was as long as allowed', async () => {
     said = { ...green, finish: 'length' };
     expect((await ask(rig().answerer)).final).toMatchObject({ finishReason: 'length', degraded: false });

@@ -18,6 +18,8 @@ export interface Said {
   /** What it says that it counted, in place of counts. */
   readonly counted?: unknown;
   readonly everyMs?: number;
+  /** Chunks that come before the first word, and between the last word and the end. */
+  readonly odd?: readonly unknown[];
 }
 
 /** May never say anything. */
@@ -46,7 +48,15 @@ async function answered(request: WireRequest, say: SayTo): Promise<WireAnswer> {
     prompt_tokens_details: { cached_tokens: 256 },
     completion_tokens_details: { reasoning_tokens: 12 },
   };
+  const odd = (rest.odd ?? []).map((each) => `data: ${JSON.stringify(each)}\n\n`);
   const told = 'counted' in rest ? rest.counted : counted;
-  const chunks = [...said, delta({}, finish), ...(usage ? [chunk([], { usage: told })] : []), 'data: [DONE]\n\n'];
+  const chunks = [
+    ...odd,
+    ...said,
+    ...odd,
+    delta({}, finish),
+    ...(usage ? [chunk([], { usage: told })] : []),
+    'data: [DONE]\n\n',
+  ];
   return everyMs === undefined ? { chunks } : { chunks, everyMs };
 }

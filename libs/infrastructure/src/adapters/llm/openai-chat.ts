@@ -1,5 +1,6 @@
 import type OpenAI from 'openai';
-import type { ChatCompletionChunk, ChatCompletionCreateParamsStreaming } from 'openai/resources/chat/completions';
+import type { ChatCompletionCreateParamsStreaming } from 'openai/resources/chat/completions';
+import type { CompletionUsage } from 'openai/resources/completions';
 import { retryAfterMs } from '#infra/shared-state/retry-after.js';
 import type { FinishReason } from './answerer.js';
 import type { ChatEnd, ChatModel, ChatPart, ChatPrompt } from './chat-model.js';
@@ -90,21 +91,40 @@ export class OpenAiChat implements ChatModel {
 
 const finishes: Readonly<Record<string, FinishReason>> = { length: 'length', content_filter: 'refused' };
 
-function textOf({ choices: [choice] }: ChatCompletionChunk): string {
-  return choice?.delta.content ?? choice?.delta.refusal ?? '';
+/** What is read of a chunk; servers send chunks that lack any of it, or have null for it. */
+interface Chunk {
+  readonly choices?: readonly (Choice | null)[] | null;
+  readonly usage?: Partial<CompletionUsage> | null;
 }
 
-function endOf({ choices: [choice], usage }: ChatCompletionChunk): Partial<ChatEnd> {
-  const reason = choice?.finish_reason;
-  const tokens = tokensOf(usage);
-  if (choice?.delta.refusal != null) return { finish: 'refused' };
+interface Choice {
+  readonly delta?: { readonly content?: unknown; readonly refusal?: unknown } | null;
+  readonly finish_reason?: string | null;
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
+
+function deltaOf(chunk: Chunk | null): NonNullable<Choice['delta']> {
+  return chunk?.choices?.[0]?.delta ?? {};
+}
+
+function textOf(chunk: Chunk | null): string {
+  const { content, refusal } = deltaOf(chunk);
+  if (isText(content)) return content;
+  return isText(refusal) ? refusal : '';
+}
+
+function endOf(chunk: Chunk | null): Partial<ChatEnd> {
+  const reason = chunk?.choices?.[0]?.finish_reason;
+  const tokens = tokensOf(chunk?.usage);
+  if (isText(deltaOf(chunk).refusal)) return { finish: 'refused' };
   return {
-    ...(reason == null ? {} : { finish: finishes[reason] ?? 'stop' }),
+    ...(isText(reason) ? { finish: finishes[reason] ?? 'stop' } : {}),
     ...(tokens === undefined ? {} : { tokens }),
   };
 }
 
-function tokensOf(usage: ChatCompletionChunk['usage']): ChatEnd['tokens'] {
+function tokensOf(usage: Chunk['usage']): ChatEnd['tokens'] {
   return countedTokens({
     input: usage?.prompt_tokens,
     cached: usage?.prompt_tokens_details?.cached_tokens,
