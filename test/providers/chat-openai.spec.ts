@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { llmErrors } from '#infra/adapters/llm/llm-failure.js';
 import { outboundErrors } from '#infra/shared-state/outbound.js';
 import { until } from '../support/until.js';
@@ -226,6 +227,22 @@ describe('a model behind an OpenAI-compatible server', () => {
     leaving.abort(new Error('left'));
     await expect(asked).rejects.toThrow('left');
     await until('the socket is closed', () => wire.openSockets === 0);
+  });
+
+  it('prints nothing of what it says where that cannot be read', async () => {
+    const printed: unknown[] = [];
+    const note = (...what: unknown[]): boolean => printed.push(...what) > 0;
+    const spies = [
+      jest.spyOn(process.stderr, 'write').mockImplementation(note),
+      jest.spyOn(process.stdout, 'write').mockImplementation(note),
+      jest.spyOn(console, 'log').mockImplementation(note),
+      jest.spyOn(console, 'warn').mockImplementation(note),
+      jest.spyOn(console, 'error').mockImplementation(note),
+    ];
+    said = { ...green, raw: 'data: {"choices": canary-78\n\n' };
+    const { final } = await ask(rig().answerer).finally(() => spies.forEach((spy) => spy.mockRestore()));
+    expect(final).toMatchObject({ provider: 'extractive', reasonCode: 'llm_error' });
+    expect(printed.map(String).join()).not.toContain('canary');
   });
 
   it('tells nothing of its key, of the question or of what its server said in what is logged', async () => {

@@ -20,6 +20,8 @@ export interface Said {
   readonly everyMs?: number;
   /** Chunks that come before the first word, and between the last word and the end. */
   readonly odd?: readonly unknown[];
+  /** In place of all that, as it is. */
+  readonly raw?: string;
 }
 
 /** May never say anything. */
@@ -49,6 +51,7 @@ async function answered(request: WireRequest, say: SayTo): Promise<WireAnswer> {
     completion_tokens_details: { reasoning_tokens: 12 },
   };
   const odd = (rest.odd ?? []).map((each) => `data: ${JSON.stringify(each)}\n\n`);
+  if (rest.raw !== undefined) return { chunks: [rest.raw] };
   const told = 'counted' in rest ? rest.counted : counted;
   const chunks = [
     ...odd,

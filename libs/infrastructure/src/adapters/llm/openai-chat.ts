@@ -61,8 +61,8 @@ export class OpenAiChat implements ChatModel {
   private async open(): Promise<Opened> {
     const sdk = await import('openai');
     const { apiKey = 'none', baseUrl: baseURL = OPENAI } = this.options;
-    // Repetition and deadlines are `Outbound`'s.
-    return { sdk, client: new sdk.default({ apiKey, baseURL, maxRetries: 0 }) };
+    // Repetition and deadlines are `Outbound`'s; what cannot be read would be printed as it is.
+    return { sdk, client: new sdk.default({ apiKey, baseURL, maxRetries: 0, logLevel: 'off' }) };
   }
 
   private requestOf({
