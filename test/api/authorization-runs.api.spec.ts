@@ -80,6 +80,39 @@ describe('policies on what belongs to a corpus', () => {
     expect((await tenant.reader.delete(open)).status).toBe(204);
   });
 
+  it('hide a run from its list, its conversation, and what is remembered of that, page by page', async () => {
+    const asked = [];
+    for (const corpus of ['c1', 'c2', 'c1', 'c2', 'c2']) asked.push((await ask('s1', corpus)).run);
+    const [first = '', , third = '', , last = ''] = asked;
+    const deniesRun = { resource_type: 'run', condition_json: { in: [{ var: 'resource.id' }, [first, last]] } };
+    const { id } = await aPolicy(tenant, deniesRun);
+    expect(await tenant.reader.get(`/v1/runs/${first}`)).toMatchObject(byPolicy);
+    const shown = asked.slice(1, 4);
+    for (const as of [tenant.reader, tenant.admin]) expect(await idsOf('/v1/runs', as)).toEqual(shown.toReversed());
+    const messages = async (query: string): Promise<readonly string[]> => {
+      const { data } = await tenant.reader.get(`/v1/sessions/s1/messages?${query}`);
+      return (data as { run_id: string }[]).map(({ run_id }) => run_id);
+    };
+    expect(await messages('limit=50')).toEqual(shown.flatMap((run) => [run, run]));
+    expect(await messages('limit=3&order=desc')).toEqual(
+      shown
+        .toReversed()
+        .flatMap((run) => [run, run])
+        .slice(0, 3),
+    );
+    await ask('s1', 'c2');
+    const remembered = () => server.answerer.asked.at(-1)?.history.filter(({ role }) => role === 'user') ?? [];
+    expect(remembered()).toHaveLength(shown.length);
+    await tenant.admin.patch(`${POLICIES}/${id}`, { condition_json: ofC1 });
+    expect(await idsOf('/v1/runs?limit=2')).toHaveLength(2);
+    expect(await idsOf('/v1/runs')).not.toContain(third);
+    expect((await messages('limit=50')).length).toBe(2 * 4);
+    expect(await idsOf('/v1/sessions')).toHaveLength(1);
+    await ask('s1', 'c1');
+    expect(await idsOf('/v1/sessions')).toEqual([]);
+    expect(await tenant.reader.get('/v1/sessions/s1/messages')).toMatchObject(byPolicy);
+  });
+
   it('are refused where they look at what no such resource has, and told what it has', async () => {
     const over = (resource_type: string, action: string, name: string) =>
       policy({ resource_type, action, condition_json: { not: { eq: [{ var: name }, 'x'] } } });

@@ -32,8 +32,8 @@ export interface AuthorizationParts {
   readonly acls: string;
 }
 
-/** A row of something that belongs to a corpus. */
-interface OfCorpus {
+/** What belongs to a corpus. */
+export interface OfCorpus {
   readonly id: string;
   readonly corpus_id: string;
 }
@@ -139,6 +139,11 @@ export class Authorization implements Authorizing {
     const policies = [(await this.parts.sets.of(caller.tenantId)).of('run.read')];
     const columns = { id: 'id', tenant_id: 'tenant_id', corpus_id: 'corpus_id' };
     return rowsPredicate(policies, this.facts(caller), columns, this.parts.settings.defaultDeny);
+  }
+
+  /** Whether policies let the caller read a run, without a record of it where they do not. */
+  mayReadRun({ id, corpus_id }: OfCorpus, caller: CallerContext): boolean | Promise<boolean> {
+    return this.allows('run.read', caller, { id, corpus_id });
   }
 
   /** Whether policies that look at documents' metadata could decide this. */

@@ -13,6 +13,7 @@ import type { VisibilityPredicate } from '#infra/retrieval/retrieval-sql.js';
 import type { StreamHeaders } from '#infra/recorded-streams/recorded-streams.js';
 import { idFor } from '#infra/commands/ids.js';
 import type { EarlySearch } from './early-search.adapter.js';
+import type { Recalls } from './run-steps.adapter.js';
 
 type CorpusAsked = Pick<Question, 'corpusId' | 'audio' | 'speech'>;
 
@@ -25,6 +26,8 @@ export interface RunAsked extends Question {
   readonly mayAsk: (corpusId: string) => boolean | Promise<boolean>;
   /** What the caller may read; undefined: all. */
   readonly mayRead: VisibilityPredicate | undefined;
+  /** Whether the caller may read what was said before. */
+  readonly recalls: Recalls;
   /** What the answer is sent under, to be repeated with it. */
   readonly headers?: StreamHeaders;
   /** As it was when the question was let in. */
@@ -33,7 +36,7 @@ export interface RunAsked extends Question {
   readonly retrieved?: Promise<Retrieved> | undefined;
 }
 
-type Admitted = Pick<RunAsked, 'corpus' | 'mayAsk' | 'mayRead'>;
+type Admitted = Pick<RunAsked, 'corpus' | 'mayAsk' | 'mayRead' | 'recalls'>;
 
 /** What a question must pass before its stream begins: switches, and what the tenant's plan includes. */
 export class RunAdmission {
@@ -64,7 +67,7 @@ export class RunAdmission {
   async admit(asked: CorpusAsked, caller: CallerContext): Promise<Admitted> {
     await this.mayAsk(asked.corpusId, caller);
     const corpus = await this.corpus(asked, caller);
-    return { corpus, mayAsk: this.askable(caller), mayRead: await this.authorization.readable(caller) };
+    return { corpus, mayRead: await this.authorization.readable(caller), ...this.rights(caller) };
   }
 
   /** As `admit`; who asks alone is looked for passages while the log says whether the corpus is still what it was. */
@@ -80,11 +83,14 @@ export class RunAdmission {
     const found = this.early.begin(question, recalled, mayRead, tenantId);
     const corpus = await loading;
     const retrieved = found?.corpus === corpus ? found.retrieved : undefined;
-    return { corpus, mayAsk: this.askable(caller), mayRead, retrieved };
+    return { corpus, mayRead, ...this.rights(caller), retrieved };
   }
 
-  private askable(caller: CallerContext): RunAsked['mayAsk'] {
-    return (id) => this.authorization.allowsCorpus('run', id, caller);
+  private rights(caller: CallerContext): Pick<RunAsked, 'mayAsk' | 'recalls'> {
+    return {
+      mayAsk: (id) => this.authorization.allowsCorpus('run', id, caller),
+      recalls: (run) => this.authorization.mayReadRun(run, caller),
+    };
   }
 
   private async corpus({ corpusId, audio, speech }: CorpusAsked, caller: CallerContext): Promise<CorpusState> {

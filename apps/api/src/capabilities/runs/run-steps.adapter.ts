@@ -4,6 +4,7 @@ import { runErrors } from '#domain/capabilities/runs/runs.decider.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { EmbeddingChoice } from '#domain/kernel/embedding.js';
 import { effectiveTopK } from '#domain/kernel/retrieval/retrieval-settings.js';
+import type { OfCorpus } from '#api/commands/authorization.js';
 import type { Conversation } from '#api/commands/conversations.js';
 import type { MetadataFilter } from '#domain/kernel/filter/metadata-filter.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
@@ -46,6 +47,7 @@ export interface RunInput {
   readonly corpora: readonly string[] | null;
   /** Whether policies let the caller ask a corpus. */
   readonly mayAsk: (corpusId: string) => boolean | Promise<boolean>;
+  readonly recalls: Recalls;
   /** What was found already. */
   readonly retrieved?: Promise<Retrieved> | undefined;
   /** In place of what the session holds. */
@@ -54,6 +56,9 @@ export interface RunInput {
   /** What the caller may read; undefined: all. */
   readonly mayRead: VisibilityPredicate | undefined;
 }
+
+/** Whether the caller may read a run, and so be answered with what it said. */
+export type Recalls = (run: OfCorpus) => boolean | Promise<boolean>;
 
 /** What the steps reach outside, for every run alike. */
 export interface RunWorld {
@@ -124,12 +129,12 @@ export function passagesQuery(
 
 /** Throws CatalogueError for a corpus that is not there. */
 export function inputOf({ tenantId, streamId: runId }: StreamKey, asked: RunAsked): RunInput {
-  const { conversation, corpusId, message, topK, corpora, mayAsk, mayRead, corpus } = asked;
+  const { conversation, corpusId, message, topK, corpora, mayAsk, mayRead, recalls, corpus } = asked;
   const { history, options, filter, retrieved } = asked;
   if (corpus.status === 'absent') throw new CatalogueError(runErrors.corpusNotFound);
   const { providerConfig, embedding } = corpus;
   const generation = providerConfig['generation'] as JsonObject | undefined;
-  const of = { tenantId, runId, conversation, corpusId, corpora, mayAsk, mayRead, message, retrieved };
+  const of = { tenantId, runId, conversation, corpusId, corpora, mayAsk, mayRead, recalls, message, retrieved };
   const input = { ...of, history, options, generation, providerConfig, embedding, filter };
   return { ...input, topK: effectiveTopK(topK, providerConfig) };
 }

@@ -20,7 +20,7 @@ const HISTORY_CHARS = 24_000;
 /** How many corpora and documents it may come from, those of what it remembered itself counted; a conversation forgets where they are more. */
 const HISTORY_SOURCES = 1_000;
 
-type Asked = Pick<RunInput, 'tenantId' | 'runId' | 'conversation' | 'corpora' | 'mayAsk' | 'mayRead'>;
+type Asked = Pick<RunInput, 'tenantId' | 'runId' | 'conversation' | 'corpora' | 'mayAsk' | 'mayRead' | 'recalls'>;
 
 /** An answered question, or a run whose end the read model does not show yet. */
 interface RunRow {
@@ -108,11 +108,16 @@ export class SessionHistory {
     return remembered(await this.allowed(whole, input));
   }
 
+  private async exchange(row: RunRow, asked: Asked): Promise<Exchange | undefined> {
+    const said = row.shown ? shownIn(row) : await this.untold(row, asked);
+    if (said === undefined) return undefined;
+    return (await asked.recalls({ id: row.id, corpus_id: said.corpus })) ? said : undefined;
+  }
+
   /** What the read model does not show yet, the log says. */
-  private async exchange(row: RunRow, { tenantId, runId, corpora }: Asked): Promise<Exchange | undefined> {
-    if (row.shown) return row.message === null || row.answer === null ? undefined : (row as Exchange);
-    if (row.id === runId) return undefined;
-    const run = await this.path.load(runs, tenantId, row.id);
+  private async untold({ id }: RunRow, { tenantId, runId, corpora }: Asked): Promise<Exchange | undefined> {
+    if (id === runId) return undefined;
+    const run = await this.path.load(runs, tenantId, id);
     if (run.status !== 'ended' || run.completed === undefined || run.forgotten === true) return undefined;
     const { corpusId: corpus, message } = run.asked;
     if (corpora !== null && !corpora.includes(corpus)) return undefined;
@@ -211,4 +216,8 @@ function remembered(said: readonly Said[]): Remembered {
     from = both;
   }
   return { turns, from };
+}
+
+function shownIn({ corpus, message, answer }: RunRow): Exchange | undefined {
+  return corpus === null || message === null || answer === null ? undefined : { corpus, message, answer };
 }

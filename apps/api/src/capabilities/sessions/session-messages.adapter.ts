@@ -5,6 +5,7 @@ import { decodeCursor, encodeCursor, Page } from '#api/http/paging.js';
 import type { Citation } from '#infra/adapters/llm/answerer.js';
 import type { ContentStore } from '#infra/content/content-store.js';
 import type { ReadModel } from '#infra/read-models/read-models.js';
+import type { VisibilityPredicate } from '#infra/retrieval/retrieval-sql.js';
 import type { MessageCitation, MessageListQuery, MessageView } from './sessions.contract.js';
 
 type RunRow = RowOf<typeof runRows.columns>;
@@ -15,6 +16,8 @@ export interface MessageSource {
   readonly session: SessionRow;
   /** The only corpora that the caller may see. */
   readonly corpora: string | { readonly in: readonly string[] } | undefined;
+  /** The runs that policies let the caller see; undefined: all. */
+  readonly visible: VisibilityPredicate | undefined;
 }
 
 /** A question, or the answer to it. */
@@ -28,7 +31,7 @@ const LAST = '~';
 
 /** Questions and answers in the order in which they were asked, which is that of the log. */
 export async function messagesOf(source: MessageSource, query: MessageListQuery): Promise<Page<MessageView>> {
-  const { rows, session, corpora } = source;
+  const { rows, session, corpora, visible } = source;
   const { order, limit, cursor } = query;
   const filters = ['messages', session.tenant_id, session.id, session.life, order];
   const after = decodeCursor(cursor, filters);
@@ -41,6 +44,7 @@ export async function messagesOf(source: MessageSource, query: MessageListQuery)
       position: range,
       ...(corpora === undefined ? {} : { corpus_id: corpora }),
     },
+    visible,
     orderBy: [['position', order]],
     limit: limit + 1,
   });

@@ -60,12 +60,13 @@ export class SessionQueries {
     return viewOf(session as Titled);
   }
 
-  /** What was said in the session, a page at a time. */
+  /** What was said in the session, a page at a time; nothing of runs that the caller may not read. */
   async messages(id: string, query: MessageListQuery, caller: CallerContext): Promise<Page<MessageView>> {
     const session = await this.find(id, 'read', caller);
     await this.reads.before(runRows.table, caller);
     const rows = this.models.for(runRows);
-    return messagesOf({ rows, content: this.content, session, corpora: visibleCorpora(caller) }, query);
+    const visible = await this.authorization.visibleRuns(caller);
+    return messagesOf({ rows, content: this.content, session, corpora: visibleCorpora(caller), visible }, query);
   }
 
   /** By its id, or by the name that the caller gave it, where policies allow this; `deleted`: one that is gone, too. */
