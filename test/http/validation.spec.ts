@@ -52,6 +52,7 @@ describe('a body', () => {
     [{ label: 'a', packed_at: 'yesterday' }, 'datetime_parsing', 'body.packed_at'],
     [{ label: 'a', packed_at: '2026-02-29T00:00:00Z' }, 'datetime_parsing', 'body.packed_at'],
     [{ label: 'a', packed_at: '0000-01-01T00:00:00Z' }, 'datetime_parsing', 'body.packed_at'],
+    [{ label: 'a', packed_at: '9999-12-31T23:59:59-14:00' }, 'datetime_parsing', 'body.packed_at'],
     [[], 'dict_type', 'body'],
     ['null', 'dict_type', 'body'],
     ['', 'missing', 'body.label'],

@@ -6,6 +6,11 @@ const names = fc.constantFrom('a', 'b', 'c', 'x"y', "o'", '\\', 'é', '$', 'last
 const texts = fc.constantFrom('', 'a', 'A', 'b', 'ab', 'é', '😀', '\uffee', "'; drop table x; --", '$v', '%', 'null');
 const numbers = fc.constantFrom(0, -0, 1, -1, 1.5, 0.1, 1e21, 2 ** 53, 5e-324);
 const days = fc.constantFrom('2026-01-01T00:00:00.000Z', '2026-01-31T12:00:00.500Z', '2027-12-31T23:59:59.999Z');
+/** The first and the last that a filter may name, in other zones too, and a day. */
+const instants = fc.oneof(
+  days,
+  fc.constantFrom('2026-01-31', '1000-01-01T00:00:00+14:00', '9999-12-31T23:59:59.999Z', '9999-12-31T09:59:59-14:00'),
+);
 const scalars = fc.oneof(texts, numbers, fc.boolean());
 
 const { value: values } = fc.letrec<{ value: Json }>((tie) => ({
@@ -48,8 +53,8 @@ const leaves = fc.oneof(
   { weight: 2, arbitrary: leaf(listed, metadataFields, several(scalars)) },
   { weight: 2, arbitrary: leaf(fc.oneof(equal, ordered), textFields, texts) },
   leaf(listed, textFields, several(texts)),
-  leaf(fc.oneof(equal, ordered), timeFields, days),
-  leaf(listed, timeFields, several(days)),
+  leaf(fc.oneof(equal, ordered), timeFields, instants),
+  leaf(listed, timeFields, several(instants)),
   fc.oneof(metadataFields, textFields, timeFields).map((field): Json => ({ exists: field })),
 );
 

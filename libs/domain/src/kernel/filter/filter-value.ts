@@ -1,4 +1,5 @@
 import type { Json } from '../schema.js';
+import { instantIn } from '../time.js';
 import { isInstantField, isStorable, type FilterField } from './filter-field.js';
 
 export const comparisons = ['eq', 'ne', 'gt', 'gte', 'lt', 'lte'] as const;
@@ -48,8 +49,6 @@ function instantOf(value: Json): string | ValueProblem {
   const wrong = { problem: 'needs a time such as 2026-01-31T12:00:00Z' };
   if (typeof value !== 'string' || !instant.test(value)) return wrong;
   const day = value.slice(0, 10);
-  const ms = Date.parse(value);
   // `Date` would take the 31st of February for a day in March.
-  const known = !Number.isNaN(ms) && new Date(`${day}T00:00:00Z`).toISOString().startsWith(day);
-  return known ? new Date(ms).toISOString() : wrong;
+  return instantIn(`${day}T00:00:00Z`)?.startsWith(day) === true ? (instantIn(value) ?? wrong) : wrong;
 }

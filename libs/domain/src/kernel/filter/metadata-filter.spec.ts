@@ -79,6 +79,8 @@ describe('a metadata filter', () => {
     [{ gt: ['metadata.a', true] }],
     [{ gt: ['created_at', 'yesterday'] }],
     [{ gt: ['created_at', '2026-02-31'] }],
+    [{ gt: ['created_at', '9999-12-31T23:59:59-14:00'] }],
+    [{ in: ['updated_at', ['2026-01-31', '9999-12-31T23:59:59.999-00:01']] }],
     [{ gt: ['created_at', 7] }],
     [{ in: ['metadata.a', []] }],
     [{ in: ['metadata.a', 'a'] }],
