@@ -65,7 +65,10 @@ const refuseBroken = (error: unknown): never => {
   throw unreadable('broken', error);
 };
 
-/** Lines as they stand on the page; a gap of more than a line begins a paragraph. */
+/** A hyphen inside a word at the end of a line. */
+const hyphenated = /(?<=\p{L})[-\u00ad\u2010]\n(?=\p{Ll})/gu;
+
+/** Lines as they stand on the page, without the hyphens at their ends; a gap of more than a line begins a paragraph. */
 async function pageText(page: PDFPageProxy): Promise<string> {
   const { items } = await page.getTextContent().catch(refuseBroken);
   let text = '';
@@ -79,7 +82,7 @@ async function pageText(page: PDFPageProxy): Promise<string> {
     text += item.hasEOL ? `${item.str}\n` : item.str;
   }
   const lines = text.replaceAll('\0', '').replace(/[^\S\n]+\n/gu, '\n');
-  const clear = lines.toWellFormed().trim();
+  const clear = lines.replace(hyphenated, '').toWellFormed().trim();
   return clear === '' ? '' : `${clear}\n\n`;
 }
 

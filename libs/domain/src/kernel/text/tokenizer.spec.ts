@@ -14,6 +14,20 @@ describe('words', () => {
     expect(tokenize('東京都 go東京 字')).toEqual(['東京', '京都', 'go', '東京', '字']);
   });
 
+  it.each([
+    ['soft hyphens', 'infor\u00admation', 'information'],
+    ['spaces and joiners without width', '\ufefftele\u200bphone\u2060s', 'telephones'],
+    ['Arabic vowel marks and stretching', 'كِتَابٌ كتـــاب', 'كتاب كتاب'],
+    ['Hebrew points', 'שָׁלוֹם', 'שלום'],
+  ])('are found whatever they are written with: %s', (_, written, plain) => {
+    expect(tokenize(written)).toEqual(tokenize(plain));
+    expect(tokenize(plain)).toEqual(plain.split(' '));
+  });
+
+  it('stay apart where a mark makes another letter', () => {
+    expect(tokenize('أمل')).not.toEqual(tokenize('امل'));
+  });
+
   it('lose a possessive and an apostrophe', () => {
     expect(tokenize("Newton's don’t")).toEqual(['newton', 'dont']);
   });

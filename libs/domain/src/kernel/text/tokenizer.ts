@@ -3,7 +3,18 @@ import { stem } from './stemmer.js';
 import { stopwords } from './stopwords.js';
 
 const ascii = /^[\x00-\x7f]*$/u;
-const combining = /[\u0300-\u036f]/gu;
+/** What a word is found without, by where it stands in Unicode. */
+const unseen = [
+  // Accents.
+  '\\u0300-\\u036f',
+  // Soft hyphens, and spaces and joiners without width.
+  '\\u00ad\\u200b\\u2060\\ufeff\\u200d',
+  // Hebrew points.
+  '\\u0591-\\u05bd\\u05bf\\u05c1\\u05c2\\u05c4\\u05c5\\u05c7',
+  // Arabic vowel marks, and the line that stretches a word.
+  '\\u064b-\\u0652\\u0656-\\u065f\\u0670\\u06d6-\\u06dc\\u06df-\\u06e4\\u06e7\\u06e8\\u06ea-\\u06ed\\u0640',
+];
+const ignored = new RegExp(unseen.map((marks) => `[${marks}]`).join('|'), 'gu');
 const words = /[\p{L}\p{N}\p{M}]+(?:['’][\p{L}]+)*/gu;
 /** The same where a text has no other letters and marks: most texts, at half the cost. */
 const asciiWords = /[a-z0-9]+(?:'[a-z]+)*/g;
@@ -11,10 +22,10 @@ const unspaced =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}ー]/u;
 const plain = /^[\x00-\x7f]+$/u;
 
-/** Lower case, compatibility forms (NFKC) and Latin accents folded away, so that "Ｃａｆé" and "cafe" are one word. */
+/** Lower case, compatibility forms (NFKC), without accents and what is not seen, so that "Ｃａｆé" and "cafe" are one word. */
 export function fold(text: string): string {
   if (ascii.test(text)) return text.toLowerCase();
-  return text.normalize('NFKD').replace(combining, '').toLowerCase().normalize('NFKC');
+  return text.normalize('NFKD').replace(ignored, '').toLowerCase().normalize('NFKC');
 }
 
 /** The words of a text in order, folded; scripts that write no spaces give overlapping pairs of characters. */
