@@ -77,17 +77,19 @@ const magic: readonly (readonly [kind: string, bytes: Buffer])[] = [
   ['jpeg', Buffer.from('ffd8ff', 'hex')],
 ];
 
-/** What the first bytes of a file look like. */
-function looksLike(head: Buffer): string {
+const PDF = Buffer.from('%PDF-');
+
+/** What the first bytes of a file look like. Something may stand before a PDF, but a text may also tell of one. */
+function looksLike(head: Buffer, format: Format): string {
   const known = magic.find(([, bytes]) => head.subarray(0, bytes.length).equals(bytes));
   if (known !== undefined) return known[0];
-  if (head.subarray(0, 1_024).includes('%PDF-')) return 'pdf';
-  return 'text';
+  const at = head.subarray(0, 1_024).indexOf(PDF);
+  return at === 0 || (at > 0 && format === 'pdf') ? 'pdf' : 'text';
 }
 
 /** Refuses a file whose first bytes say that it is not what was declared. */
 export function checkHead(head: Buffer, format: Format, charset: string | undefined): void {
-  const looks = looksLike(head);
+  const looks = looksLike(head, format);
   if (looks === 'ole' && (format === 'docx' || format === 'xlsx' || format === 'pptx')) return;
   const wanted = isTextual(format) ? 'text' : format === 'pdf' ? 'pdf' : 'zip';
   if (looks !== wanted) throw unreadable('mistyped');
