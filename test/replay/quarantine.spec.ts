@@ -4,6 +4,7 @@ import {
   accountRows,
   accounts,
   append,
+  closed,
   eventually,
   faults,
   moved,
@@ -70,6 +71,18 @@ describe('quarantine', () => {
     await runner.caughtUp();
     expect(await accountRows(bench.database)).toMatchObject([{ id: 'good' }]);
     expect(await admin.quarantine()).toMatchObject([{ key: 'bad' }]);
+  });
+
+  it('lets a key go whose later events leave a row that can be kept, or none', async () => {
+    await append(bench.log, newEvent('AccountOpened', { account: 'bad', owner: 'nul \u0000' }));
+    await runner.caughtUp();
+    await append(bench.log, closed('bad'), opened('bad'), moved('bad', 2));
+    await runner.caughtUp();
+    expect(await admin.quarantine()).toMatchObject([{ key: 'bad', parked: 4 }]);
+    expect(await admin.retry('accounts', { tenantId: 't1', id: 'bad' })).toEqual([
+      { released: true, replayed: 4, error: null },
+    ]);
+    expect(await accountRows(bench.database)).toMatchObject([{ id: 'bad', balance: '2' }]);
   });
 
   it('stops the projection with its error when too many keys fail', async () => {
