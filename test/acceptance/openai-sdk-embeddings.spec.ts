@@ -92,6 +92,16 @@ describe('vectors that the openai SDK asks for', () => {
     }
   });
 
+  it('are the same whatever is said of who asks, and of what kind and how long the texts are', async () => {
+    const [expected] = await own(['Hello world']);
+    const unused = [
+      { user: 'u1', input_type: 'query', truncate: 'END' },
+      { user: null, input_type: null, truncate: true },
+    ];
+    for (const more of unused)
+      expect((await embed({ input: 'Hello world', ...(more as object) })).data[0]?.embedding).toEqual(expected);
+  });
+
   it('are of no model that is not offered: 404 model_not_found, with those that are', async () => {
     const error = await failing(embed({ model: 'text-embedding-9' }));
     expect(error).toBeInstanceOf(NotFoundError);

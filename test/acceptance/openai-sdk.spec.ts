@@ -232,20 +232,59 @@ describe('the openai SDK, pointed at us', () => {
       const error = await failing(ask(clientOf(), { messages: [{ role: 'user', content: image }] }));
       expect(error).toBeInstanceOf(UnprocessableEntityError);
       expect(error).toMatchObject({ type: 'invalid_request_error', param: 'messages.0.content' });
-      for (const wrong of [{ n: 2 }, { temperature: 3 }, { messages: [] }, { stop: ['a', 'b', 'c', 'd', 'e'] }])
+      for (const wrong of [{ n: 0 }, { temperature: 3 }, { messages: [] }, { stop: ['a', 'b', 'c', 'd', 'e'] }])
         expect(await failing(ask(clientOf(), wrong))).toBeInstanceOf(UnprocessableEntityError);
     });
 
     it('400 BadRequestError for tools, and whatever else nobody does here', async () => {
       const tools = [{ type: 'function', function: { name: 'f' } }];
-      for (const [param, value] of Object.entries({ tools, presence_penalty: 1, logprobs: true, store: true })) {
+      const unsupported = {
+        ...{ tools, presence_penalty: 1, logprobs: true, store: true, n: 2, top_logprobs: 3 },
+        ...{ response_format: { type: 'json_object' }, modalities: ['text', 'audio'], audio: { voice: 'v' } },
+        ...{ functions: [{ name: 'f' }], function_call: { name: 'f' }, web_search_options: {} },
+      };
+      for (const [param, value] of Object.entries(unsupported)) {
         const error = await failing(ask(clientOf(), { [param]: value }));
         expect(error).toBeInstanceOf(BadRequestError);
         expect(error).toMatchObject({ code: 'UNSUPPORTED_PARAMETER', param });
       }
-      expect(
-        (await ask(clientOf(), { tools: [], tool_choice: 'none', n: 1, presence_penalty: 0 })).choices,
-      ).toHaveLength(1);
+      const called = { role: 'assistant', content: 'x', tool_calls: [{ id: '1', type: 'function' }] };
+      const error = await failing(ask(clientOf(), { messages: [user('x'), called, user(question)] }));
+      expect(error).toMatchObject({ status: 400, code: 'UNSUPPORTED_PARAMETER', param: 'messages.1' });
+    });
+
+    it('for nothing that an answer does not hang on', async () => {
+      const none = ['logprobs', 'response_format', 'tools', 'tool_choice', 'functions', 'function_call', 'prediction'];
+      const nulls = Object.fromEntries([...none, 'top_logprobs', 'audio', 'modalities'].map((name) => [name, null]));
+      const harmless = {
+        ...{ seed: 7, logit_bias: { 50256: -100 }, parallel_tool_calls: false, service_tier: 'auto', n: 1 },
+        ...{ modalities: ['text'], reasoning_effort: 'low', verbosity: 'low', prompt_cache_key: 'k', top_logprobs: 0 },
+        ...{ safety_identifier: 'u2', tools: [], functions: [], tool_choice: 'none', function_call: 'auto' },
+        ...{ presence_penalty: 0, prediction: { type: 'content', content: 'x' }, response_format: { type: 'text' } },
+      };
+      for (const more of [nulls, harmless]) expect((await ask(clientOf(), more)).choices).toHaveLength(1);
+      const stream_options = { include_usage: true, include_obfuscation: false };
+      const messages = [user(question)];
+      const stream = await clientOf().chat.completions.create({ model: 'c1', messages, stream: true, stream_options });
+      expect((await allOf(stream)).at(-1)?.usage?.total_tokens).toBeGreaterThan(0);
+    });
+
+    it('for no long conversation, whose answers are as a client has filled them up', async () => {
+      const filled = { refusal: null, annotations: null, audio: null, function_call: null, tool_calls: null };
+      const answer = { role: 'assistant', content: 'It is green.', ...filled };
+      const turns = Array.from({ length: 200 }, () => [user(question), answer]).flat();
+      const system = { role: 'system', content: 'Be brief. '.repeat(10_000) };
+      const messages = [system, ...turns, user(question)] as const;
+      expect((await ask(clientOf(), { messages })).choices).toHaveLength(1);
+      expect(server.answerer.asked.at(-1)?.history).toHaveLength(400);
+    });
+
+    it('404 and 405 in its form for what is not there', async () => {
+      const at = (path: string, method: 'get' | 'post' | 'delete') => failing(clientOf()[method](path));
+      for (const path of ['/chat/nothing', '/models/c1/nothing', '/embeddings/nothing', '/audio/transcriptions/x'])
+        expect(await at(path, 'get')).toMatchObject({ status: 404, type: 'invalid_request_error', code: 'NOT_FOUND' });
+      for (const path of ['/chat/completions', '/embeddings', '/models', '/audio/transcriptions'])
+        expect(await at(path, 'delete')).toMatchObject({ status: 405, param: null, code: 'METHOD_NOT_ALLOWED' });
     });
 
     it('403 PermissionDeniedError for a key that may use other corpora only', async () => {

@@ -22,6 +22,8 @@ export interface Edge {
   upload: UploadedFile | undefined;
   span: Span | undefined;
   answered: boolean;
+  /** Whether errors have the form of the OpenAI API where no endpoint says so. */
+  openAi: boolean;
   /** Running until the request must be answered. */
   deadline: NodeJS.Timeout | undefined;
   /** The deadline has answered; the handler may still be at work. */
@@ -48,6 +50,7 @@ export function edgeOf(request: FastifyRequest): Edge {
     upload: undefined,
     span: undefined,
     answered: false,
+    openAi: false,
     deadline: undefined,
     expired: false,
   };

@@ -56,7 +56,7 @@ export async function sendError(request: FastifyRequest, reply: FastifyReply, er
   }
   if (isForeignTenant(answer)) await recordForeignTenant(request, answer.row.code);
   setErrorHeaders(reply, answer);
-  const openAi = endpointOf(request)?.policy.errors === 'openai';
+  const openAi = edge.openAi || endpointOf(request)?.policy.errors === 'openai';
   const text = openAi ? JSON.stringify(openAiError(answer)) : errorText(answer, edge.requestId, edge.legacy);
   await reply.code(answer.status).send(text);
 }

@@ -22,6 +22,14 @@ function patternOf(url: string): RegExp {
   return new RegExp(`^${source}$`);
 }
 
+/** The first parts of an address: two of `/v1/models/c1` are `/v1/models`. */
+function beginningOf(url: string, parts: number): string {
+  return url
+    .split('/')
+    .slice(0, parts + 1)
+    .join('/');
+}
+
 const MOVED = new Set(['/docs', '/openapi.json']);
 
 async function redirect(request: FastifyRequest, reply: FastifyReply, location: string): Promise<void> {
@@ -50,6 +58,15 @@ export class RouteTable {
     return [...new Set(here.map(({ endpoint }) => endpoint.policy.verb))].sort();
   }
 
+  /** An address of the OpenAI API, or one below: where it has all endpoints that begin as it does. */
+  #isOpenAi(path: string): boolean {
+    const near = (depth: number): string[] =>
+      this.#entries
+        .filter(({ endpoint }) => beginningOf(endpoint.url, depth) === beginningOf(path, depth))
+        .map(({ endpoint }) => endpoint.policy.errors ?? '');
+    return [near(2), near(3)].some((found) => found.length > 0 && found.every((errors) => errors === 'openai'));
+  }
+
   /** Where what was asked for is instead: the documentation under /v1, or the address without its needless slash. */
   #movedTo(request: FastifyRequest, path: string): string | undefined {
     if (MOVED.has(path)) return this.#verbsAt(`/v1${path}`).includes('GET') ? `/v1${path}` : undefined;
@@ -61,8 +78,8 @@ export class RouteTable {
 
   /** 204 for the preflight of a listed origin, 307 for what has moved, 405 with `Allow` for another method, else 404. */
   async answerUnmatched(request: FastifyRequest, reply: FastifyReply, origins: OriginPolicy): Promise<void> {
-    edgeOf(request);
     const path = request.url.split('?', 1)[0] ?? '';
+    edgeOf(request).openAi = this.#isOpenAi(path);
     const verbs = this.#verbsAt(path);
     if (verbs.length > 0 && !verbs.includes(request.method)) {
       if (origins.answersPreflight(request, reply, verbs)) return;

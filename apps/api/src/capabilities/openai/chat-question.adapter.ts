@@ -10,8 +10,16 @@ const LONGEST_QUESTION = 32_000;
 
 /** What the protocol has and we do not, by what a request must say to do without it. */
 const UNSUPPORTED: readonly (readonly [param: keyof ChatCompletionRequest, wants: (value: unknown) => boolean])[] = [
-  ['tools', (value) => Array.isArray(value) && value.length > 0],
-  ['tool_choice', (value) => value !== 'none' && value !== 'auto'],
+  ['n', (value) => value !== 1],
+  ['response_format', (value) => (value as { readonly type: string }).type !== 'text'],
+  ['modalities', (value) => (value as readonly string[]).some((each) => each !== 'text')],
+  ['audio', () => true],
+  ['web_search_options', () => true],
+  ['tools', isFilled],
+  ['functions', isFilled],
+  ['tool_choice', isCall],
+  ['function_call', isCall],
+  ['top_logprobs', (value) => value !== 0],
   ['presence_penalty', (value) => value !== 0],
   ['frequency_penalty', (value) => value !== 0],
   ['logprobs', (value) => value === true],
@@ -47,6 +55,18 @@ function refuseUnsupported(body: ChatCompletionRequest): void {
     if (value !== undefined && value !== null && wants(value))
       throw new CatalogueError(openAiErrors.unsupported, { param });
   }
+  // Without its tools and what they gave, such a conversation is another one.
+  for (const [at, { tool_calls: calls, function_call: call }] of body.messages.entries())
+    if (isFilled(calls) || (call ?? null) !== null)
+      throw new CatalogueError(openAiErrors.unsupported, { param: `messages.${at}` });
+}
+
+function isFilled(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0;
+}
+
+function isCall(value: unknown): boolean {
+  return value !== 'none' && value !== 'auto';
 }
 
 function wrong(field: string, type: string, msg: string): CatalogueError {

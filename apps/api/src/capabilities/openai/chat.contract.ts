@@ -1,6 +1,9 @@
 import { Field } from '#api/http/fields.js';
+import { UnusedChatParameters, UnusedMessageParts } from './chat-unused.contract.js';
 
-const LONGEST_TEXT = 32_000;
+/** What of a long conversation does not fit a model is left out before it is asked; the body's own bound is for all together. */
+const LONGEST_TEXT = 256_000;
+const MOST_MESSAGES = 2_048;
 
 const isText = (value: unknown): boolean => typeof value === 'string' && value.length <= LONGEST_TEXT;
 
@@ -20,7 +23,7 @@ const TEXT_PART = {
 };
 
 /** One message of a conversation; only text is taken. */
-export class ChatMessageInput {
+export class ChatMessageInput extends UnusedMessageParts {
   @Field.enum(['system', 'developer', 'user', 'assistant'], { does: 'Who says it', example: 'user' })
   role!: 'system' | 'developer' | 'user' | 'assistant';
 
@@ -37,48 +40,31 @@ export class ChatMessageInput {
     example: 'What are the release gates for Agent 2.0?',
   })
   content!: string | readonly { readonly text: string }[];
-
-  @Field.string({ does: 'Taken and not used', max: 256, optional: true, nullable: true })
-  name?: string | null;
-
-  @Field.string({
-    does: 'Taken and not used, so that an answer can be sent back as it came',
-    optional: true,
-    nullable: true,
-  })
-  refusal?: string | null;
-
-  @Field.value({
-    does: 'Taken and not used, so that an answer can be sent back as it came',
-    schema: { type: 'array', items: { type: 'object' } },
-    fits: Array.isArray,
-    expects: 'must be a list',
-    optional: true,
-  })
-  annotations?: readonly unknown[];
-}
-
-export class StreamOptions {
-  @Field.boolean({ does: 'Whether a last chunk tells the tokens used', optional: true })
-  include_usage?: boolean;
-}
-
-export class ResponseFormat {
-  @Field.enum(['text'], { does: 'Answers are texts' })
-  type!: 'text';
 }
 
 const nobody = { optional: true, nullable: true } as const;
 
+export class StreamOptions {
+  @Field.boolean({ does: 'Whether a last chunk tells the tokens used', ...nobody })
+  include_usage?: boolean | null;
+
+  @Field.boolean({ does: 'Taken and not used', ...nobody })
+  include_obfuscation?: boolean | null;
+}
+
+function isFormat(value: unknown): boolean {
+  return typeof value === 'object' && typeof (value as { readonly type?: unknown } | null)?.type === 'string';
+}
+
 /** The body of `POST /v1/chat/completions`. */
-export class ChatCompletionRequest {
+export class ChatCompletionRequest extends UnusedChatParameters {
   @Field.string({ does: 'The id of the corpus that is asked', min: 1, max: 256, example: 'c1' })
   model!: string;
 
   @Field.list(() => ChatMessageInput, {
     does: 'The conversation: its last message is the question, of the role `user`; the messages before are its history',
     minItems: 1,
-    maxItems: 256,
+    maxItems: MOST_MESSAGES,
     example: [{ role: 'user', content: 'What are the release gates for Agent 2.0?' }],
   })
   messages!: ChatMessageInput[];
@@ -115,7 +101,7 @@ export class ChatCompletionRequest {
   })
   stop?: string | readonly string[] | null;
 
-  @Field.integer({ does: 'How many answers; there is one', min: 1, max: 1, ...nobody })
+  @Field.integer({ does: 'How many answers; only 1', min: 1, max: 128, ...nobody })
   n?: number | null;
 
   @Field.number({ does: 'Only 0', min: -2, max: 2, ...nobody })
@@ -127,8 +113,14 @@ export class ChatCompletionRequest {
   @Field.boolean({ does: 'Only false', ...nobody })
   logprobs?: boolean | null;
 
-  @Field.object(() => ResponseFormat, nobody)
-  response_format?: ResponseFormat | null;
+  @Field.value({
+    does: 'Answers are texts: only the type `text`',
+    schema: { type: 'object', required: ['type'], properties: { type: { type: 'string', enum: ['text'] } } },
+    fits: isFormat,
+    expects: 'must be an object with a type',
+    ...nobody,
+  })
+  response_format?: { readonly type: string } | null;
 
   @Field.value({
     does: 'Tools are not called: only an empty list',

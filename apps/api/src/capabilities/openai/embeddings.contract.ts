@@ -92,6 +92,19 @@ export class EmbeddingsRequest {
 
   @Field.string({ does: 'An end user of yours; taken and not used', max: 200, optional: true, nullable: true })
   user?: string | null;
+
+  @Field.string({ does: 'Taken and not used', max: 64, optional: true, nullable: true })
+  input_type?: string | null;
+
+  @Field.value({
+    does: 'Taken and not used: an input that is too long is refused',
+    schema: { oneOf: [{ type: 'string', maxLength: 64 }, { type: 'boolean' }] },
+    fits: (value) => typeof value === 'boolean' || (typeof value === 'string' && value.length <= 64),
+    expects: 'must be a text or a boolean',
+    optional: true,
+    nullable: true,
+  })
+  truncate?: string | boolean | null;
 }
 
 export class EmbeddingView {

@@ -65,6 +65,18 @@ describe('a prompt', () => {
     expect(fewer.passages.map(({ chunkId }) => chunkId)).toEqual(['chunk-1', 'chunk-2']);
   });
 
+  it('gives up the end of instructions that would take most of the window', async () => {
+    const instructions = `Be brief. ${'x'.repeat(200_000)}`;
+    const passages = [passage(1, 'Tea is hot.')];
+    const { prompt, passages: kept } = await promptOf(
+      asked({ instructions, passages, contextTokens: 6_000 }),
+      tokenizer,
+    );
+    expect(prompt.system).toContain('Be brief. xxx');
+    expect(prompt.system.length).toBeLessThan(6_000);
+    expect(kept).toEqual(passages);
+  });
+
   it('refuses a question that alone is longer than the window', async () => {
     await expect(promptOf(asked({ question: 'x'.repeat(5_000), contextTokens: 2_000 }), tokenizer)).rejects.toThrow(
       'rejected',

@@ -43,15 +43,17 @@ const bytesOf: CountTokens = (text) => Buffer.byteLength(text);
 
 /**
  * The prompt that fits the model's window: instructions and question always, then what is left of the newest history and of
- * the best passages. The oldest turns go first, then the passages of the lowest rank.
+ * the best passages. The oldest turns go first, then the passages of the lowest rank; of instructions that would take most of
+ * the window their end goes.
  */
 export async function promptOf(asked: PromptAsked, tokenizer: () => Promise<CountTokens>): Promise<Prompted> {
   const budget = Math.floor((asked.contextTokens - asked.maxOutputTokens) * MARGIN);
-  const whole = { history: asked.history.map(cleanTurn), passages: asked.passages };
+  const { instructions = '', passages } = asked;
+  const whole = { history: asked.history.map(cleanTurn), passages, instructions };
   // A token is a byte at least, so most prompts need no counting.
   const fits = costOf(asked, whole, bytesOf) <= budget;
   const kept = fits ? whole : trimmed(asked, whole, budget, await tokenizer());
-  const system = systemOf(kept.passages, asked.instructions);
+  const system = systemOf(kept.passages, kept.instructions);
   const turns: Turn[] = [...kept.history, { role: 'user', content: asked.question }];
   const { maxOutputTokens, temperature, topP, stop } = asked;
   return { prompt: { system, turns, maxOutputTokens, temperature, topP, stop }, passages: kept.passages };
@@ -60,15 +62,17 @@ export async function promptOf(asked: PromptAsked, tokenizer: () => Promise<Coun
 interface Material {
   readonly history: readonly Turn[];
   readonly passages: readonly AnswerPassage[];
+  readonly instructions: string;
 }
 
-function costOf({ question, instructions }: PromptAsked, { history, passages }: Material, count: CountTokens): number {
+function costOf({ question }: PromptAsked, { history, passages, instructions }: Material, count: CountTokens): number {
   const texts = [systemOf(passages, instructions), question, ...history.map(({ content }) => content)];
   return texts.reduce((sum, text) => sum + count(text) + PER_MESSAGE, 0);
 }
 
 function trimmed(asked: PromptAsked, whole: Material, budget: number, count: CountTokens): Material {
-  let left = budget - costOf(asked, { history: [], passages: [] }, count);
+  const instructions = beginning(whole.instructions, budget / 2, count);
+  let left = budget - costOf(asked, { history: [], passages: [], instructions }, count);
   if (left < 0) throw new LlmFailure('rejected');
   const passages: AnswerPassage[] = [];
   for (const [at, passage] of whole.passages.entries()) {
@@ -85,11 +89,19 @@ function trimmed(asked: PromptAsked, whole: Material, budget: number, count: Cou
     history.unshift(...pair);
     left -= cost;
   }
-  return { history, passages };
+  return { history, passages, instructions };
+}
+
+/** As much of a text as the tokens allow. */
+function beginning(text: string, tokens: number, count: CountTokens): string {
+  let kept = text;
+  for (let cost = count(kept); cost > tokens; cost = count(kept))
+    kept = kept.slice(0, Math.floor(kept.length * Math.min(0.9, tokens / cost)));
+  return kept.toWellFormed();
 }
 
 /** Our own rules, then the caller's, then the passages: whoever asks may ask for a manner, and no document may. */
-function systemOf(passages: readonly AnswerPassage[], instructions = ''): string {
+function systemOf(passages: readonly AnswerPassage[], instructions: string): string {
   const asked = instructions === '' ? [] : [`Whoever asks wants your answers so:\n${inert(instructions)}`];
   const found = passages.length === 0 ? ['No passage was found.'] : passages.map(passageText);
   return [INSTRUCTIONS, ...asked, ...found].join('\n\n');
