@@ -97,6 +97,15 @@ embedded('the command on a data folder', () => {
       expect(existsSync(join(cli.folder, 'lock'))).toBe(false);
     });
 
+    it('takes what cannot be a tenant for wrong usage, whichever command it is given to', async () => {
+      const commands = ['ask what', 'documents add .', 'eval .', 'events tail', 'keys list', 'index verify'];
+      for (const command of [...commands, 'provider smoke']) {
+        const { code, err } = await cli.run(...command.split(' '), '--tenant', 'tn-x');
+        expect([command, code]).toEqual([command, exitCodes.usage]);
+        expect(err).toContain("argument 'tn-x' is invalid. It must be 1 to 64 of a to z, 0 to 9 and _.");
+      }
+    });
+
     it('proves an event to somebody who has only the file and the key', async () => {
       const file = join(cli.folder, 'event.proof');
       expect((await cli.run('ledger', 'prove', '3', '--out', file)).code).toBe(exitCodes.ok);

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, type Command } from 'commander';
+import { isTenantId } from '#domain/kernel/streams.js';
 import { Output } from './output.js';
 
 /** The options that every command has. */
@@ -42,6 +43,12 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
       throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
     return value;
   };
+}
+
+/** Parses the tenant of an option; commander shows the sentence. */
+export function tenantIdIn(text: string): string {
+  if (!isTenantId(text)) throw new InvalidArgumentError('It must be 1 to 64 of a to z, 0 to 9 and _.');
+  return text;
 }
 
 /** Leaves out what is undefined, so that an operation sees only what was given. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
-import { outputOf, subcommand, wholeNumber, type Common } from '../command.js';
+import { outputOf, subcommand, tenantIdIn, wholeNumber, type Common } from '../command.js';
 import { exitCodes } from '../exit-codes.js';
 import { note, paint, type Output } from '../output.js';
 import { patiently } from '../patience.js';
@@ -49,7 +49,7 @@ export function askCommand(program: Command): void {
     'A connection that breaks is resumed where it broke. --json prints every event of the stream.',
   )
     .option('--corpus <id>', 'the corpus', demoCorpusId)
-    .option('--tenant <id>', 'the tenant', demoTenantId)
+    .option('--tenant <id>', 'the tenant', tenantIdIn, demoTenantId)
     .option('--session <id>', 'the conversation; a new one by default')
     .option('--top-k <n>', "how many passages to use; the corpus's own number by default", wholeNumber(1, 50))
     .action(async (question: string, options: AskOptions) => {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { ServerRefused } from '../client.js';
-import { group, outputOf, subcommand, wholeNumber, type Common } from '../command.js';
+import { group, outputOf, subcommand, tenantIdIn, wholeNumber, type Common } from '../command.js';
 import { Ingestion, type IngestionReport } from '../documents/ingestion.js';
 import { countDocuments, filesOf, readDocuments } from '../documents/sources.js';
 import { exitCodes } from '../exit-codes.js';
@@ -34,7 +34,7 @@ export function documentsCommands(program: Command): void {
 repeated; a server that is killed and started again meanwhile is waited for. Ends with 1 when a document failed.`,
   )
     .option('--corpus <id>', 'the corpus', demoCorpusId)
-    .option('--tenant <id>', 'the tenant', demoTenantId)
+    .option('--tenant <id>', 'the tenant', tenantIdIn, demoTenantId)
     .option('--overwrite', 'ingest known documents anew')
     .option('--concurrency <n>', 'calls at one time', wholeNumber(1, 256), 16)
     .option('--no-wait', 'end when all documents are handed in, not when they are ingested')

@@ -7,7 +7,7 @@ import {
   type EvaluationSet,
   type Found,
 } from '#infra/retrieval/evaluation.js';
-import { outputOf, subcommand, type Common } from '../command.js';
+import { outputOf, subcommand, tenantIdIn, type Common } from '../command.js';
 import { documentIdOf, type SourceDocument } from '../documents/sources.js';
 import { Progress } from '../output.js';
 import { UsageError } from '../operations/operation.js';
@@ -39,7 +39,7 @@ export function evalCommand(program: Command): void {
     'The folder holds corpus.jsonl, queries.jsonl, and qrels.tsv or qrels/test.tsv. Its documents go into a corpus of\ntheir own, eval-<folder> by default; those that are there already are not ingested again.',
   )
     .option('--corpus <id>', 'the corpus that holds the test documents')
-    .option('--tenant <id>', 'the tenant', demoTenantId)
+    .option('--tenant <id>', 'the tenant', tenantIdIn, demoTenantId)
     .action((folder: string, options: EvalOptions) => run(folder, options));
 }
 

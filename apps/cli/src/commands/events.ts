@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { loadConfig } from '#infra/config/config.js';
-import { group, given, outputOf, subcommand, wholeNumber, type Common } from '../command.js';
+import { group, given, outputOf, subcommand, tenantIdIn, wholeNumber, type Common } from '../command.js';
 import { oneOf, paint, Progress, type Output } from '../output.js';
 import { withClient } from '../session.js';
 import { writeWhole } from './ledger.js';
@@ -46,7 +46,7 @@ function tail(events: Command): void {
   ])
     .option('--from <position>', 'events after this position instead of the newest; 0 is the beginning')
     .option('--types <types>', 'only these types, separated by commas')
-    .option('--tenant <id>', 'only events of this tenant')
+    .option('--tenant <id>', 'only events of this tenant', tenantIdIn)
     .option('--limit <n>', 'how many', wholeNumber(1, 100_000_000), 20)
     .option('--follow', 'go on with events as they come, until interrupted')
     .action(async (options: TailOptions) => {
@@ -108,7 +108,7 @@ function replay(events: Command): void {
     'No table is read or written: this is a fold of the log up to there.',
   )
     .requiredOption('--table <table>', 'the read model, as `projections list` names it')
-    .requiredOption('--tenant <id>', 'the tenant whose rows to show')
+    .requiredOption('--tenant <id>', 'the tenant whose rows to show', tenantIdIn)
     .option('--as-of <place>', 'a position or an ISO 8601 instant, both inclusive; now by default')
     .option('--id <id>', 'only the row with this id')
     .action(async (options: ReplayOptions) => {

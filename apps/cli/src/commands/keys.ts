@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { group, given, outputOf, subcommand, wholeNumber, type Common } from '../command.js';
+import { group, given, outputOf, subcommand, tenantIdIn, wholeNumber, type Common } from '../command.js';
 import { oneOf, paint, type Output } from '../output.js';
 import { withClient } from '../session.js';
 
@@ -54,7 +54,7 @@ function create(keys: Command): void {
     ],
     'The secret is shown once and kept nowhere.',
   )
-    .requiredOption('--tenant <id>', 'the tenant that the key belongs to')
+    .requiredOption('--tenant <id>', 'the tenant that the key belongs to', tenantIdIn)
     .requiredOption('--role <role>', 'reader, editor or admin')
     .requiredOption('--name <name>', 'what the key is for')
     .option('--user-id <id>', 'the user whose key it is; a new one by default')
@@ -108,7 +108,7 @@ function list(keys: Command): void {
     ['keys list --tenant t1', 'keys list --tenant t1 --inactive-only --inactive-days 30 --json'],
     'A key is inactive when it was not used, activated or made for so many days; last_used_at is at most five\nminutes behind.',
   )
-    .requiredOption('--tenant <id>', 'the tenant whose keys to list')
+    .requiredOption('--tenant <id>', 'the tenant whose keys to list', tenantIdIn)
     .option('--inactive-days <n>', 'days without use that count as inactive', wholeNumber(1, 3_650), 90)
     .option('--inactive-only', 'only keys that are inactive or expired')
     .action(async ({ tenant, inactiveDays, inactiveOnly = false, ...options }: Options) => {
@@ -172,7 +172,7 @@ export function personsCommands(program: Command): void {
     ['persons forget --tenant t1 --user-id 0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b'],
     'The log keeps its events and stays provable; the fields sealed for this person become unreadable in it,\nin the read models and in every copy. This cannot be undone.',
   )
-    .requiredOption('--tenant <id>', 'the tenant of the person')
+    .requiredOption('--tenant <id>', 'the tenant of the person', tenantIdIn)
     .requiredOption('--user-id <id>', 'the person')
     .action(async (options: Options) => {
       const output = outputOf(options);

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Probed } from '#infra/platform/provider-probe.js';
-import { group, given, outputOf, subcommand, wholeNumber, type Common } from '../command.js';
+import { group, given, outputOf, subcommand, tenantIdIn, wholeNumber, type Common } from '../command.js';
 import { smokeCodes } from '../exit-codes.js';
 import { allOf, note, type Column } from '../output.js';
 import { demoQuestion, demoTenantId } from '../seed/demo-documents.js';
@@ -31,7 +31,7 @@ export function providerCommands(program: Command): void {
     'Without --corpus it calls what is configured: models, embeddings, rerankers, speech, and each store that EXTERNAL_STORES_ALLOWED names. With it, what that corpus is asked with. Calls may cost money. It ends with 0 when all is well, else by the first failure: 2 it is not configured, 3 its credentials were refused, 4 it failed, 1 anything else.',
   )
     .option('--corpus <id>', 'only the providers of this corpus')
-    .option('--tenant <id>', 'whose corpus it is', demoTenantId)
+    .option('--tenant <id>', 'whose corpus it is', tenantIdIn, demoTenantId)
     .option('--query <text>', 'what is searched for', demoQuestion)
     .option('--top-k <n>', 'how many passages are asked for', wholeNumber(1, 50), 3)
     .action(async ({ tenant, corpus, query, topK, ...options }: SmokeOptions) => {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { driftKinds, type DriftFigures, type DriftKind } from '#infra/retrieval/drift.js';
-import { group, given, outputOf, subcommand, type Common } from '../command.js';
+import { group, given, outputOf, subcommand, tenantIdIn, type Common } from '../command.js';
 import { exitCodes } from '../exit-codes.js';
 import type { DriftItem } from '../operations/search-index.js';
 import { paint, type Output } from '../output.js';
@@ -29,7 +29,7 @@ function verify(index: Command): void {
 more. With --repair the first are queued to be ingested anew, and the others are removed; ingestion goes on while a
 server runs. Ends with 5 when something differs that was not mended.`,
   )
-    .option('--tenant <id>', 'only this tenant')
+    .option('--tenant <id>', 'only this tenant', tenantIdIn)
     .option('--corpus <id>', `only this corpus, of the tenant ${demoTenantId} unless told otherwise`)
     .option('--repair', 'mend what differs')
     .action(async ({ corpus, tenant, repair, ...options }: Options) => {
