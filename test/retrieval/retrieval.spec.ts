@@ -176,7 +176,9 @@ describe('retrieval', () => {
       ),
     };
     const measure = (searched: Library) =>
-      evaluate(set, (query) => searched.retriever.retrieve({ tenantId: 'large', corpusId: 'c', query, k: 20 }));
+      evaluate(set, ({ text: query }) =>
+        searched.retriever.retrieve({ tenantId: 'large', corpusId: 'c', query, k: 20 }),
+      );
     const exact = await measure(library);
     expect(exact.ndcg10).toBe(1);
     expect(await measure(near)).toEqual(exact);

@@ -1,65 +1,78 @@
-import { basename, resolve } from 'node:path';
+import { basename, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
-import {
-  evaluate,
-  indexedText,
-  readEvaluationSet,
-  type EvaluationSet,
-  type Found,
-} from '#infra/retrieval/evaluation.js';
+import { evaluate, type EvaluationResult } from '#infra/retrieval/evaluation.js';
+import { readTestSet, TestSetError, type TestSet } from '#infra/retrieval/test-set.js';
 import { outputOf, subcommand, tenantIdIn, type Common } from '../command.js';
-import { documentIdOf, type SourceDocument } from '../documents/sources.js';
-import { Progress } from '../output.js';
+import { documentIdOf } from '../documents/sources.js';
+import { measure, publicQrels, type Measured } from '../documents/test-corpus.js';
 import { UsageError } from '../operations/operation.js';
+import type { Output } from '../output.js';
 import { demoTenantId } from '../seed/demo-documents.js';
-import { withClient, type Session } from '../session.js';
-import { ensureCorpus, ingest } from './documents.js';
+import { withClient } from '../session.js';
 
 interface EvalOptions extends Common {
   readonly corpus?: string;
+  readonly split?: string;
   readonly tenant: string;
 }
-
-interface Answered {
-  readonly id: string;
-  readonly ms: number;
-  readonly found: readonly Found[];
-}
-
-/** Enough passages that ten different documents are among them. */
-const PASSAGES = 50;
-const BATCH = 50;
 
 export function evalCommand(program: Command): void {
   subcommand(
     program,
     'eval <folder>',
     'measure retrieval on a test set in the layout of BEIR: nDCG@10, recall@10, MRR',
-    ['eval datasets/cranfield', 'eval datasets/scifact --corpus eval-scifact --json'],
-    'The folder holds corpus.jsonl, queries.jsonl, and qrels.tsv or qrels/test.tsv. Its documents go into a corpus of\ntheir own, eval-<folder> by default; those that are there already are not ingested again.',
+    ['eval datasets/cranfield', 'eval datasets/scifact --corpus eval-scifact --split train --json'],
+    `The folder holds, each as it is or packed as .gz:
+  corpus.jsonl   a document a line: _id, id, doc_id or docid; text, contents or body; title where there is one
+  queries.jsonl  a query a line: _id, id, query_id or qid; text or query
+  qrels.tsv, qrels.txt, qrels/test.tsv, qrels/dev.tsv or qrels/train.tsv (or .txt): the first of these
+                 query, document, grade (BEIR, with or without a first line of names), or query, 0, document, grade
+                 (TREC), between tabs or spaces; a grade above 0 is relevant, graded gain counts in nDCG
+Its documents go into a corpus of their own, eval-<folder> by default; those that are there already are not ingested
+again. Only judged queries are asked.`,
   )
     .option('--corpus <id>', 'the corpus that holds the test documents')
+    .option('--split <name>', 'judgements of qrels/<name>.tsv or .txt')
     .option('--tenant <id>', 'the tenant', tenantIdIn, demoTenantId)
     .action((folder: string, options: EvalOptions) => run(folder, options));
 }
 
 async function run(folder: string, options: EvalOptions): Promise<void> {
-  const output = outputOf(options);
-  const set = await readEvaluationSet(folder).catch((error: unknown) => {
-    throw new UsageError(`${folder} holds no test set: ${error instanceof Error ? error.message : String(error)}`);
+  const set = await readTestSet(folder, options.split).catch((error: unknown) => {
+    if (error instanceof TestSetError) throw new UsageError(error.message);
+    throw new UsageError(`${folder} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   });
   const name = basename(resolve(folder));
-  const corpus = options.corpus ?? `eval-${documentIdOf(name)}`;
-  const { ingestion, answers, seconds } = await withClient({}, (session) =>
-    measure(session, set, options.tenant, corpus),
-  );
-  const byText = new Map(answers.map((answer, at) => [set.queries[at]?.text, answer.found]));
-  const result = await evaluate(publicIds(set), (text) => Promise.resolve(byText.get(text) ?? []));
-  const times = answers.map(({ ms }) => ms).sort((a, b) => a - b);
+  const corpusId = options.corpus ?? `eval-${documentIdOf(name)}`;
+  const measured = await withClient({}, (session) => measure(session, set, { tenantId: options.tenant, corpusId }));
+  const { answers } = measured;
+  const judged = { queries: set.queries, qrels: publicQrels(set) };
+  const result = await evaluate(judged, ({ id }) => Promise.resolve(answers.get(id)?.found ?? []));
+  const judgements = relative(folder, set.judgements);
+  show(outputOf(options), { name, corpusId, judgements, set, measured, result });
+}
+
+interface Evaluated {
+  readonly name: string;
+  readonly corpusId: string;
+  /** The file below the folder. */
+  readonly judgements: string;
+  readonly set: TestSet;
+  readonly measured: Measured;
+  readonly result: EvaluationResult;
+}
+
+function show(output: Output, { name, corpusId, judgements, set, measured, result }: Evaluated): void {
+  const { ingestion, seconds, answers } = measured;
+  const times = [...answers.values()].map(({ ms }) => ms).sort((a, b) => a - b);
   const at = (share: number): number => Math.round((times[Math.floor(times.length * share)] ?? 0) * 10) / 10;
   const report = {
-    corpus,
-    documents: set.corpus.length,
+    corpus: corpusId,
+    judgements,
+    documents: set.documentIds.size,
+    empty_documents: set.empty,
+    absent_judgements: set.absent.judgements,
+    absent_queries: set.absent.queries,
     ingested: ingestion.submitted,
     ingest_seconds: seconds,
     ...result,
@@ -68,68 +81,28 @@ async function run(folder: string, options: EvalOptions): Promise<void> {
   };
   output.item(report);
   output.fields({
-    'test set': `${name}: ${report.documents} documents, ${report.queries} judged queries`,
+    'test set': `${name}: ${report.documents} documents, ${report.queries} judged queries of ${judgements}`,
     'nDCG@10': report.ndcg10.toFixed(4),
     'recall@10': report.recall10.toFixed(4),
     MRR: report.mrr.toFixed(4),
     ingestion: `${ingestion.submitted} new, ${ingestion.known} known, in ${seconds.toFixed(1)} s`,
     search: `p50 ${report.search_ms_p50} ms, p95 ${report.search_ms_p95} ms`,
   });
+  for (const remark of remarksOn(report)) output.line(remark);
 }
 
-/** The judgements, with documents as the API names them. */
-function publicIds({ queries, qrels }: EvaluationSet): Pick<EvaluationSet, 'queries' | 'qrels'> {
-  const renamed = [...qrels].map(
-    ([query, grades]) =>
-      [query, new Map([...grades].map(([id, grade]) => [documentIdOf(id), grade] as const))] as const,
-  );
-  return { queries, qrels: new Map(renamed) };
+interface Remarkable {
+  readonly empty_documents: number;
+  readonly absent_judgements: number;
+  readonly absent_queries: number;
 }
 
-async function measure(session: Session, set: EvaluationSet, tenantId: string, corpusId: string) {
-  const started = Date.now();
-  await ensureCorpus(session, tenantId, corpusId);
-  const ingestion = await ingest(session, documentsOf(set), set.corpus.length, {
-    tenantId,
-    corpusId,
-    overwrite: false,
-    concurrency: 16,
-    wait: true,
-    patienceMs: 60_000,
-  });
-  if (ingestion.failed > 0 || ingestion.gaveUp !== null)
-    throw new Error(ingestion.gaveUp ?? `${ingestion.failed} documents failed: ${ingestion.failures[0]?.reason ?? ''}`);
-  const seconds = (Date.now() - started) / 1_000;
-  return { ingestion, seconds, answers: await askAll(session, set, tenantId, corpusId) };
-}
-
-async function* documentsOf(set: EvaluationSet): AsyncGenerator<SourceDocument> {
-  for (const { id, title, text } of set.corpus) {
-    const metadata = title === '' ? {} : { title };
-    yield {
-      documentId: documentIdOf(id),
-      origin: id,
-      filename: 'corpus.jsonl',
-      text: indexedText({ title, text }),
-      metadata,
-    };
-  }
-}
-
-async function askAll(session: Session, set: EvaluationSet, tenant: string, corpus: string): Promise<Answered[]> {
-  const bar = new Progress('queries');
-  const answers: Answered[] = [];
-  try {
-    for (let at = 0; at < set.queries.length; at += BATCH) {
-      const queries = set.queries.slice(at, at + BATCH).map(({ id, text }) => ({ id, text }));
-      const args = { tenant, corpus, k: PASSAGES, queries };
-      for await (const answer of session.client().operation<Answered>('eval.search', args)) {
-        answers.push(answer);
-        bar.show(answers.length, set.queries.length);
-      }
-    }
-  } finally {
-    bar.end();
-  }
-  return answers;
+/** What a reader of the figures must know. */
+function remarksOn(report: Remarkable): readonly string[] {
+  const counted = [
+    ['judgements of documents that the corpus file does not hold', report.absent_judgements],
+    ['judged queries that the queries file does not hold, left out', report.absent_queries],
+    ['documents without a word, kept but never found', report.empty_documents],
+  ] as const;
+  return counted.filter(([, count]) => count > 0).map(([what, count]) => `${what}: ${count}`);
 }

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, extname, join, relative, sep } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { JsonObject } from '#domain/kernel/schema.js';
+import { linesOf } from '#infra/parsing/line-file.js';
 import { indexedText } from '#infra/retrieval/evaluation.js';
 import { UsageError } from '../operations/operation.js';
 
@@ -71,7 +70,7 @@ export async function countDocuments(files: readonly File[]): Promise<number> {
   let count = 0;
   for (const file of files) {
     if (!isLines(file)) count += 1;
-    else for await (const line of linesOf(file.path)) count += line.trim() === '' ? 0 : 1;
+    else for await (const _ of linesOf(file.path)) count += 1;
   }
   return count;
 }
@@ -95,16 +94,8 @@ async function documentOfFile({ path, name }: File): Promise<SourceDocument | Un
   }
 }
 
-function linesOf(path: string): AsyncIterable<string> {
-  return createInterface({ input: createReadStream(path, 'utf8'), crlfDelay: Infinity });
-}
-
 async function* documentsOfLines({ path, name }: File): AsyncGenerator<SourceDocument | Unreadable> {
-  let number = 0;
-  for await (const line of linesOf(path)) {
-    number += 1;
-    if (line.trim() !== '') yield documentOfLine(line, name, `${path}:${number}`);
-  }
+  for await (const { number, text } of linesOf(path)) yield documentOfLine(text, name, `${path}:${number}`);
 }
 
 function documentOfLine(line: string, filename: string, origin: string): SourceDocument | Unreadable {

@@ -1,18 +1,16 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-
 export interface EvaluationDocument {
   readonly id: string;
   readonly title: string;
   readonly text: string;
 }
 
-/** A public retrieval test set: query id → relevant document id → grade. */
-export interface EvaluationSet {
-  readonly corpus: readonly EvaluationDocument[];
-  readonly queries: readonly { readonly id: string; readonly text: string }[];
-  readonly qrels: ReadonlyMap<string, ReadonlyMap<string, number>>;
+export interface EvaluationQuery {
+  readonly id: string;
+  readonly text: string;
 }
+
+/** Query id → document id → grade; only grades above zero are relevant. */
+export type Qrels = ReadonlyMap<string, ReadonlyMap<string, number>>;
 
 /** Means over the judged queries, 0 to 1. */
 export interface EvaluationResult {
@@ -28,24 +26,6 @@ export interface Found {
   readonly score: number;
 }
 
-/** Reads a folder in BEIR's layout: corpus.jsonl, queries.jsonl, and qrels.tsv or qrels/test.tsv. */
-export async function readEvaluationSet(folder: string): Promise<EvaluationSet> {
-  const [corpus, queries, qrels] = await Promise.all([
-    readFile(join(folder, 'corpus.jsonl'), 'utf8'),
-    readFile(join(folder, 'queries.jsonl'), 'utf8'),
-    readFile(join(folder, 'qrels.tsv'), 'utf8').catch(() => readFile(join(folder, 'qrels', 'test.tsv'), 'utf8')),
-  ]);
-  return {
-    corpus: jsonLines(corpus).map(({ _id, title, text }) => ({
-      id: asText(_id),
-      title: asText(title),
-      text: asText(text),
-    })),
-    queries: jsonLines(queries).map(({ _id, text }) => ({ id: asText(_id), text: asText(text) })),
-    qrels: parseQrels(qrels),
-  };
-}
-
 /** What is indexed of a document: its text, under its title unless it starts with it already. */
 export function indexedText({ title, text }: Pick<EvaluationDocument, 'title' | 'text'>): string {
   const plain = (part: string): string => part.replaceAll(/\s+/gu, ' ').trim().toLowerCase();
@@ -57,17 +37,17 @@ export function indexedText({ title, text }: Pick<EvaluationDocument, 'title' | 
 
 /** Scores a search over the set, as trec_eval does: graded gain, log2 discount, ties in the order given. */
 export async function evaluate(
-  set: Pick<EvaluationSet, 'queries' | 'qrels'>,
-  search: (query: string) => Promise<readonly Found[]>,
+  set: { readonly queries: readonly EvaluationQuery[]; readonly qrels: Qrels },
+  search: (query: EvaluationQuery) => Promise<readonly Found[]>,
 ): Promise<EvaluationResult> {
   let judged = 0;
   const sums = { ndcg10: 0, recall10: 0, mrr: 0 };
-  for (const { id, text } of set.queries) {
-    const grades = set.qrels.get(id) ?? new Map<string, number>();
+  for (const query of set.queries) {
+    const grades = set.qrels.get(query.id) ?? new Map<string, number>();
     const relevant = [...grades.values()].filter((grade) => grade > 0);
     if (relevant.length === 0) continue;
     judged++;
-    const gains = rankedDocuments(await search(text)).map((document) => Math.max(0, grades.get(document) ?? 0));
+    const gains = rankedDocuments(await search(query)).map((document) => Math.max(0, grades.get(document) ?? 0));
     const top = gains.slice(0, 10);
     sums.ndcg10 += discounted(top) / discounted(relevant.sort((a, b) => b - a).slice(0, 10));
     sums.recall10 += top.filter((gain) => gain > 0).length / relevant.length;
@@ -87,28 +67,4 @@ export function rankedDocuments(found: readonly Found[]): string[] {
 
 function discounted(gains: readonly number[]): number {
   return gains.reduce((sum, gain, at) => sum + gain / Math.log2(at + 2), 0);
-}
-
-function parseQrels(source: string): Map<string, Map<string, number>> {
-  const qrels = new Map<string, Map<string, number>>();
-  for (const line of source.split(/\r?\n/u)) {
-    const fields = line.split('\t');
-    const [query, document, grade] = fields.length === 4 ? [fields[0], fields[2], fields[3]] : fields;
-    const value = Number(grade);
-    if (query === undefined || document === undefined || grade === undefined || !Number.isFinite(value)) continue;
-    const grades = qrels.get(query) ?? new Map<string, number>();
-    qrels.set(query, grades.set(document, value));
-  }
-  return qrels;
-}
-
-function jsonLines(source: string): Record<string, unknown>[] {
-  return source
-    .split('\n')
-    .filter((line) => line.trim() !== '')
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
-}
-
-function asText(value: unknown): string {
-  return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : '';
 }

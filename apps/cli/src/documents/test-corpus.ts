@@ -1,0 +1,92 @@
+import { indexedText, type EvaluationQuery, type Found, type Qrels } from '#infra/retrieval/evaluation.js';
+import { testDocuments, type TestSet } from '#infra/retrieval/test-set.js';
+import { ensureCorpus, ingest } from '../commands/documents.js';
+import { Progress } from '../output.js';
+import type { Session } from '../session.js';
+import type { IngestionReport } from './ingestion.js';
+import { documentIdOf, type SourceDocument } from './sources.js';
+
+export interface TestCorpus {
+  readonly tenantId: string;
+  readonly corpusId: string;
+}
+
+interface Answered {
+  readonly id: string;
+  readonly ms: number;
+  readonly found: readonly Found[];
+}
+
+export interface Measured {
+  readonly ingestion: IngestionReport;
+  /** How long the ingestion took. */
+  readonly seconds: number;
+  /** By query id. */
+  readonly answers: ReadonlyMap<string, Answered>;
+}
+
+/** Enough passages that ten different documents are among them. */
+const PASSAGES = 50;
+const BATCH = 50;
+
+/** Ingests what the corpus does not hold yet, and asks it each judged query. */
+export async function measure(session: Session, set: TestSet, corpus: TestCorpus): Promise<Measured> {
+  const { tenantId, corpusId } = corpus;
+  const started = Date.now();
+  await ensureCorpus(session, tenantId, corpusId);
+  const ingestion = await ingest(session, documentsOf(set), set.documentIds.size, {
+    tenantId,
+    corpusId,
+    overwrite: false,
+    concurrency: 16,
+    wait: true,
+    patienceMs: 60_000,
+  });
+  const [failure] = ingestion.failures;
+  if (failure !== undefined)
+    throw new Error(`${ingestion.failed} documents failed: ${failure.origin}: ${failure.reason}`);
+  if (ingestion.gaveUp !== null) throw new Error(ingestion.gaveUp);
+  const seconds = (Date.now() - started) / 1_000;
+  return { ingestion, seconds, answers: await askAll(session, set.queries, corpus) };
+}
+
+/** The judgements, with documents as the API names them. */
+export function publicQrels({ qrels }: TestSet): Qrels {
+  const renamed = (grades: ReadonlyMap<string, number>): ReadonlyMap<string, number> =>
+    new Map([...grades].map(([id, grade]) => [documentIdOf(id), grade] as const));
+  return new Map([...qrels].map(([query, grades]) => [query, renamed(grades)] as const));
+}
+
+async function* documentsOf({ corpus }: TestSet): AsyncGenerator<SourceDocument> {
+  for await (const { id, title, text, line } of testDocuments(corpus)) {
+    yield {
+      documentId: documentIdOf(id),
+      origin: `${corpus}:${line}`,
+      filename: 'corpus.jsonl',
+      text: indexedText({ title, text }),
+      metadata: title === '' ? {} : { title },
+    };
+  }
+}
+
+async function askAll(
+  session: Session,
+  queries: readonly EvaluationQuery[],
+  { tenantId: tenant, corpusId: corpus }: TestCorpus,
+): Promise<ReadonlyMap<string, Answered>> {
+  const bar = new Progress('queries');
+  const answers = new Map<string, Answered>();
+  try {
+    for (let at = 0; at < queries.length; at += BATCH) {
+      const asked = queries.slice(at, at + BATCH).map(({ id, text }) => ({ id, text }));
+      const args = { tenant, corpus, k: PASSAGES, queries: asked };
+      for await (const answer of session.client().operation<Answered>('eval.search', args)) {
+        answers.set(answer.id, answer);
+        bar.show(answers.size, queries.length);
+      }
+    }
+  } finally {
+    bar.end();
+  }
+  return answers;
+}

@@ -1,0 +1,48 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { exitCodes } from '#cli/exit-codes.js';
+import { testEngine } from '#test/support/database.js';
+import { Cli } from './support.js';
+
+// This promise is about the data folder, which only the embedded engine has.
+const embedded = testEngine === 'pglite' ? describe : describe.skip;
+
+const texts = { d1: 'The kettle boils water.', d2: 'A pot simmers soup for hours.', d3: 'The kettle is green.' };
+type Texts = Readonly<Record<string, string>>;
+
+embedded('the measurement of retrieval', () => {
+  let cli: Cli;
+
+  beforeAll(async () => {
+    cli = await Cli.open();
+    await cli.start();
+  });
+  afterAll(() => cli.close());
+
+  async function folderOf(name: string, documents: Texts = texts): Promise<string> {
+    const folder = join(cli.folder, name);
+    await mkdir(folder, { recursive: true });
+    const lines = Object.entries(documents).map(([_id, text]) => JSON.stringify({ _id, text }));
+    await writeFile(join(folder, 'corpus.jsonl'), lines.join('\n'));
+    await writeFile(join(folder, 'queries.jsonl'), '{"_id": 1, "text": "soup pot"}\n{"_id": 2, "text": "unjudged"}\n');
+    await writeFile(join(folder, 'qrels.txt'), '1 0 d2 1\n');
+    return folder;
+  }
+  async function figuresOf(folder: string, ...options: readonly string[]): Promise<Record<string, unknown>> {
+    const { code, err, items } = await cli.run('eval', folder, '--json', ...options);
+    expect(code === exitCodes.ok ? '' : err).toBe('');
+    return items[0] ?? {};
+  }
+
+  it('reads judgements of TREC, and asks only the judged queries', async () => {
+    expect(await figuresOf(await folderOf('trec'))).toMatchObject({ documents: 3, ingested: 3, queries: 1, ndcg10: 1 });
+  });
+
+  it('refuses what is no test set as wrong usage, before anything is ingested', async () => {
+    const folder = await folderOf('broken', {});
+    await writeFile(join(folder, 'corpus.jsonl'), '{"_id": "d1", "text": "one"}\n{"_id": "d2", "te');
+    const { code, err } = await cli.run('eval', folder);
+    expect(code).toBe(exitCodes.usage);
+    expect(err).toContain(`${join(folder, 'corpus.jsonl')}:2: it is not JSON`);
+  });
+});
