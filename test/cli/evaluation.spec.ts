@@ -38,6 +38,16 @@ embedded('the measurement of retrieval', () => {
     expect(await figuresOf(await folderOf('trec'))).toMatchObject({ documents: 3, ingested: 3, queries: 1, ndcg10: 1 });
   });
 
+  it('holds collections whose documents have the same ids beside each other', async () => {
+    const first = await figuresOf(await folderOf('one'));
+    expect(first).toMatchObject({ corpus: 'eval-one', documents: 3, ingested: 3, queries: 1, ndcg10: 1, recall10: 1 });
+    const other = { d1: 'A pot of soup.', d2: 'Pot and soup, soup and pot.' };
+    expect(await figuresOf(await folderOf('two', other))).toMatchObject({ documents: 2, ingested: 2, recall10: 1 });
+    expect(await figuresOf(join(cli.folder, 'one'), '--corpus', 'copy')).toMatchObject({ ingested: 3, ndcg10: 1 });
+    const elsewhere = await figuresOf(join(cli.folder, 'one'), '--tenant', 't_other');
+    expect(elsewhere).toMatchObject({ ingested: 3, ndcg10: 1 });
+  });
+
   it('refuses what is no test set as wrong usage, before anything is ingested', async () => {
     const folder = await folderOf('broken', {});
     await writeFile(join(folder, 'corpus.jsonl'), '{"_id": "d1", "text": "one"}\n{"_id": "d2", "te');

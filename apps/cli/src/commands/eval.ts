@@ -28,8 +28,8 @@ export function evalCommand(program: Command): void {
   qrels.tsv, qrels.txt, qrels/test.tsv, qrels/dev.tsv or qrels/train.tsv (or .txt): the first of these
                  query, document, grade (BEIR, with or without a first line of names), or query, 0, document, grade
                  (TREC), between tabs or spaces; a grade above 0 is relevant, graded gain counts in nDCG
-Its documents go into a corpus of their own, eval-<folder> by default; those that are there already are not ingested
-again. Only judged queries are asked.`,
+Its documents go into a corpus of their own, eval-<folder> by default, under ids that begin with the corpus; those that
+are there already are not ingested again. Only judged queries are asked.`,
   )
     .option('--corpus <id>', 'the corpus that holds the test documents')
     .option('--split <name>', 'judgements of qrels/<name>.tsv or .txt')
@@ -46,7 +46,7 @@ async function run(folder: string, options: EvalOptions): Promise<void> {
   const corpusId = options.corpus ?? `eval-${documentIdOf(name)}`;
   const measured = await withClient({}, (session) => measure(session, set, { tenantId: options.tenant, corpusId }));
   const { answers } = measured;
-  const judged = { queries: set.queries, qrels: publicQrels(set) };
+  const judged = { queries: set.queries, qrels: publicQrels(set, corpusId) };
   const result = await evaluate(judged, ({ id }) => Promise.resolve(answers.get(id)?.found ?? []));
   const judgements = relative(folder, set.judgements);
   show(outputOf(options), { name, corpusId, judgements, set, measured, result });

@@ -34,7 +34,7 @@ export async function measure(session: Session, set: TestSet, corpus: TestCorpus
   const { tenantId, corpusId } = corpus;
   const started = Date.now();
   await ensureCorpus(session, tenantId, corpusId);
-  const ingestion = await ingest(session, documentsOf(set), set.documentIds.size, {
+  const ingestion = await ingest(session, documentsOf(set, corpusId), set.documentIds.size, {
     tenantId,
     corpusId,
     overwrite: false,
@@ -51,16 +51,25 @@ export async function measure(session: Session, set: TestSet, corpus: TestCorpus
 }
 
 /** The judgements, with documents as the API names them. */
-export function publicQrels({ qrels }: TestSet): Qrels {
+export function publicQrels({ qrels }: TestSet, corpusId: string): Qrels {
   const renamed = (grades: ReadonlyMap<string, number>): ReadonlyMap<string, number> =>
-    new Map([...grades].map(([id, grade]) => [documentIdOf(id), grade] as const));
+    new Map([...grades].map(([id, grade]) => [publicId(corpusId, id), grade] as const));
   return new Map([...qrels].map(([query, grades]) => [query, renamed(grades)] as const));
 }
 
-async function* documentsOf({ corpus }: TestSet): AsyncGenerator<SourceDocument> {
+/** Ids are the tenant's, so that those of a test set begin with its corpus; no id of a corpus holds the sign between them. */
+function publicId(corpusId: string, id: string): string {
+  return documentIdOf(`${prefixOf(corpusId)}${id}`);
+}
+
+function prefixOf(corpusId: string): string {
+  return `${documentIdOf(corpusId)}@`;
+}
+
+async function* documentsOf({ corpus }: TestSet, corpusId: string): AsyncGenerator<SourceDocument> {
   for await (const { id, title, text, line } of testDocuments(corpus)) {
     yield {
-      documentId: documentIdOf(id),
+      documentId: publicId(corpusId, id),
       origin: `${corpus}:${line}`,
       filename: 'corpus.jsonl',
       text: indexedText({ title, text }),
