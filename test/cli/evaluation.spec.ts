@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exitCodes } from '#cli/exit-codes.js';
 import { testEngine } from '#test/support/database.js';
+import { openWireRerank, type WireRerank } from '#test/support/wire-rerank.js';
 import { Cli } from './support.js';
 
 // This promise is about the data folder, which only the embedded engine has.
@@ -12,12 +13,17 @@ type Texts = Readonly<Record<string, string>>;
 
 embedded('the measurement of retrieval', () => {
   let cli: Cli;
+  let rerank: WireRerank;
 
   beforeAll(async () => {
-    cli = await Cli.open();
+    rerank = await openWireRerank();
+    cli = await Cli.open({ RERANK_ALLOWED_ORIGINS: new URL(rerank.url).origin });
     await cli.start();
   });
-  afterAll(() => cli.close());
+  afterAll(async () => {
+    await cli.close();
+    await rerank.wire.close();
+  });
 
   async function folderOf(name: string, documents: Texts = texts): Promise<string> {
     const folder = join(cli.folder, name);
@@ -46,6 +52,24 @@ embedded('the measurement of retrieval', () => {
     expect(await figuresOf(join(cli.folder, 'one'), '--corpus', 'copy')).toMatchObject({ ingested: 3, ndcg10: 1 });
     const elsewhere = await figuresOf(join(cli.folder, 'one'), '--tenant', 't_other');
     expect(elsewhere).toMatchObject({ ingested: 3, ndcg10: 1 });
+  });
+
+  it('asks only the judged queries, with the settings of the corpus', async () => {
+    const settled = async (retrieval: object) => {
+      const body = { provider_config_json: { retrieval: { provider: 'local_pgvector', ...retrieval } } };
+      await cli.client('t1').call('PATCH', '/v1/corpora/eval-settings', body);
+      return figuresOf(folder);
+    };
+    const folder = await folderOf('settings');
+    expect(await figuresOf(folder)).toMatchObject({ mrr: 1, degraded: {} });
+    rerank.judge = (text) => (text.includes('soup') ? 0.1 : 0.9);
+    expect(await settled({ rerank: { url: rerank.url } })).toMatchObject({ mrr: 1 / 3, degraded: {} });
+    expect(rerank.asked.map(({ json }) => (json as { readonly query: string }).query)).toEqual(['soup pot']);
+    expect(await settled({ rerank: { url: rerank.url }, min_score: 0.5 })).toMatchObject({ recall10: 0 });
+    expect(await settled({ rerank: { url: 'https://elsewhere.example' } })).toMatchObject({
+      mrr: 1,
+      degraded: { rerank_not_allowed: 1 },
+    });
   });
 
   it('refuses what is no test set as wrong usage, before anything is ingested', async () => {

@@ -29,7 +29,8 @@ export function evalCommand(program: Command): void {
                  query, document, grade (BEIR, with or without a first line of names), or query, 0, document, grade
                  (TREC), between tabs or spaces; a grade above 0 is relevant, graded gain counts in nDCG
 Its documents go into a corpus of their own, eval-<folder> by default, under ids that begin with the corpus; those that
-are there already are not ingested again. Only judged queries are asked.`,
+are there already are not ingested again. Only judged queries are asked, as
+POST /v1/search asks them: PATCH the settings of the corpus, and measure again.`,
   )
     .option('--corpus <id>', 'the corpus that holds the test documents')
     .option('--split <name>', 'judgements of qrels/<name>.tsv or .txt')
@@ -76,6 +77,7 @@ function show(output: Output, { name, corpusId, judgements, set, measured, resul
     ingested: ingestion.submitted,
     ingest_seconds: seconds,
     ...result,
+    degraded: degradedOf(measured),
     search_ms_p50: at(0.5),
     search_ms_p95: at(0.95),
   };
@@ -95,6 +97,7 @@ interface Remarkable {
   readonly empty_documents: number;
   readonly absent_judgements: number;
   readonly absent_queries: number;
+  readonly degraded: Readonly<Record<string, number>>;
 }
 
 /** What a reader of the figures must know. */
@@ -103,6 +106,14 @@ function remarksOn(report: Remarkable): readonly string[] {
     ['judgements of documents that the corpus file does not hold', report.absent_judgements],
     ['judged queries that the queries file does not hold, left out', report.absent_queries],
     ['documents without a word, kept but never found', report.empty_documents],
+    ...Object.entries(report.degraded).map(([code, count]) => [`searches with less, by ${code}`, count] as const),
   ] as const;
   return counted.filter(([, count]) => count > 0).map(([what, count]) => `${what}: ${count}`);
+}
+
+/** How many searches were less than they could be, by the reason. */
+function degradedOf({ answers }: Measured): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const code of [...answers.values()].flatMap(({ degraded }) => degraded)) counts[code] = (counts[code] ?? 0) + 1;
+  return counts;
 }

@@ -15,6 +15,8 @@ interface Answered {
   readonly id: string;
   readonly ms: number;
   readonly found: readonly Found[];
+  /** Why it is less than it could be, by stable codes. */
+  readonly degraded: readonly string[];
 }
 
 export interface Measured {
