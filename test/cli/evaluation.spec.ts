@@ -72,6 +72,29 @@ embedded('the measurement of retrieval', () => {
     });
   });
 
+  it('gives the same figures again, and brings the corpus in line with a folder that has changed', async () => {
+    const folder = await folderOf('again');
+    const first = await figuresOf(folder);
+    const same = { ndcg10: first['ndcg10'], recall10: first['recall10'], mrr: first['mrr'] };
+    expect(await figuresOf(folder)).toMatchObject({ ...same, ingested: 0, changed: 0, removed: 0 });
+    await folderOf('again', { d1: 'The kettle boils water.', d2: 'Nothing of that.', d4: 'A pot of soup.' });
+    const changed = await figuresOf(folder);
+    expect(changed).toMatchObject({ documents: 3, ingested: 2, changed: 1, removed: 1, other_documents: 0 });
+    expect(Number(changed['mrr'])).toBeLessThan(1);
+    await folderOf('again');
+    expect(await figuresOf(folder)).toMatchObject({ ...same, ingested: 2, changed: 1, removed: 1 });
+  });
+
+  it('leaves documents alone that came into the corpus another way, and says that they are there', async () => {
+    const folder = await folderOf('shared');
+    await figuresOf(folder);
+    const body = { corpus_id: 'eval-shared', document_id: 'mine', text: 'My own soup.' };
+    await cli.client('t1').call('POST', '/v1/documents/text', body);
+    expect(await figuresOf(folder)).toMatchObject({ removed: 0, other_documents: 1 });
+    const { out } = await cli.run('eval', folder);
+    expect(out).toContain('documents of corpus eval-shared that are not of this folder, searched too: 1');
+  });
+
   it('refuses what is no test set as wrong usage, before anything is ingested', async () => {
     const folder = await folderOf('broken', {});
     await writeFile(join(folder, 'corpus.jsonl'), '{"_id": "d1", "text": "one"}\n{"_id": "d2", "te');

@@ -41,7 +41,7 @@ const CALL_MS = 120_000;
 export class Client {
   constructor(private readonly address: ServerAddress) {}
 
-  /** Calls an endpoint and gives `data` of its envelope with the status. Throws ServerRefused. */
+  /** Calls an endpoint and gives `data` of its envelope with the status; null where there is none. Throws ServerRefused. */
   async call(
     method: string,
     path: string,
@@ -49,6 +49,7 @@ export class Client {
     headers: Readonly<Record<string, string>> = {},
   ): Promise<{ status: number; data: Json }> {
     const response = await this.send(method, path, body, headers, AbortSignal.timeout(CALL_MS));
+    if (response.status === 204) return { status: 204, data: null };
     const parsed = (await response.json()) as { data: Json };
     return { status: response.status, data: parsed.data };
   }

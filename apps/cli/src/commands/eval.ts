@@ -28,9 +28,9 @@ export function evalCommand(program: Command): void {
   qrels.tsv, qrels.txt, qrels/test.tsv, qrels/dev.tsv or qrels/train.tsv (or .txt): the first of these
                  query, document, grade (BEIR, with or without a first line of names), or query, 0, document, grade
                  (TREC), between tabs or spaces; a grade above 0 is relevant, graded gain counts in nDCG
-Its documents go into a corpus of their own, eval-<folder> by default, under ids that begin with the corpus; those that
-are there already are not ingested again. Only judged queries are asked, as
-POST /v1/search asks them: PATCH the settings of the corpus, and measure again.`,
+Its documents go into a corpus of their own, eval-<folder> by default, under ids that begin with the corpus. Those that
+are there already are not ingested again; those whose text has changed are, and those that left the folder are removed.
+Only judged queries are asked, as POST /v1/search asks them: PATCH the settings of the corpus, and measure again.`,
   )
     .option('--corpus <id>', 'the corpus that holds the test documents')
     .option('--split <name>', 'judgements of qrels/<name>.tsv or .txt')
@@ -64,7 +64,7 @@ interface Evaluated {
 }
 
 function show(output: Output, { name, corpusId, judgements, set, measured, result }: Evaluated): void {
-  const { ingestion, seconds, answers } = measured;
+  const { ingestion, seconds, removed, others, answers } = measured;
   const times = [...answers.values()].map(({ ms }) => ms).sort((a, b) => a - b);
   const at = (share: number): number => Math.round((times[Math.floor(times.length * share)] ?? 0) * 10) / 10;
   const report = {
@@ -75,6 +75,9 @@ function show(output: Output, { name, corpusId, judgements, set, measured, resul
     absent_judgements: set.absent.judgements,
     absent_queries: set.absent.queries,
     ingested: ingestion.submitted,
+    changed: ingestion.changed,
+    removed,
+    other_documents: others,
     ingest_seconds: seconds,
     ...result,
     degraded: degradedOf(measured),
@@ -82,21 +85,24 @@ function show(output: Output, { name, corpusId, judgements, set, measured, resul
     search_ms_p95: at(0.95),
   };
   output.item(report);
+  const added = ingestion.submitted - ingestion.changed;
   output.fields({
     'test set': `${name}: ${report.documents} documents, ${report.queries} judged queries of ${judgements}`,
     'nDCG@10': report.ndcg10.toFixed(4),
     'recall@10': report.recall10.toFixed(4),
     MRR: report.mrr.toFixed(4),
-    ingestion: `${ingestion.submitted} new, ${ingestion.known} known, in ${seconds.toFixed(1)} s`,
+    ingestion: `${added} new, ${ingestion.changed} changed, ${removed} removed, ${ingestion.known} known, in ${seconds.toFixed(1)} s`,
     search: `p50 ${report.search_ms_p50} ms, p95 ${report.search_ms_p95} ms`,
   });
   for (const remark of remarksOn(report)) output.line(remark);
 }
 
 interface Remarkable {
+  readonly corpus: string;
   readonly empty_documents: number;
   readonly absent_judgements: number;
   readonly absent_queries: number;
+  readonly other_documents: number;
   readonly degraded: Readonly<Record<string, number>>;
 }
 
@@ -106,6 +112,7 @@ function remarksOn(report: Remarkable): readonly string[] {
     ['judgements of documents that the corpus file does not hold', report.absent_judgements],
     ['judged queries that the queries file does not hold, left out', report.absent_queries],
     ['documents without a word, kept but never found', report.empty_documents],
+    [`documents of corpus ${report.corpus} that are not of this folder, searched too`, report.other_documents],
     ...Object.entries(report.degraded).map(([code, count]) => [`searches with less, by ${code}`, count] as const),
   ] as const;
   return counted.filter(([, count]) => count > 0).map(([what, count]) => `${what}: ${count}`);

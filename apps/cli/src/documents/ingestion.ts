@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ServerRefused, type Client } from '../client.js';
 import { oneOf } from '../output.js';
@@ -9,7 +9,8 @@ import type { SourceDocument, Unreadable } from './sources.js';
 export interface IngestionOptions {
   readonly tenantId: string;
   readonly corpusId: string;
-  readonly overwrite: boolean;
+  /** Whether known documents are ingested anew; `changed`: those whose text is another, and those that failed. */
+  readonly overwrite: boolean | 'changed';
   readonly concurrency: number;
   /** Whether to stay until every document has succeeded or failed. */
   readonly wait: boolean;
@@ -23,6 +24,8 @@ export interface Counts {
   submitted: number;
   /** Known before; nothing was sent again. */
   known: number;
+  /** Of those that were submitted: known before, and ingested anew for their text. */
+  changed: number;
   succeeded: number;
   failed: number;
   /** Empty files; left out. */
@@ -43,7 +46,21 @@ export interface IngestionReport extends Counts {
   readonly gaveUp: string | null;
 }
 
-type State = readonly [documentId: string, status: string, corpusId: string, failureReason: string | null];
+type State = readonly [
+  documentId: string,
+  status: string,
+  corpusId: string,
+  failureReason: string | null,
+  jobId: string,
+  digest: string | null,
+];
+
+/** A document that is waited for. */
+interface Awaited {
+  readonly origin: string;
+  /** Its job before this submission, which the read model may still show. */
+  readonly jobBefore: string | undefined;
+}
 
 const LOOKUP = 200;
 const POLL = 500;
@@ -51,10 +68,10 @@ const POLL_MS = 250;
 
 /** Hands documents in over several calls at once, and follows them to their end. Survives the server's restarts. */
 export class Ingestion {
-  private readonly counts: Counts = { submitted: 0, known: 0, succeeded: 0, failed: 0, empty: 0 };
+  private readonly counts: Counts = { submitted: 0, known: 0, changed: 0, succeeded: 0, failed: 0, empty: 0 };
   private readonly failures: Failure[] = [];
-  /** Accepted documents that have neither succeeded nor failed, with their origin. */
-  private readonly open = new Map<string, string>();
+  /** Accepted documents that have neither succeeded nor failed. */
+  private readonly open = new Map<string, Awaited>();
   private readonly patience: Patience;
   private away = 0;
   private submitting = true;
@@ -107,49 +124,63 @@ export class Ingestion {
   }
 
   private async submitBatch(batch: readonly SourceDocument[]): Promise<void> {
-    const known = new Map(this.options.overwrite ? [] : (await this.statesOf(batch)).map((state) => [state[0], state]));
+    const { overwrite } = this.options;
+    const states = await this.statesOf(batch, overwrite === 'changed');
+    const known = new Map(states.map((state) => [state[0], state]));
     const queue = batch.filter((document) => {
       const state = known.get(document.documentId);
-      if (state === undefined) return true;
+      if (state === undefined || overwrite === true || this.isChanged(document, state)) return true;
       this.skip(document, state);
       return false;
     });
     this.tell();
     const worker = async (): Promise<void> => {
-      for (let next = queue.shift(); next !== undefined; next = queue.shift()) await this.submit(next);
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+        await this.submit(next, known.get(next.documentId));
+      }
     };
     await Promise.all(Array.from({ length: this.options.concurrency }, worker));
   }
 
-  private async statesOf(documents: readonly { readonly documentId: string }[]): Promise<readonly State[]> {
-    const args = { tenant: this.options.tenantId, ids: documents.map(({ documentId }) => documentId) };
+  private async statesOf(
+    documents: readonly { readonly documentId: string }[],
+    digests = false,
+  ): Promise<readonly State[]> {
+    const args = { tenant: this.options.tenantId, ids: documents.map(({ documentId }) => documentId), digests };
     return patiently(this.session, this.patience, (client) =>
       oneOf(client.operation<readonly State[]>('documents.states', args)),
     );
   }
 
-  private skip({ documentId, origin }: SourceDocument, [, status, corpusId, reason]: State): void {
+  private isChanged(document: SourceDocument, [, status, corpusId, , , digest]: State): boolean {
+    if (this.options.overwrite !== 'changed' || corpusId !== this.options.corpusId) return false;
+    return status === 'failed' || ('text' in document && hash('sha256', document.text, 'hex') !== digest);
+  }
+
+  private skip({ documentId, origin }: SourceDocument, state: State): void {
+    const [, , corpusId] = state;
     if (corpusId !== this.options.corpusId) {
       this.fail(origin, documentId, `the document belongs to corpus ${corpusId}`);
       return;
     }
     this.counts.known += 1;
-    this.settle(documentId, origin, status, reason);
+    this.settle(state, { origin, jobBefore: undefined });
   }
 
-  private async submit(document: SourceDocument): Promise<void> {
+  private async submit(document: SourceDocument, state: State | undefined): Promise<void> {
     const { documentId, origin } = document;
+    const anew = this.options.overwrite === true || state !== undefined;
     // An answer that was lost must not make a second ingestion of it; without `overwrite` the id alone sees to that.
-    const headers: Record<string, string> = this.options.overwrite ? { 'idempotency-key': randomUUID() } : {};
+    const headers: Record<string, string> = anew ? { 'idempotency-key': randomUUID() } : {};
     let attempts = 0;
     try {
       const { status } = await patiently(this.session, this.patience, (client, attempt) => {
         attempts = attempt;
-        return this.send(client, document, headers);
+        return this.send(client, document, anew, headers);
       });
-      if (status === 202 || attempts > 0) this.counts.submitted += 1;
-      else this.counts.known += 1;
-      this.open.set(documentId, origin);
+      const jobBefore = status === 202 ? state?.[4] : undefined;
+      if (this.count(status === 202 || attempts > 0, anew)) this.open.set(documentId, { origin, jobBefore });
+      else this.fail(origin, documentId, 'another text of it is being ingested; run the same command again');
     } catch (error) {
       if (!(error instanceof ServerRefused)) throw error;
       this.fail(origin, documentId, `${error.code}: ${error.message}${reasonIn(error.details)}`);
@@ -157,8 +188,22 @@ export class Ingestion {
     this.tell();
   }
 
-  private send(client: Client, document: SourceDocument, headers: Record<string, string>): Promise<{ status: number }> {
-    const { corpusId, overwrite } = this.options;
+  /** False when a changed text was not taken. */
+  private count(queued: boolean, anew: boolean): boolean {
+    const changed = anew && this.options.overwrite === 'changed';
+    if (changed && !queued) return false;
+    this.counts[queued ? 'submitted' : 'known'] += 1;
+    if (changed) this.counts.changed += 1;
+    return true;
+  }
+
+  private send(
+    client: Client,
+    document: SourceDocument,
+    overwrite: boolean,
+    headers: Record<string, string>,
+  ): Promise<{ status: number }> {
+    const { corpusId } = this.options;
     if ('text' in document) {
       const { documentId: document_id, filename, text, metadata: metadata_json } = document;
       // A collection is kept whole, also its records without a word.
@@ -181,20 +226,20 @@ export class Ingestion {
       const ids = [...this.open.keys()];
       for (let at = 0; at < ids.length && !this.stopped; at += POLL) {
         const part = ids.slice(at, at + POLL).map((documentId) => ({ documentId }));
-        for (const [documentId, status, , reason] of await this.statesOf(part)) {
-          const origin = this.open.get(documentId);
-          if (origin !== undefined) this.settle(documentId, origin, status, reason);
+        for (const state of await this.statesOf(part)) {
+          const awaited = this.open.get(state[0]);
+          if (awaited !== undefined && awaited.jobBefore !== state[4]) this.settle(state, awaited);
         }
       }
       this.tell();
     }
   }
 
-  private settle(documentId: string, origin: string, status: string, reason: string | null): void {
+  private settle([documentId, status, , reason]: State, awaited: Awaited): void {
     if (status === 'succeeded') this.counts.succeeded += 1;
-    else if (status === 'failed') this.fail(origin, documentId, reason ?? 'the ingestion failed');
+    else if (status === 'failed') this.fail(awaited.origin, documentId, reason ?? 'the ingestion failed');
     else {
-      this.open.set(documentId, origin);
+      this.open.set(documentId, awaited);
       return;
     }
     this.open.delete(documentId);

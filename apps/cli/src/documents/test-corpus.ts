@@ -21,8 +21,12 @@ interface Answered {
 
 export interface Measured {
   readonly ingestion: IngestionReport;
-  /** How long the ingestion took. */
+  /** How long it took to bring the corpus in line with the folder. */
   readonly seconds: number;
+  /** Documents that are not in the folder any more. */
+  readonly removed: number;
+  /** Documents of the corpus that never were in the folder. */
+  readonly others: number;
   /** By query id. */
   readonly answers: ReadonlyMap<string, Answered>;
 }
@@ -31,7 +35,7 @@ export interface Measured {
 const PASSAGES = 50;
 const BATCH = 50;
 
-/** Ingests what the corpus does not hold yet, and asks it each judged query. */
+/** Brings the corpus in line with the test set, and asks it each judged query. */
 export async function measure(session: Session, set: TestSet, corpus: TestCorpus): Promise<Measured> {
   const { tenantId, corpusId } = corpus;
   const started = Date.now();
@@ -39,7 +43,7 @@ export async function measure(session: Session, set: TestSet, corpus: TestCorpus
   const ingestion = await ingest(session, documentsOf(set, corpusId), set.documentIds.size, {
     tenantId,
     corpusId,
-    overwrite: false,
+    overwrite: 'changed',
     concurrency: 16,
     wait: true,
     patienceMs: 60_000,
@@ -48,8 +52,9 @@ export async function measure(session: Session, set: TestSet, corpus: TestCorpus
   if (failure !== undefined)
     throw new Error(`${ingestion.failed} documents failed: ${failure.origin}: ${failure.reason}`);
   if (ingestion.gaveUp !== null) throw new Error(ingestion.gaveUp);
+  const rest = await removeRest(session, set, corpus);
   const seconds = (Date.now() - started) / 1_000;
-  return { ingestion, seconds, answers: await askAll(session, set.queries, corpus) };
+  return { ingestion, seconds, ...rest, answers: await askAll(session, set.queries, corpus) };
 }
 
 /** The judgements, with documents as the API names them. */
@@ -78,6 +83,26 @@ async function* documentsOf({ corpus }: TestSet, corpusId: string): AsyncGenerat
       metadata: title === '' ? {} : { title },
     };
   }
+}
+
+/** Removes what earlier came from the folder and is not there now. What came from elsewhere is only counted. */
+async function removeRest(
+  session: Session,
+  set: TestSet,
+  { tenantId, corpusId }: TestCorpus,
+): Promise<Pick<Measured, 'removed' | 'others'>> {
+  const present = new Set([...set.documentIds].map((id) => publicId(corpusId, id)));
+  const gone: string[] = [];
+  let others = 0;
+  const args = { tenant: tenantId, corpus: corpusId };
+  for await (const ids of session.client().operation<readonly string[]>('documents.ids', args)) {
+    const rest = ids.filter((id) => !present.has(id));
+    const own = rest.filter((id) => id.startsWith(prefixOf(corpusId)));
+    gone.push(...own);
+    others += rest.length - own.length;
+  }
+  for (const id of gone) await session.client(tenantId).call('DELETE', `/v1/documents/${encodeURIComponent(id)}`);
+  return { removed: gone.length, others };
 }
 
 async function askAll(

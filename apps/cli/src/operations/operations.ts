@@ -1,4 +1,4 @@
-import { documentsStates, tenantsRegister } from './documents.js';
+import { documentsIds, documentsStates, tenantsRegister } from './documents.js';
 import { evalSearch } from './evaluation.js';
 import { eventsShow, eventsTail } from './events.js';
 import { jobsList, jobsRetry, jobsShow } from './jobs.js';
@@ -20,6 +20,7 @@ import { providersSmoke } from './providers.js';
 
 /** Every operation, by the name that the command line and the server share. */
 export const operations: Readonly<Record<string, Operation>> = {
+  'documents.ids': documentsIds,
   'documents.states': documentsStates,
   'eval.search': evalSearch,
   'events.replay': eventsReplay,
