@@ -1,3 +1,9 @@
+import { randomUUID } from 'node:crypto';
+import {
+  authzPolicies,
+  POLICY_STREAM_ID,
+  type PolicyText,
+} from '#domain/capabilities/authorization/authorization.decider.js';
 import { aCorpus, openTestServer, type TestServer, type TestTenant } from '#test/support/server.js';
 import {
   aPolicy,
@@ -219,4 +225,55 @@ describe('what would be allowed', () => {
     expect(await ask({})).toMatchObject({ allowed: false });
     expect(await ask({ groups: ['cooks'] })).toMatchObject({ allowed: true, permission_id: permission });
   });
+});
+
+describe('policies that are too large together', () => {
+  const many = (name: string) => ({ any: Array.from({ length: 330 }, (_, at) => ({ eq: [{ var: name }, at] })) });
+
+  it('are refused when they are saved or put in force, and those that are there go on', async () => {
+    const known = await aSecret(tenant, 'The kettle is vermilion.');
+    const heavy = { condition_json: many('resource.labels.a') };
+    const { id } = await aPolicy(tenant, { enabled: false, ...heavy });
+    let answer = await tenant.admin.post(POLICIES, policy(heavy));
+    for (let at = 1; at < 31 && answer.status === 201; at += 1)
+      answer = await tenant.admin.post(POLICIES, policy(heavy));
+    const tooComplex = { status: 422, code: 'AUTHZ_POLICY_TOO_COMPLEX' };
+    expect(answer).toMatchObject(tooComplex);
+    expect(await tenant.admin.post(`${POLICIES}/${id}/enable`)).toMatchObject(tooComplex);
+    expect(await listed(tenant.editor)).toEqual([known]);
+  });
+
+  it('and are there all the same, make lists and searches say so instead of looking empty', async () => {
+    const id = await aSecret(tenant, 'The kettle is vermilion.');
+    await kept(62, { resourceType: '*', action: 'read', condition: many('resource.id') });
+    const lists = ['documents', 'ui/documents', 'ui/actions', 'corpora', 'runs', 'sessions'];
+    const answers = [
+      ...(await Promise.all(lists.map((path) => tenant.editor.get(`/v1/${path}`)))),
+      await tenant.editor.post('/v1/search', { corpus_id: 'c1', query: 'kettle' }),
+      await tenant.editor.post('/v1/run', question),
+    ];
+    for (const answer of answers) expect(answer).toMatchObject({ status: 409, code: 'AUTHZ_POLICIES_TOO_LARGE' });
+    const models = await tenant.editor.get('/v1/models');
+    expect(models).toMatchObject({ status: 409, body: { error: { code: 'AUTHZ_POLICIES_TOO_LARGE' } } });
+    expect((await tenant.editor.get(`/v1/documents/${id}`)).status).toBe(200);
+  });
+
+  /** Policies that were saved by a build that did not weigh them. */
+  async function kept(count: number, said: Pick<PolicyText, 'resourceType' | 'action' | 'condition'>): Promise<void> {
+    const { tenantId } = tenant;
+    for (let at = 0; at < count; at += 1) {
+      const text = { name: 'Heavy', effect: 'deny', priority: 1, enabled: true, ...said } as const;
+      const data = { policyId: `heavy-${at}`, ...text, createdBy: null, seeded: false };
+      const unweighed = { ...authzPolicies, decide: () => [{ type: 'AuthzPolicyCreated', data } as const] };
+      const facts = { tenantId, actor: { type: 'system', id: 'test', role: null }, requestId: null } as const;
+      const ids = { commandId: randomUUID(), newId: randomUUID(), now: new Date().toISOString() };
+      const seed = { type: 'SeedPolicies', data: { of: 'tenant' } } as const;
+      await server.platform.path.run(unweighed, POLICY_STREAM_ID, seed, { ...facts, ...ids });
+    }
+    const last = `${POLICIES}?include_global=false&limit=100`;
+    await until('they are in force', async () => {
+      const { items } = (await tenant.admin.get(last)).data as { items: Row[] };
+      return items.length > count && (await tenant.editor.get('/v1/documents')).status === 409;
+    });
+  }
 });

@@ -3,8 +3,10 @@ import type { Facts } from '#domain/capabilities/authorization/condition-closure
 import { ConditionProblem, parseCondition } from '#domain/capabilities/authorization/condition.ports.js';
 import { grantFor, principalText, type Grant } from '#domain/capabilities/authorization/permissions.ports.js';
 import { decide, PolicySet, type StoredPolicy } from '#domain/capabilities/authorization/policies.ports.js';
+import { weightsOf } from '#domain/capabilities/authorization/policy-weight.ports.js';
 import type { Json, JsonObject } from '#domain/kernel/schema.js';
 import { readableDocuments, type DocumentReading } from '#infra/authorization/document-predicate.js';
+import { policyQueryErrors } from '#infra/authorization/policies-sql.js';
 import { Params } from '#infra/retrieval/retrieval-sql.js';
 import { openTestDatabase, type TestDatabase } from '#test/support/database.js';
 import { conditions, objects } from './arbitrary.js';
@@ -117,17 +119,18 @@ const facts: Facts = {
 };
 const ada = { subjectId: 'ada', role: 'reader', apiKeyId: 'key', groups: ['cooks'] };
 
+const anybody: DocumentReading = {
+  grantee: undefined,
+  policies: undefined,
+  facts,
+  defaultDeny: true,
+  now: NOW,
+  acls: 'public.acls',
+};
+
 async function bySql(reading: Partial<DocumentReading>): Promise<string[]> {
   const params = new Params();
-  const predicate = readableDocuments({
-    grantee: undefined,
-    policies: undefined,
-    facts,
-    defaultDeny: true,
-    now: NOW,
-    acls: 'public.acls',
-    ...reading,
-  });
+  const predicate = readableDocuments({ ...anybody, ...reading });
   const sql = predicate('d', params.next);
   const rows = await test.database.query<{ id: string; verdict: boolean | null }>(
     `select d.id, (${sql}) as verdict from public.docs d order by d.id`,
@@ -193,7 +196,22 @@ describe('the verdict in the query', () => {
     );
   });
 
-  it('shows nothing under rules that no statement could hold', async () => {
+  it('is no larger, in values and in text, than a policy is weighed when it is saved', () => {
+    fc.assert(
+      fc.property(saved, fc.constantFrom('allow', 'deny'), (condition, effect) => {
+        const policy = policyOf(condition, effect);
+        const weight = weightsOf([policy]).get('document.read') ?? 0;
+        const params = new Params();
+        const policies = new PolicySet([policy]).of('document.read');
+        const sql = readableDocuments({ ...anybody, policies })('d', params.next);
+        expect(params.values.length).toBeLessThanOrEqual(weight);
+        expect(sql.length).toBeLessThanOrEqual(60 * weight + 60);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('is refused under rules that no statement could hold, and never an empty list', async () => {
     const many = Array.from({ length: 70 }, (_, at) =>
       policyOf(
         { any: Array.from({ length: 300 }, (__, n) => ({ eq: [{ var: 'resource.labels.a' }, n] })) },
@@ -202,7 +220,7 @@ describe('the verdict in the query', () => {
       ),
     );
     const policies = new PolicySet(many).of('document.read');
-    expect(await bySql({ policies })).toEqual([]);
+    await expect(bySql({ policies })).rejects.toMatchObject({ row: policyQueryErrors.tooLarge });
     expect(await bySql({ policies: new PolicySet([policyOf({}, 'allow')]).of('document.read') })).toHaveLength(ROWS);
   });
 });

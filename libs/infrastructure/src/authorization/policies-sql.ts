@@ -1,5 +1,6 @@
 import type { PairPolicies, Policy } from '#domain/capabilities/authorization/policies.ports.js';
 import type { Facts } from '#domain/capabilities/authorization/condition-closures.ports.js';
+import { CatalogueError, defineErrors } from '#domain/kernel/errors.js';
 import type { VisibilityPredicate } from '#infra/retrieval/retrieval-sql.js';
 import { allOf, anyOf, conditionSql, notSql, type RowCondition, type SqlContext } from './condition-sql.js';
 
@@ -18,18 +19,27 @@ function sqlOf({ condition }: Policy, context: SqlContext): RowCondition | undef
   return condition === undefined ? undefined : conditionSql(condition, context);
 }
 
-/** A statement holds 65,535 parameters at most; under rules that need more than this nothing is shown. */
+export const policyQueryErrors = defineErrors('policy-queries', {
+  tooLarge: [
+    'conflict',
+    'AUTHZ_POLICIES_TOO_LARGE',
+    'The policies of the tenant are too large for lists and searches; an admin must make them smaller',
+  ],
+});
+
+/** A statement holds 65,535 parameters at most; rules that need more than this are refused. */
 const MOST_VALUES = 20_000;
 const LONGEST_SQL = 2_000_000;
 
 /**
- * A condition that is known to fit a statement: one that does not shows nothing. Only values that are in its text become
- * parameters, since one that is not has no type.
+ * A condition that is known to fit a statement; one that does not throws CatalogueError `tooLarge`, since nobody should take
+ * an empty list for the truth. Only values that are in its text become parameters, since one that is not has no type.
  */
 export function fitting(build: (alias: string, next: SqlContext['next']) => RowCondition): VisibilityPredicate {
   const tried = laidOut(build, 'd');
-  if (tried.text === 'false' || tried.values.length > MOST_VALUES || tried.text.length > LONGEST_SQL)
-    return () => 'false';
+  if (tried.text === 'false') return () => 'false';
+  if (tried.values.length > MOST_VALUES || tried.text.length > LONGEST_SQL)
+    throw new CatalogueError(policyQueryErrors.tooLarge);
   return (alias, next) => {
     const { text, values } = laidOut(build, alias);
     const placed = new Map<string, string>();

@@ -92,7 +92,7 @@ export class AuthorizationController {
     ...policies,
     audit: 'authz.policy.enabled',
     returns: PolicyView,
-    refuses: ofPolicy,
+    refuses: [...ofPolicy, authorizationErrors.policyTooComplex],
   })
   enable(@Param('policyId') policyId: string, @Caller() caller: CallerContext): Promise<PolicyView> {
     return this.administration.switch(policyId, true, caller);

@@ -16,6 +16,7 @@ import { httpErrors } from '#api/http/errors.js';
 import { Page, PageQuery } from '#api/http/paging.js';
 import { embeddingErrors } from '#infra/adapters/embedding/embedding-errors.js';
 import { retrievalErrors } from '#infra/adapters/retrieval/retrieval-errors.js';
+import { policyQueryErrors } from '#infra/authorization/policies-sql.js';
 import { idFor } from '#infra/commands/ids.js';
 import { CorpusView, CreateCorpusRequest, PatchCorpusRequest } from './corpora.contract.js';
 import { CorpusEmbeddingChoices } from './corpus-embedding.adapter.js';
@@ -34,7 +35,12 @@ export class CorporaController {
     private readonly providers: CorpusProviders,
   ) {}
 
-  @Endpoint('GET /', { does: 'List the corpora of the tenant', role: 'reader', returns: [CorpusView] })
+  @Endpoint('GET /', {
+    does: 'List the corpora of the tenant',
+    role: 'reader',
+    returns: [CorpusView],
+    refuses: [policyQueryErrors.tooLarge],
+  })
   list(@Query() query: PageQuery, @Caller() caller: CallerContext): Promise<Page<CorpusView>> {
     return this.queries.list(query, caller);
   }

@@ -12,6 +12,7 @@ import { CorpusScope } from '#api/http/corpus-scope.js';
 import { Endpoint } from '#api/http/endpoint.js';
 import { Page } from '#api/http/paging.js';
 import { Upload, type UploadedFile } from '#api/http/upload.js';
+import { policyQueryErrors } from '#infra/authorization/policies-sql.js';
 import { parsingErrors } from '#infra/parsing/parsing-errors.js';
 import { chunkingOf, labelsOf, objectIn } from './document-details.adapter.js';
 import { checkText, sourceOf } from './document-source.adapter.js';
@@ -121,7 +122,7 @@ export class DocumentsController {
     does: 'List documents, oldest first',
     role: 'reader',
     returns: [DocumentView],
-    refuses: [filterErrors.invalid, filterErrors.tooComplex],
+    refuses: [filterErrors.invalid, filterErrors.tooComplex, policyQueryErrors.tooLarge],
   })
   list(@Query() query: DocumentListQuery, @Caller() caller: CallerContext): Promise<Page<DocumentView>> {
     return this.queries.list(query, caller);

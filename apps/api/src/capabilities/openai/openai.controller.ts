@@ -11,6 +11,7 @@ import { httpErrors } from '#api/http/errors.js';
 import { Left, Stream } from '#api/http/events-param.js';
 import { PageQuery } from '#api/http/paging.js';
 import { StreamOpener } from '#api/http/sse.js';
+import { policyQueryErrors } from '#infra/authorization/policies-sql.js';
 import { CommandPath } from '#infra/commands/command-path.js';
 import { idFor } from '#infra/commands/ids.js';
 import { ChatCompletionRequest } from './chat.contract.js';
@@ -42,6 +43,7 @@ export class OpenAiController {
     legacy: false,
     errors: 'openai',
     returns: ModelList,
+    refuses: [policyQueryErrors.tooLarge],
   })
   models(@Query() query: PageQuery, @Caller() caller: CallerContext): Promise<ModelList> {
     return this.queries.list(query, caller);
@@ -77,6 +79,7 @@ export class OpenAiController {
       openAiErrors.unsupported,
       ...chatFailures,
       authorizationErrors.deniedByPolicy,
+      policyQueryErrors.tooLarge,
       runErrors.busy,
       rolloutErrors.disabled,
       httpErrors.idempotencyConflict,

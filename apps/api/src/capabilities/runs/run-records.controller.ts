@@ -4,6 +4,7 @@ import { runErrors } from '#domain/capabilities/runs/runs.decider.js';
 import { Caller, CallerContext } from '#api/http/caller.js';
 import { Endpoint } from '#api/http/endpoint.js';
 import { Page } from '#api/http/paging.js';
+import { policyQueryErrors } from '#infra/authorization/policies-sql.js';
 import { RunDetail, RunListQuery, RunView } from './run-records.contract.js';
 import { RunRecords } from './run-records.queries.js';
 
@@ -15,6 +16,7 @@ export class RunRecordsController {
     does: 'List the own runs, or as an admin all of the tenant, the newest first',
     role: 'reader',
     returns: [RunView],
+    refuses: [policyQueryErrors.tooLarge],
   })
   list(@Query() query: RunListQuery, @Caller() caller: CallerContext): Promise<Page<RunView>> {
     return this.records.list(query, caller);

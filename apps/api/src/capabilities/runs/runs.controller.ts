@@ -17,6 +17,7 @@ import { Upload, type UploadedFile } from '#api/http/upload.js';
 import { Stream } from '#api/http/events-param.js';
 import { filterOf } from '#api/http/filters.js';
 import { StreamOpener } from '#api/http/sse.js';
+import { policyQueryErrors } from '#infra/authorization/policies-sql.js';
 import { newId } from '#infra/commands/ids.js';
 import type { StreamKey } from '#infra/recorded-streams/stream-writer.js';
 import { parseResumePoint, runFrame } from './run-frames.contract.js';
@@ -43,6 +44,7 @@ export class RunsController {
     upload: { maxBytes: MAX_AUDIO_BYTES, optional: true },
     refuses: [
       authorizationErrors.deniedByPolicy,
+      policyQueryErrors.tooLarge,
       filterErrors.invalid,
       filterErrors.tooComplex,
       runErrors.busy,

@@ -12,6 +12,7 @@ import { httpErrors } from '#api/http/errors.js';
 import { filterOf } from '#api/http/filters.js';
 import { questionFailures } from '#infra/adapters/embedding/embedding-errors.js';
 import { retrievalErrors } from '#infra/adapters/retrieval/retrieval-errors.js';
+import { policyQueryErrors } from '#infra/authorization/policies-sql.js';
 import { RetrievalRouter } from '#infra/retrieval/retrieval-router.js';
 import { outboundErrors } from '#infra/shared-state/outbound.js';
 import { RunAdmission } from './run-admission.handler.js';
@@ -33,6 +34,7 @@ export class SearchController {
     returns: SearchView,
     refuses: [
       authorizationErrors.deniedByPolicy,
+      policyQueryErrors.tooLarge,
       corpusErrors.notFound,
       filterErrors.invalid,
       filterErrors.tooComplex,

@@ -6,6 +6,7 @@ import { Commands } from '#api/commands/commands.js';
 import { Caller, CallerContext } from '#api/http/caller.js';
 import { Endpoint } from '#api/http/endpoint.js';
 import { Page } from '#api/http/paging.js';
+import { policyQueryErrors } from '#infra/authorization/policies-sql.js';
 import { SessionTitles } from './session-titles.adapter.js';
 import { sessionStream } from '#api/commands/conversations.js';
 import { MessageListQuery, MessageView, SessionListQuery, SessionPatch, SessionView } from './sessions.contract.js';
@@ -24,6 +25,7 @@ export class SessionsController {
     does: 'List the own sessions, or as an admin all of the tenant; the one used last first',
     role: 'reader',
     returns: [SessionView],
+    refuses: [policyQueryErrors.tooLarge],
   })
   list(@Query() query: SessionListQuery, @Caller() caller: CallerContext): Promise<Page<SessionView>> {
     return this.queries.list(query, caller);
@@ -44,7 +46,7 @@ export class SessionsController {
     role: 'reader',
     view: 'MessagesViewed',
     returns: [MessageView],
-    refuses: [authorizationErrors.deniedByPolicy, sessionErrors.notFound],
+    refuses: [authorizationErrors.deniedByPolicy, sessionErrors.notFound, policyQueryErrors.tooLarge],
   })
   messages(
     @Param('sessionId') id: string,

@@ -10,6 +10,7 @@ import { Caller, CallerContext } from '#api/http/caller.js';
 import { Endpoint } from '#api/http/endpoint.js';
 import { httpErrors } from '#api/http/errors.js';
 import type { Page } from '#api/http/paging.js';
+import { policyQueryErrors } from '#infra/authorization/policies-sql.js';
 import { readModelErrors } from '#infra/read-models/cursor.js';
 import { ReindexDocumentAction, UiAction, UiActionAccepted, UiActionsQuery } from './ui-actions.contract.js';
 import { UiActions } from './ui-actions.handler.js';
@@ -59,7 +60,7 @@ export class UiController {
     role: 'reader',
     legacy: false,
     returns: UiDocuments,
-    refuses: ofLists,
+    refuses: [...ofLists, policyQueryErrors.tooLarge],
   })
   documents(@Query() query: UiDocumentsQuery, @Caller() caller: CallerContext): Promise<UiDocuments> {
     return this.lists.documents(query, caller);
@@ -105,6 +106,7 @@ export class UiController {
     role: 'reader',
     legacy: false,
     returns: [UiAction],
+    refuses: [policyQueryErrors.tooLarge],
   })
   listActions(@Query() query: UiActionsQuery, @Caller() caller: CallerContext): Promise<Page<UiAction>> {
     return this.log.list(query, caller);
@@ -115,7 +117,7 @@ export class UiController {
     role: 'reader',
     legacy: false,
     returns: UiAction,
-    refuses: [uiErrors.actionNotFound],
+    refuses: [uiErrors.actionNotFound, policyQueryErrors.tooLarge],
   })
   getAction(@Param('actionId') actionId: string, @Caller() caller: CallerContext): Promise<UiAction> {
     return this.log.get(actionId, caller);

@@ -1,10 +1,11 @@
 import { defineDecider, type Decision, type Facts } from '../../kernel/decider.js';
-import { defineErrors, refuse, type Refusal } from '../../kernel/errors.js';
+import { defineErrors, isRefusal, refuse, type Refusal } from '../../kernel/errors.js';
 import type { Json } from '../../kernel/schema.js';
 import type { PolicyEvent } from './authorization.events.js';
 import { ConditionProblem, parseCondition, variablesIn, type ConditionLimits } from './condition.ports.js';
 import { namesIn, pairsOf, unknownOf } from './pairs.ports.js';
 import { isEqual } from './condition-values.ports.js';
+import { MOST_WEIGHT, weightsOf } from './policy-weight.ports.js';
 import { globalSeeds, tenantSeeds, type Seed } from './seeds.ports.js';
 
 export const authorizationErrors = defineErrors('authorization', {
@@ -14,7 +15,11 @@ export const authorizationErrors = defineErrors('authorization', {
   documentNotFound: ['not_found', 'NOT_FOUND', 'Document not found'],
   permissionNotFound: ['not_found', 'AUTHZ_PERMISSION_NOT_FOUND', 'The document has no such permission'],
   policyInvalid: ['validation', 'AUTHZ_POLICY_INVALID', 'The policy is not valid'],
-  policyTooComplex: ['validation', 'AUTHZ_POLICY_TOO_COMPLEX', 'The condition of the policy is too large or too deep'],
+  policyTooComplex: [
+    'validation',
+    'AUTHZ_POLICY_TOO_COMPLEX',
+    'The condition of the policy is too large or too deep, alone or with those that are there',
+  ],
   tooManyPolicies: ['conflict', 'AUTHZ_POLICY_LIMIT_REACHED', 'The tenant has as many policies as it may have'],
   expiryInPast: ['validation', 'VALIDATION_ERROR', 'The expiry must be in the future'],
   tooManyPermissions: [
@@ -95,33 +100,51 @@ export const authzPolicies = defineDecider<PolicyCommand, PolicyEvent, PoliciesS
   category: 'authzPolicies',
   initial: { policies: {}, seeded: [] },
   decide: (command, state, facts) => {
-    switch (command.type) {
-      case 'CreatePolicy':
-        return create(command, state, facts);
-      case 'SeedPolicies':
-        return seed(command.data.of === 'tenant' ? tenantSeeds : globalSeeds, state);
-      case 'UpdatePolicy':
-      case 'SwitchPolicy':
-      case 'DeletePolicy': {
-        const policy = policyIn(state, command.data.policyId);
-        return policy === undefined ? refuse(authorizationErrors.policyNotFound) : change(command, policy);
-      }
-    }
+    const decision = decided(command, state, facts);
+    return isRefusal(decision) ? decision : (tooLarge(state, decision.reduce(evolve, state)) ?? decision);
   },
-  evolve: (state, event) => {
-    const { policyId } = event.data;
-    if (event.type === 'AuthzPolicyCreated') {
-      const { seeded, ...said } = event.data;
-      const policies = { ...state.policies, [policyId]: { ...said, version: 1 } };
-      return { policies, seeded: seeded ? [...new Set([...state.seeded, policyId])] : state.seeded };
-    }
-    const policy = policyIn(state, policyId);
-    if (policy === undefined) return state;
-    const others = Object.entries(state.policies).filter(([id]) => id !== policyId);
-    if (event.type === 'AuthzPolicyDeleted') return { ...state, policies: Object.fromEntries(others) };
-    return { ...state, policies: { ...state.policies, [policyId]: changed(policy, event) } };
-  },
+  evolve,
 });
+
+function decided(command: PolicyCommand, state: PoliciesState, facts: Facts): Decision<PolicyEvent> {
+  switch (command.type) {
+    case 'CreatePolicy':
+      return create(command, state, facts);
+    case 'SeedPolicies':
+      return seed(command.data.of === 'tenant' ? tenantSeeds : globalSeeds, state);
+    case 'UpdatePolicy':
+    case 'SwitchPolicy':
+    case 'DeletePolicy': {
+      const policy = policyIn(state, command.data.policyId);
+      return policy === undefined ? refuse(authorizationErrors.policyNotFound) : change(command, policy);
+    }
+  }
+}
+
+/** Lists and searches carry what policies say: what gets larger stays within what a query holds. */
+function tooLarge(before: PoliciesState, after: PoliciesState): Refusal | undefined {
+  const known = weightsOf(Object.values(before.policies));
+  for (const [pair, weight] of weightsOf(Object.values(after.policies)))
+    if (weight > MOST_WEIGHT && weight > (known.get(pair) ?? 0))
+      return refuse(authorizationErrors.policyTooComplex, {
+        reason: `all policies on ${pair} together are too large for a list or a search`,
+      });
+  return undefined;
+}
+
+function evolve(state: PoliciesState, event: PolicyEvent): PoliciesState {
+  const { policyId } = event.data;
+  if (event.type === 'AuthzPolicyCreated') {
+    const { seeded, ...said } = event.data;
+    const policies = { ...state.policies, [policyId]: { ...said, version: 1 } };
+    return { policies, seeded: seeded ? [...new Set([...state.seeded, policyId])] : state.seeded };
+  }
+  const policy = policyIn(state, policyId);
+  if (policy === undefined) return state;
+  const others = Object.entries(state.policies).filter(([id]) => id !== policyId);
+  if (event.type === 'AuthzPolicyDeleted') return { ...state, policies: Object.fromEntries(others) };
+  return { ...state, policies: { ...state.policies, [policyId]: changed(policy, event) } };
+}
 
 type Changed = Exclude<PolicyEvent, { type: 'AuthzPolicyCreated' | 'AuthzPolicyDeleted' }>;
 

@@ -100,6 +100,47 @@ describe('a policy', () => {
       .then({ type: 'AuthzPolicyCreated', data: made });
   });
 
+  describe('among others', () => {
+    const heavy = { any: Array.from({ length: 1_500 }, (_, n) => ({ eq: [{ var: 'resource.id' }, n] })) };
+    const wide = { ...rules, maxBytes: 1_000_000 };
+    const made = (policyId: string, over: object = {}): PolicyEvent => ({
+      type: 'AuthzPolicyCreated',
+      data: { ...text, policyId, condition: heavy, createdBy: null, seeded: false, ...over },
+    });
+    const full = ['a', 'b'].map((policyId) => made(policyId));
+
+    it('is not saved, and not put in force, where all together would be too large for a query', () => {
+      const one = create({ condition: heavy, rules: wide });
+      specify(authzPolicies)
+        .given(...full)
+        .when(one)
+        .refuses(authorizationErrors.policyTooComplex);
+      const { createdBy, rules: _, ...said } = one.data;
+      const off = { ...said, enabled: false };
+      specify(authzPolicies)
+        .given(...full)
+        .when(create({ condition: heavy, rules: wide, enabled: false }))
+        .then({ type: 'AuthzPolicyCreated', data: { policyId: id, ...off, createdBy, seeded: false } });
+      specify(authzPolicies)
+        .given(...full, made('c', { enabled: false }))
+        .when({ type: 'SwitchPolicy', data: { policyId: 'c', enabled: true } })
+        .refuses(authorizationErrors.policyTooComplex);
+    });
+
+    it('counts for the pairs of a query alone, and may always become smaller', () => {
+      const other = { resourceType: 'corpus', action: 'run' };
+      specify(authzPolicies)
+        .given(...full, made('c', { ...other, enabled: false }))
+        .when({ type: 'SwitchPolicy', data: { policyId: 'c', enabled: true } })
+        .then({ type: 'AuthzPolicyEnabled', data: { policyId: 'c' } });
+      const changes = { condition: { any: heavy.any.slice(0, 1_400) } };
+      specify(authzPolicies)
+        .given(...full, made('c'))
+        .when({ type: 'UpdatePolicy', data: { policyId: 'c', changes, rules: wide } })
+        .then({ type: 'AuthzPolicyUpdated', data: { policyId: 'c', ...text, ...changes, policyVersion: 2 } });
+    });
+  });
+
   it('that a tenant began with does not come back once it is deleted', () => {
     const seeded = (policyId: string): PolicyEvent => ({
       type: 'AuthzPolicyCreated',
