@@ -61,6 +61,13 @@ describe('Gemini on Vertex AI', () => {
     expect(asked?.generationConfig).toMatchObject({ maxOutputTokens: 256, temperature: 0 });
   });
 
+  it('is told how freely it may choose, and where to end', async () => {
+    await ask(rig().answerer, { options: { topP: 0.5, stop: ['END'] } });
+    expect(wire.asked[0]?.generationConfig).toMatchObject({ topP: 0.5, stopSequences: ['END'] });
+    await ask(rig().answerer);
+    expect(Object.keys(wire.asked[1]?.generationConfig ?? {})).toEqual(['maxOutputTokens']);
+  });
+
   it.each<[string, GeminiSaid]>([
     ['its question', { words: [], blocked: 'SAFETY' }],
     ['its answer', { words: [], finish: 'SAFETY' }],

@@ -6,7 +6,12 @@ import { WireServer, type WireAnswer, type WireRequest } from './wire-server.js'
 export interface GeminiRequest {
   readonly contents: readonly { readonly role: string; readonly parts: readonly { readonly text: string }[] }[];
   readonly systemInstruction?: { readonly parts: readonly { readonly text: string }[] };
-  readonly generationConfig?: { readonly maxOutputTokens?: number; readonly temperature?: number };
+  readonly generationConfig?: {
+    readonly maxOutputTokens?: number;
+    readonly temperature?: number;
+    readonly topP?: number;
+    readonly stopSequences?: readonly string[];
+  };
 }
 
 /** What the model says, word by word, and how it ends. */

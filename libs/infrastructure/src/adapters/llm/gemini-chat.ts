@@ -71,7 +71,10 @@ export class GeminiChat implements ChatModel {
     return { sdk, client };
   }
 
-  private requestOf({ system, turns, maxOutputTokens, temperature }: ChatPrompt, abortSignal: AbortSignal) {
+  private requestOf(
+    { system, turns, maxOutputTokens, temperature, topP, stop = [] }: ChatPrompt,
+    abortSignal: AbortSignal,
+  ) {
     return {
       model: this.model,
       contents: turns.map(({ role, content }) => ({
@@ -83,6 +86,8 @@ export class GeminiChat implements ChatModel {
         maxOutputTokens,
         abortSignal,
         ...(temperature === undefined ? {} : { temperature }),
+        ...(topP === undefined ? {} : { topP }),
+        ...(stop.length === 0 ? {} : { stopSequences: [...stop] }),
       },
     };
   }
