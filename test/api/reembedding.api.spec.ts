@@ -129,6 +129,18 @@ describe('a corpus that gets another model', () => {
     expect((await find('kettle number 599'))[0]).toBe(paragraphs[599]);
   });
 
+  it('embeds documents of one chunk together, as many in a request as the model takes', async () => {
+    const ids = Array.from({ length: 64 }, (_, at) => `d${at}`);
+    for (const id of ids) await add(id, `Document ${id} tells of a kettle.`);
+    for (const id of ids) await ingested(tenant.reader, id);
+    const before = service.server.requests.length;
+    await change({ provider: 'openai' });
+    await settled(MODEL);
+    expect(service.server.requests.length - before).toBe(1);
+    expect(await vectors(64)).toEqual([{ versions: 64 }]);
+    expect((await find('document d63'))[0]).toBe('Document d63 tells of a kettle.');
+  });
+
   it('keeps the old one when the new one fails, and says why', async () => {
     await add('a', 'The kettle is green.');
     await ingested(tenant.reader, 'a');

@@ -31,7 +31,15 @@ interface WaitingVersion extends StoredVersion {
   readonly embedded_below: number;
 }
 
-const versionsAtOnce = 32;
+/** What is embedded of a version at one time. */
+interface Part {
+  readonly version: WaitingVersion;
+  readonly texts: readonly string[];
+  readonly ordinals: readonly number[];
+}
+
+/** Versions of one chunk fill a request as well as one of many. */
+const versionsAtOnce = PART_CHUNKS;
 
 /** Gives what a corpus holds vectors of another model, beside those that answer; of a large version part by part. */
 export class Reembedding {
@@ -58,10 +66,17 @@ export class Reembedding {
     const scopeNo = await this.options.spaces.scope(tenantId, corpusId);
     const target = await this.target(choice);
     const waiting = await this.waiting(scopeNo, target.space);
+    const parts: Part[] = [];
     for (const version of waiting) {
       signal.throwIfAborted();
-      await this.embed(tenantId, scopeNo, version, target, signal);
+      parts.push(await this.partOf(tenantId, version));
     }
+    const texts = parts.flatMap((part) => part.texts);
+    const vectors = texts.length === 0 ? [] : await this.options.vectors.of(texts, target, { tenantId, signal });
+    let at = 0;
+    // What has its vectors is written, also when the attempt is to end by now.
+    for (const part of parts)
+      await this.write(tenantId, scopeNo, part, target, vectors.slice(at, (at += part.texts.length)));
     if (!(await this.options.scopes.numbers(scopeNo)).includes(target.space.spaceNo))
       throw new Error('What is written to the corpus gets no vectors of the model that was asked for.');
     return waiting.length > 0;
@@ -125,20 +140,20 @@ export class Reembedding {
   }
 
   /** A version's next part. One whose key is gone has nothing that could be embedded. */
-  private async embed(
+  private async partOf(tenantId: string, version: WaitingVersion): Promise<Part> {
+    const part = await this.texts.part(tenantId, version, version.embedded_below);
+    return { version, texts: part.map(({ text }) => text), ordinals: part.map(({ ordinal }) => ordinal) };
+  }
+
+  private async write(
     tenantId: string,
     scopeNo: number,
-    version: WaitingVersion,
-    target: Target,
-    signal: AbortSignal,
+    { version, texts, ordinals }: Part,
+    { space, embedder }: Target,
+    vectors: readonly Float32Array[],
   ): Promise<void> {
     const { database, vectors: chunkVectors } = this.options;
     const { version_no: versionNo, embedded_below: first } = version;
-    const { space, embedder } = target;
-    const part = await this.texts.part(tenantId, version, first);
-    const texts = part.map(({ text }) => text);
-    const ordinals = part.map(({ ordinal }) => ordinal);
-    const vectors = await chunkVectors.of(texts, target, { tenantId, signal });
     const hashes = chunkVectors.hashes(tenantId, texts, [embedder]);
     const below = first + PART_CHUNKS;
     await database.transaction(async () => {
