@@ -20,13 +20,13 @@ describe('retrieval from a Bedrock knowledge base', () => {
   };
   const before = { ...process.env };
 
-  const open = (timeoutMs?: number): void => {
-    out = openTestOutbound(timeoutMs);
+  const open = (timeoutMs?: number, failures?: number): void => {
+    out = openTestOutbound(timeoutMs, failures);
     search = new BedrockSearch(out.outbound, { endpoint: bedrock.wire.url });
   };
-  const openAgainst = async (manner: Manner): Promise<void> => {
+  const openAgainst = async (manner: Manner, failures?: number): Promise<void> => {
     await search.close();
-    open(deadlineAgainst(manner));
+    open(deadlineAgainst(manner), failures);
   };
 
   beforeEach(async () => {
@@ -40,8 +40,8 @@ describe('retrieval from a Bedrock knowledge base', () => {
     await bedrock.wire.close();
   });
 
-  const ask = (more: object = {}, tenantId = 't') =>
-    search.search({ tenantId, corpusId: 'c', query: 'kettles', k: 3, ...more }, settings);
+  const ask = (more: object = {}) =>
+    search.search({ tenantId: 't', corpusId: 'c', query: 'kettles', k: 3, ...more }, settings);
   const codeOf = async (more: object = {}): Promise<string> => {
     try {
       await ask(more);
@@ -141,30 +141,38 @@ describe('retrieval from a Bedrock knowledge base', () => {
     expect(await out.state('t', 'retrieval.aws_bedrock')).toBe('closed');
   });
 
-  const slow = { ...bedrockRefusal(429, 'ThrottlingException', { 'retry-after': '0' }) };
-  const broken: readonly (readonly [string, Manner, string, number])[] = [
-    ['401', bedrockRefusal(401, 'UnrecognizedClientException'), 'AWS_AUTH_ERROR', 1],
-    ['403', bedrockRefusal(403, 'AccessDeniedException'), 'AWS_AUTH_ERROR', 1],
-    ['404', bedrockRefusal(404, 'ResourceNotFoundException'), 'AWS_RETRIEVAL_ERROR', 1],
-    ['400', bedrockRefusal(400, 'ValidationException'), 'AWS_RETRIEVAL_ERROR', 1],
-    ['429', bedrockRefusal(429, 'ThrottlingException'), 'AWS_RETRIEVAL_ERROR', 1],
-    ['429 with Retry-After', slow, 'AWS_RETRIEVAL_ERROR', 2],
-    ['500', 500, 'AWS_RETRIEVAL_ERROR', 2],
-    ['503', 503, 'AWS_RETRIEVAL_ERROR', 2],
-    ['a connection that drops', 'drop', 'AWS_RETRIEVAL_ERROR', 2],
-    ['an answer that breaks off', 'drop-mid-stream', 'AWS_RETRIEVAL_ERROR', 2],
-    ['no HTTP at all', 'garbage', 'AWS_RETRIEVAL_ERROR', 2],
-    ['a body that is no answer', 'garbage-body', 'AWS_RETRIEVAL_ERROR', 2],
-    ['headers that never come', 'slow-headers', 'AWS_RETRIEVAL_ERROR', 2],
+  const throttled = (seconds: string): Manner => bedrockRefusal(429, 'ThrottlingException', { 'retry-after': seconds });
+  const broken: readonly (readonly [string, Manner, string, number, 'closed' | 'open'])[] = [
+    ['401', bedrockRefusal(401, 'UnrecognizedClientException'), 'AWS_AUTH_ERROR', 1, 'closed'],
+    ['403', bedrockRefusal(403, 'AccessDeniedException'), 'AWS_AUTH_ERROR', 1, 'closed'],
+    ['404', bedrockRefusal(404, 'ResourceNotFoundException'), 'AWS_RETRIEVAL_ERROR', 1, 'closed'],
+    ['400', bedrockRefusal(400, 'ValidationException'), 'AWS_RETRIEVAL_ERROR', 1, 'closed'],
+    ['429', bedrockRefusal(429, 'ThrottlingException'), 'AWS_RETRIEVAL_ERROR', 1, 'closed'],
+    ['429 with Retry-After', throttled('0'), 'AWS_RETRIEVAL_ERROR', 2, 'closed'],
+    ['429 with a Retry-After that is too long', throttled('60'), 'AWS_RETRIEVAL_ERROR', 1, 'closed'],
+    ['500', 500, 'AWS_RETRIEVAL_ERROR', 2, 'open'],
+    ['503', 503, 'AWS_RETRIEVAL_ERROR', 2, 'open'],
+    ['a connection that drops', 'drop', 'AWS_RETRIEVAL_ERROR', 2, 'open'],
+    ['an answer that breaks off', 'drop-mid-stream', 'AWS_RETRIEVAL_ERROR', 2, 'open'],
+    ['no HTTP at all', 'garbage', 'AWS_RETRIEVAL_ERROR', 2, 'open'],
+    ['a body that is no answer', 'garbage-body', 'AWS_RETRIEVAL_ERROR', 2, 'open'],
+    ['headers that never come', 'slow-headers', 'AWS_RETRIEVAL_ERROR', 2, 'open'],
+    ['a body that never ends', 'slow-tokens', 'AWS_RETRIEVAL_ERROR', 2, 'open'],
   ];
 
   it.each(broken)(
-    'answers %s with its code, after as many attempts as make sense',
-    async (_, manner, code, attempts) => {
-      await openAgainst(manner);
+    'answers %s with its code, after as many attempts as make sense, and is left alone when it is ill',
+    async (_, manner, code, attempts, left) => {
+      await openAgainst(manner, 2);
       bedrock.wire.manners.push(manner, manner);
       expect(await codeOf()).toBe(code);
       expect(2 - bedrock.wire.manners.length).toBe(attempts);
+      if (attempts === 1) expect(await codeOf()).toBe(code);
+      expect(await out.state('t', 'retrieval.aws_bedrock')).toBe(left);
+      const { length: asked } = bedrock.asked;
+      expect(await codeOf()).toBe(left === 'open' ? 'INTEGRATION_UNAVAILABLE' : 'no error');
+      expect(bedrock.asked.length - asked).toBe(left === 'open' ? 0 : 1);
+      expect(await codeOf({ tenantId: 'other' })).toBe('no error');
     },
   );
 
@@ -178,13 +186,21 @@ describe('retrieval from a Bedrock knowledge base', () => {
     },
   );
 
+  it('is called again no sooner than it asks for', async () => {
+    bedrock.wire.manners.push(throttled('1'));
+    const began = performance.now();
+    expect(await codeOf()).toBe('no error');
+    expect(performance.now() - began).toBeGreaterThanOrEqual(990);
+    expect(bedrock.asked).toHaveLength(2);
+  });
+
   it('is not called again for a while after it fell ill, and only by the tenant for whom it did', async () => {
     bedrock.wire.manners.push(...Array.from({ length: 5 }, () => 500));
     const codes = [await codeOf(), await codeOf(), await codeOf(), await codeOf()];
     const open = 'INTEGRATION_UNAVAILABLE';
     expect(codes).toEqual(['AWS_RETRIEVAL_ERROR', 'AWS_RETRIEVAL_ERROR', open, open]);
     expect(bedrock.asked).toHaveLength(5);
-    expect((await ask({}, 'other')).passages).toEqual([]);
+    expect((await ask({ tenantId: 'other' })).passages).toEqual([]);
   });
 
   it('is never taken for ill because of what a tenant may not do', async () => {
@@ -196,13 +212,17 @@ describe('retrieval from a Bedrock knowledge base', () => {
     expect(await codeOf()).toBe('no error');
   });
 
-  it('stops when its caller leaves', async () => {
-    const abort = new AbortController();
-    bedrock.wire.manners.push('slow-headers');
-    const asked = ask({ signal: abort.signal });
-    asked.catch(() => undefined);
-    await out.until(() => bedrock.asked.length === 1);
-    abort.abort(new Error('left'));
-    await expect(asked).rejects.toThrow('left');
-  });
+  it.each(['slow-headers', 'slow-tokens'] as const)(
+    'stops when its caller leaves in the middle of %s, and leaves no socket open',
+    async (manner) => {
+      const abort = new AbortController();
+      bedrock.wire.manners.push(manner);
+      const asked = ask({ signal: abort.signal });
+      asked.catch(() => undefined);
+      await out.until(() => bedrock.asked.length === 1);
+      abort.abort(new Error('left'));
+      await expect(asked).rejects.toThrow('left');
+      await out.until(() => bedrock.wire.openSockets === 0);
+    },
+  );
 });

@@ -28,13 +28,13 @@ describe('retrieval from Vertex AI Search', () => {
     account = await openGoogleAccount();
   });
   afterAll(() => account.close());
-  const open = (timeoutMs?: number): void => {
-    out = openTestOutbound(timeoutMs);
+  const open = (timeoutMs?: number, failures?: number): void => {
+    out = openTestOutbound(timeoutMs, failures);
     search = new DiscoverySearch(out.outbound, { endpoint: engine.wire.url });
   };
-  const openAgainst = async (manner: Manner): Promise<void> => {
+  const openAgainst = async (manner: Manner, failures?: number): Promise<void> => {
     await search.close();
-    open(deadlineAgainst(manner));
+    open(deadlineAgainst(manner), failures);
   };
 
   beforeEach(async () => {
@@ -154,35 +154,42 @@ describe('retrieval from Vertex AI Search', () => {
     expect(await out.state('t', 'retrieval.gcp_vertex')).toBe('closed');
   });
 
-  const broken: readonly (readonly [string, Manner, string, number])[] = [
-    ['401', googleRefusal(401, 'UNAUTHENTICATED'), 'VERTEX_RETRIEVAL_AUTH_ERROR', 1],
-    ['403', googleRefusal(403, 'PERMISSION_DENIED'), 'VERTEX_RETRIEVAL_AUTH_ERROR', 1],
-    ['404', googleRefusal(404, 'NOT_FOUND'), 'VERTEX_RETRIEVAL_ERROR', 1],
-    ['400', googleRefusal(400, 'INVALID_ARGUMENT'), 'VERTEX_RETRIEVAL_ERROR', 1],
-    ['429', googleRefusal(429, 'RESOURCE_EXHAUSTED'), 'VERTEX_RETRIEVAL_ERROR', 1],
-    ['500', googleRefusal(500, 'INTERNAL'), 'VERTEX_RETRIEVAL_ERROR', 2],
-    ['503', googleRefusal(503, 'UNAVAILABLE'), 'VERTEX_RETRIEVAL_ERROR', 2],
+  const broken: readonly (readonly [string, Manner, string, number, 'closed' | 'open'])[] = [
+    ['401', googleRefusal(401, 'UNAUTHENTICATED'), 'VERTEX_RETRIEVAL_AUTH_ERROR', 1, 'closed'],
+    ['403', googleRefusal(403, 'PERMISSION_DENIED'), 'VERTEX_RETRIEVAL_AUTH_ERROR', 1, 'closed'],
+    ['404', googleRefusal(404, 'NOT_FOUND'), 'VERTEX_RETRIEVAL_ERROR', 1, 'closed'],
+    ['400', googleRefusal(400, 'INVALID_ARGUMENT'), 'VERTEX_RETRIEVAL_ERROR', 1, 'closed'],
+    ['429', googleRefusal(429, 'RESOURCE_EXHAUSTED'), 'VERTEX_RETRIEVAL_ERROR', 1, 'closed'],
+    ['500', googleRefusal(500, 'INTERNAL'), 'VERTEX_RETRIEVAL_ERROR', 2, 'open'],
+    ['503', googleRefusal(503, 'UNAVAILABLE'), 'VERTEX_RETRIEVAL_ERROR', 2, 'open'],
     [
       '429 with Retry-After',
       googleRefusal(429, 'RESOURCE_EXHAUSTED', { 'retry-after': '0' }),
       'VERTEX_RETRIEVAL_ERROR',
       2,
+      'closed',
     ],
-    ['a connection that drops', 'drop', 'VERTEX_RETRIEVAL_ERROR', 2],
-    ['an answer that breaks off', 'drop-mid-stream', 'VERTEX_RETRIEVAL_ERROR', 2],
-    ['no HTTP at all', 'garbage', 'VERTEX_RETRIEVAL_ERROR', 2],
-    ['a body that is no answer', 'garbage-body', 'VERTEX_RETRIEVAL_ERROR', 2],
-    ['headers that never come', 'slow-headers', 'VERTEX_RETRIEVAL_ERROR', 2],
-    ['a body that never ends', 'slow-tokens', 'VERTEX_RETRIEVAL_ERROR', 2],
+    ['a connection that drops', 'drop', 'VERTEX_RETRIEVAL_ERROR', 2, 'open'],
+    ['an answer that breaks off', 'drop-mid-stream', 'VERTEX_RETRIEVAL_ERROR', 2, 'open'],
+    ['no HTTP at all', 'garbage', 'VERTEX_RETRIEVAL_ERROR', 2, 'open'],
+    ['a body that is no answer', 'garbage-body', 'VERTEX_RETRIEVAL_ERROR', 2, 'open'],
+    ['headers that never come', 'slow-headers', 'VERTEX_RETRIEVAL_ERROR', 2, 'open'],
+    ['a body that never ends', 'slow-tokens', 'VERTEX_RETRIEVAL_ERROR', 2, 'open'],
   ];
 
   it.each(broken)(
-    'answers %s with its code, after as many attempts as make sense',
-    async (_, manner, code, attempts) => {
-      await openAgainst(manner);
+    'answers %s with its code, after as many attempts as make sense, and is left alone when it is ill',
+    async (_, manner, code, attempts, left) => {
+      await openAgainst(manner, 2);
       engine.wire.manners.push(manner, manner);
       expect(await codeOf()).toBe(code);
       expect(2 - engine.wire.manners.length).toBe(attempts);
+      if (attempts === 1) expect(await codeOf()).toBe(code);
+      expect(await out.state('t', 'retrieval.gcp_vertex')).toBe(left);
+      const { length: asked } = engine.asked;
+      expect(await codeOf()).toBe(left === 'open' ? 'INTEGRATION_UNAVAILABLE' : 'no error');
+      expect(engine.asked.length - asked).toBe(left === 'open' ? 0 : 1);
+      expect(await codeOf({ tenantId: 'other' })).toBe('no error');
     },
   );
 
