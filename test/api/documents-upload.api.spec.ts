@@ -37,6 +37,16 @@ describe('an uploaded file', () => {
     expect(answer.text).toContain('The kettle is green.');
   });
 
+  it('becomes a document in windows-1252 too, where it is no UTF-8 and nothing tells its charset', async () => {
+    const bytes = Buffer.from('The caf\xe9 is green.', 'latin1');
+    const form = { corpus_id: 'c1', document_id: 'doc-1' };
+    await tenant.editor.upload('/v1/documents', form, { type: 'text/plain', bytes, name: 'cafe.txt' });
+    await ingested(tenant.reader, 'doc-1');
+    const message = 'Which colour has the café?';
+    const answer = await tenant.reader.ask({ session_id: 's1', corpus_id: 'c1', message });
+    expect(answer.text).toContain('The café is green.');
+  });
+
   const stock = [
     ['Thing', 'Metal'],
     ['samovar', 'copper'],

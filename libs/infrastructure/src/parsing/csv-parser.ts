@@ -1,5 +1,5 @@
+import { TextDecoder } from 'node:util';
 import { CsvRecords } from './csv-records.js';
-import { decoderFor } from './formats.js';
 import type { Emit } from './part-writer.js';
 import { unreadable } from './parsing-errors.js';
 import { Records } from './records.js';
@@ -11,8 +11,8 @@ const delimiters = [';', '\t', ',', '|'];
 
 /** Reads comma-separated values, also with semicolons, tabs or bars, as one readable record a row. */
 export async function parseCsv(source: Source, charset: string | undefined, emit: Emit): Promise<void> {
-  const decoder = decoderFor(source.read(0, 4), charset);
-  const head = decoderFor(source.read(0, 4), charset).decode(source.read(0, HEAD_BYTES), { stream: true });
+  const decoder = source.decoder(charset);
+  const head = new TextDecoder(decoder.encoding).decode(source.read(0, HEAD_BYTES), { stream: true });
   // How a table may tell Excel its delimiter.
   const [told = '', delimiter = delimiterOf(head, source.size <= HEAD_BYTES)] =
     /^sep=([^\r\n])(?:\r?\n|$)/iu.exec(head) ?? [];

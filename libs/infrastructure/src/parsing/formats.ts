@@ -52,15 +52,21 @@ export function isTextual(format: Format): boolean {
 
 /** A decoder that replaces what does not fit. A byte order mark has the first word, then the declared charset, then UTF-8. */
 export function decoderFor(head: Uint8Array, charset: string | undefined): TextDecoder {
-  const [a, b, c] = head;
-  if (a === 0xef && b === 0xbb && c === 0xbf) return new TextDecoder('utf-8');
-  if (a === 0xff && b === 0xfe) return new TextDecoder('utf-16le');
-  if (a === 0xfe && b === 0xff) return new TextDecoder('utf-16be');
   try {
-    return new TextDecoder(charset ?? 'utf-8');
+    return new TextDecoder(markedCharset(head) ?? charset ?? 'utf-8');
   } catch (error) {
     throw unreadable('charset', error);
   }
+}
+
+export function hasByteOrderMark(head: Uint8Array): boolean {
+  return markedCharset(head) !== undefined;
+}
+
+function markedCharset([a, b, c]: Uint8Array): string | undefined {
+  if (a === 0xef && b === 0xbb && c === 0xbf) return 'utf-8';
+  if (a === 0xff && b === 0xfe) return 'utf-16le';
+  return a === 0xfe && b === 0xff ? 'utf-16be' : undefined;
 }
 
 /** How many bytes `checkHead` looks at. */

@@ -2,7 +2,7 @@ import { textRead } from '#test/support/parsed.js';
 import { parseHtml } from './html-parser.js';
 
 const read = (html: string): Promise<string> => textRead(parseHtml, html);
-const xhtml = (html: string): Promise<string> =>
+const xhtml = (html: string | Buffer): Promise<string> =>
   textRead((source, charset, emit) => parseHtml(source, charset, emit, { xhtml: true }), html);
 
 describe('the text of a page', () => {
@@ -37,6 +37,11 @@ describe('the text of a page', () => {
       '<?xml version="1.0"?><html><head><title/><script src="a.js"/></head>' +
       '<body><p>Caf&eacute;<br/><![CDATA[5 < 6 > 4]]></p></body></html>';
     expect(await xhtml(page)).toBe('Café\n5 < 6 > 4');
+  });
+
+  it('is decoded as the first line of XHTML tells', async () => {
+    const page = '<?xml version="1.0" encoding="iso-8859-5"?><html><body><p>\xb0\xb1</p></body></html>';
+    expect(await xhtml(Buffer.from(page, 'latin1'))).toBe('АБ');
   });
 });
 

@@ -1,5 +1,4 @@
 import { Parser } from 'htmlparser2';
-import { decoderFor } from './formats.js';
 import type { Emit } from './part-writer.js';
 import { unreadable } from './parsing-errors.js';
 import type { Source } from './source.js';
@@ -32,8 +31,7 @@ export async function parseHtml(
   emit: Emit,
   options?: HtmlOptions,
 ): Promise<void> {
-  const head = source.read(0, 1_024);
-  const decoder = decoderFor(head, charset ?? metaCharset(head));
+  const decoder = source.decoder(charset ?? toldCharset(source.read(0, 1_024)));
   const page = new HtmlText(options);
   for (const piece of source.pieces()) page.write(decoder.decode(piece, { stream: true }));
   page.write(decoder.decode());
@@ -47,8 +45,10 @@ export function textOfHtml(html: string): string {
   return page.end();
 }
 
-function metaCharset(head: Buffer): string | undefined {
-  const found = /<meta[^>]+charset\s*=\s*["']?([\w.:-]{1,40})/iu.exec(head.toString('latin1'))?.[1]?.toLowerCase();
+/** What a page tells in its `meta`, or in the first line of XHTML. */
+function toldCharset(head: Buffer): string | undefined {
+  const told = /(?:<meta[^>]+charset|^<\?xml[^>]+encoding)\s*=\s*["']?([\w.:-]{1,40})/iu;
+  const found = told.exec(head.toString('latin1'))?.[1]?.toLowerCase();
   // A page that names UTF-16 in ASCII letters is not UTF-16.
   if (found === undefined || found.startsWith('utf-16')) return undefined;
   try {

@@ -1,5 +1,7 @@
+import type { TextDecoder } from 'node:util';
 import { readSpool } from '#infra/files/spool.js';
 import type { SourceHandle } from './parse-task.js';
+import { decoderOf } from './undeclared-charset.js';
 
 const PIECE = 1024 * 1024;
 
@@ -17,6 +19,11 @@ export class Source {
     const { bytes } = this.handle;
     const end = Math.min(bytes.length, offset + length);
     return Buffer.from(bytes.buffer, bytes.byteOffset + offset, Math.max(0, end - offset));
+  }
+
+  /** A decoder for its text, in this charset unless a byte order mark tells another; without both, by all of its bytes. */
+  decoder(charset: string | undefined): TextDecoder {
+    return decoderOf(() => this.pieces(), this.read(0, 4), charset);
   }
 
   *pieces(): Generator<Buffer> {

@@ -1,11 +1,10 @@
-import { decoderFor } from './formats.js';
 import type { Emit } from './part-writer.js';
 import { unreadable } from './parsing-errors.js';
 import type { Source } from './source.js';
 
 /** Decodes text piece by piece. */
 export async function parseText(source: Source, charset: string | undefined, emit: Emit): Promise<void> {
-  const decoder = decoderFor(source.read(0, 4), charset);
+  const decoder = source.decoder(charset);
   let carried = '';
   const pass = async (text: string): Promise<void> => {
     if (text.includes('\0')) throw unreadable('mistyped');
@@ -34,7 +33,7 @@ export async function parseJsonText(source: Source, charset: string | undefined,
   const bytes = source.read(0, source.size);
   let parsed: unknown;
   try {
-    parsed = JSON.parse(decoderFor(bytes, charset).decode(bytes));
+    parsed = JSON.parse(source.decoder(charset).decode(bytes));
   } catch (error) {
     throw unreadable(error instanceof RangeError ? 'nested' : 'broken', error);
   }

@@ -2,6 +2,7 @@ import { documentErrors } from '#domain/capabilities/documents/documents.decider
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { UploadedFile } from '#api/http/upload.js';
 import { checkHead, decoderFor, formatOf, HEAD_BYTES, mediaTypeOf, type Format } from '#infra/parsing/formats.js';
+import { decoderOf } from '#infra/parsing/undeclared-charset.js';
 
 /** What was handed in: a text, or a file that a job will read. */
 export type DocumentSource = { readonly contentType: string } & (
@@ -31,11 +32,12 @@ export function sourceOf(file: UploadedFile): DocumentSource {
   if (file.size === 0) throw refused('the file is empty');
   const head = file.read(0, HEAD_BYTES);
   // An unknown charset is refused here.
-  const decoder = decoderFor(head, charset);
+  decoderFor(head, charset);
   checkHead(head, format, charset);
   const contentType = charset === undefined ? type : `${type}; charset=${charset}`;
   if (file.size > SMALL_TEXT || !readAtOnce.includes(format)) return { form: 'file', file, contentType };
-  const decoded = decoder.decode(file.read(0, file.size));
+  const bytes = file.read(0, file.size);
+  const decoded = decoderOf(() => [bytes], head, charset).decode(bytes);
   return { form: 'text', text: checkText(format === 'json' ? textOfJson(decoded) : decoded), contentType: type };
 }
 
