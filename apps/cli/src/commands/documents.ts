@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { ServerRefused } from '../client.js';
 import { group, outputOf, subcommand, tenantIdIn, wholeNumber, type Common } from '../command.js';
 import { Ingestion, type IngestionReport } from '../documents/ingestion.js';
-import { countDocuments, filesOf, readDocuments } from '../documents/sources.js';
+import { countDocuments, filesOf, knownExtensions, readDocuments, type Skipped } from '../documents/sources.js';
 import { exitCodes } from '../exit-codes.js';
 import { note, oneOf, paint, Progress, type Output } from '../output.js';
 import { patiently } from '../patience.js';
@@ -18,6 +18,8 @@ interface AddOptions extends Common {
   readonly patience: number;
 }
 
+const formats = `${knownExtensions.slice(0, -1).join(', ')} and ${knownExtensions.at(-1) ?? ''}`;
+
 export function documentsCommands(program: Command): void {
   const documents = group(program, 'documents', 'documents of a corpus');
   subcommand(
@@ -29,8 +31,10 @@ export function documentsCommands(program: Command): void {
       'documents add corpus.jsonl --corpus papers --tenant t1',
       'documents add corpus.jsonl --overwrite --json',
     ],
-    `Files: .txt, .md, .json ({"text": …}), and .jsonl with one document a line: {"_id" or "id" or "document_id", "title",
-"text", "metadata"}. The corpus is made when it is not there. Known documents are skipped, so a broken run is simply
+    `Files: ${formats}.
+A JSON file is {"text": …}; JSON lines are a document each: {"_id" or "id" or "document_id", "title", "text",
+"metadata"}. Of a folder, links and other files are skipped, and what is hidden or in node_modules unless that is named;
+each is told of. The corpus is made when it is not there. Known documents are not sent again, so a broken run is simply
 repeated; a server that is killed and started again meanwhile is waited for. Ends with 1 when a document failed.`,
   )
     .option('--corpus <id>', 'the corpus', demoCorpusId)
@@ -45,7 +49,7 @@ repeated; a server that is killed and started again meanwhile is waited for. End
 async function add(paths: readonly string[], options: AddOptions): Promise<void> {
   const output = outputOf(options);
   const started = Date.now();
-  const files = await filesOf(paths);
+  const { files, skipped } = await filesOf(paths);
   const total = await countDocuments(files);
   const report = await withClient({}, async (session) => {
     const { tenant: tenantId, corpus: corpusId, wait } = options;
@@ -62,7 +66,8 @@ async function add(paths: readonly string[], options: AddOptions): Promise<void>
     });
   });
   const seconds = (Date.now() - started) / 1_000;
-  output.item({ ...report, seconds });
+  output.item({ ...report, skipped, seconds });
+  showSkipped(output, skipped);
   show(output, report, seconds);
   if (report.failed > 0 || report.gaveUp !== null) process.exitCode = exitCodes.failed;
 }
@@ -106,6 +111,12 @@ export async function ensureCorpus(session: Session, tenantId: string, corpusId:
 }
 
 const SHOWN = 20;
+
+function showSkipped(output: Output, skipped: readonly Skipped[]): void {
+  for (const { origin, reason } of skipped.slice(0, SHOWN)) output.line(`skipped  ${origin}: ${reason}`);
+  if (skipped.length > SHOWN) output.line(`… and ${skipped.length - SHOWN} more; --json lists all`);
+  if (skipped.length > 0) output.line(`${skipped.length} files or folders were skipped`);
+}
 
 function show(output: Output, report: IngestionReport, seconds: number): void {
   const { submitted, known, succeeded, failed, empty, failures, open, gaveUp } = report;

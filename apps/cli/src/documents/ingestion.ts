@@ -1,6 +1,7 @@
 import { hash, randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ServerRefused, type Client } from '../client.js';
+import { ServerRefused } from '../client.js';
 import { oneOf } from '../output.js';
 import { GaveUp, patiently, type Patience } from '../patience.js';
 import type { Session } from '../session.js';
@@ -174,16 +175,19 @@ export class Ingestion {
     const headers: Record<string, string> = anew ? { 'idempotency-key': randomUUID() } : {};
     let attempts = 0;
     try {
+      const [path, body] = await this.requestOf(document, anew);
       const { status } = await patiently(this.session, this.patience, (client, attempt) => {
         attempts = attempt;
-        return this.send(client, document, anew, headers);
+        return client.call('POST', path, body, headers);
       });
       const jobBefore = status === 202 ? state?.[4] : undefined;
       if (this.count(status === 202 || attempts > 0, anew)) this.open.set(documentId, { origin, jobBefore });
       else this.fail(origin, documentId, 'another text of it is being ingested; run the same command again');
     } catch (error) {
-      if (!(error instanceof ServerRefused)) throw error;
-      this.fail(origin, documentId, `${error.code}: ${error.message}${reasonIn(error.details)}`);
+      if (error instanceof ServerRefused)
+        this.fail(origin, documentId, `${error.code}: ${error.message}${reasonIn(error.details)}`);
+      else if (error instanceof Unread) this.fail(origin, documentId, error.message);
+      else throw error;
     }
     this.tell();
   }
@@ -197,26 +201,27 @@ export class Ingestion {
     return true;
   }
 
-  private send(
-    client: Client,
+  private async requestOf(
     document: SourceDocument,
     overwrite: boolean,
-    headers: Record<string, string>,
-  ): Promise<{ status: number }> {
+  ): Promise<readonly [path: string, body: object]> {
     const { corpusId } = this.options;
     if ('text' in document) {
       const { documentId: document_id, filename, text, metadata: metadata_json } = document;
       // A collection is kept whole, also its records without a word.
       const body = { corpus_id: corpusId, document_id, filename, text, metadata_json, overwrite, allow_empty: true };
-      return client.call('POST', '/v1/documents/text', body, headers);
+      return ['/v1/documents/text', body];
     }
     const form = new FormData();
     form.set('corpus_id', corpusId);
     form.set('document_id', document.documentId);
     form.set('overwrite', String(overwrite));
-    const { bytes, contentType, filename } = document;
-    form.set('file', new Blob([new Uint8Array(bytes)], { type: contentType }), filename);
-    return client.call('POST', '/v1/documents', form, headers);
+    const { path, contentType: type, filename } = document;
+    const bytes = await readFile(path).catch((error: unknown) => {
+      throw new Unread(error instanceof Error ? error.message : String(error), { cause: error });
+    });
+    form.set('file', new Blob([bytes], { type }), filename);
+    return ['/v1/documents', form];
   }
 
   /** Asks how the accepted documents stand until all are done. */
@@ -261,6 +266,9 @@ export class Ingestion {
     if ((before === 0) !== (this.away === 0)) this.options.onAway?.(away);
   }
 }
+
+/** A file that cannot be read. */
+class Unread extends Error {}
 
 function reasonIn(details: unknown): string {
   if (typeof details !== 'object' || details === null) return '';

@@ -1,19 +1,21 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join, relative, sep } from 'node:path';
 import type { JsonObject } from '#domain/kernel/schema.js';
+import { typesOfFiles } from '#infra/parsing/formats.js';
 import { linesOf } from '#infra/parsing/line-file.js';
 import { indexedText } from '#infra/retrieval/evaluation.js';
 import { UsageError } from '../operations/operation.js';
 
-/** A document to add: its text as it stands in JSON lines, or the bytes of a file. */
+/** A document to add: its text as it stands in JSON lines, or a file. */
 export type SourceDocument = {
   readonly documentId: string;
   /** Where it comes from, for messages: a path, or a path and a line. */
   readonly origin: string;
 } & (
   | { readonly text: string; readonly filename: string; readonly metadata: JsonObject }
-  | { readonly bytes: Buffer; readonly filename: string; readonly contentType: string }
+  | { readonly path: string; readonly filename: string; readonly contentType: string }
 );
 
 /** Something that is no document; `null` when it is an empty file. */
@@ -22,13 +24,16 @@ export interface Unreadable {
   readonly problem: string | null;
 }
 
-const contentTypes: Readonly<Record<string, string>> = {
-  '.txt': 'text/plain',
-  '.md': 'text/markdown',
-  '.markdown': 'text/markdown',
-  '.json': 'application/json',
-};
+/** What a folder holds and nobody reads. */
+export interface Skipped {
+  readonly origin: string;
+  readonly reason: string;
+}
+
 const lineFiles = ['.jsonl', '.ndjson'];
+
+/** The extensions of the files that are taken. */
+export const knownExtensions: readonly string[] = [...typesOfFiles.keys(), ...lineFiles];
 
 interface File {
   readonly path: string;
@@ -36,34 +41,50 @@ interface File {
   readonly name: string;
 }
 
+export interface Found {
+  readonly files: readonly File[];
+  readonly skipped: readonly Skipped[];
+}
+
 /** The files that the paths name, folders recursively, in the order of their names. Throws UsageError for a wrong path. */
-export async function filesOf(paths: readonly string[]): Promise<readonly File[]> {
+export async function filesOf(paths: readonly string[]): Promise<Found> {
   const files: File[] = [];
+  const skipped: Skipped[] = [];
   for (const path of paths) {
-    const found = await stat(path).catch(() => undefined);
-    if (found === undefined) throw new UsageError(`${path} does not exist`);
-    if (found.isDirectory()) files.push(...(await filesBelow(path)));
-    else if (isKnown(path)) files.push({ path, name: basename(path) });
-    else throw new UsageError(`${path} is none of ${[...Object.keys(contentTypes), ...lineFiles].join(', ')}`);
+    const named = await stat(path).catch(() => undefined);
+    if (named === undefined) throw new UsageError(`${path} does not exist`);
+    if (named.isDirectory()) await addBelow(path, path, files, skipped);
+    else if (knownExtensions.includes(extensionOf(path))) files.push({ path, name: basename(path) });
+    else throw new UsageError(`${path} is none of ${knownExtensions.join(', ')}`);
   }
-  return files;
+  return { files, skipped };
 }
 
-const isKnown = (path: string): boolean => {
-  const extension = extname(path).toLowerCase();
-  return extension in contentTypes || lineFiles.includes(extension);
-};
+const extensionOf = (path: string): string => extname(path).toLowerCase();
 
-async function filesBelow(folder: string): Promise<File[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile() && !entry.name.startsWith('.') && isKnown(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort()
-    .map((path) => ({ path, name: relative(folder, path).split(sep).join('/') }));
+async function addBelow(folder: string, top: string, files: File[], skipped: Skipped[]): Promise<void> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const path = join(folder, entry.name);
+    const reason = reasonToSkip(entry);
+    if (reason !== undefined) skipped.push({ origin: path, reason });
+    else if (entry.isDirectory()) await addBelow(path, top, files, skipped);
+    else files.push({ path, name: relative(top, path).split(sep).join('/') });
+  }
 }
 
-const isLines = ({ path }: File): boolean => lineFiles.includes(extname(path).toLowerCase());
+/** Why something in a folder is left out, unless it is named itself. */
+function reasonToSkip(entry: Dirent): string | undefined {
+  if (entry.name.startsWith('.')) return 'hidden';
+  if (entry.isDirectory()) return entry.name === 'node_modules' ? 'installed packages' : undefined;
+  if (entry.isSymbolicLink()) return 'a link';
+  if (!entry.isFile()) return 'not a file';
+  const extension = extensionOf(entry.name);
+  if (knownExtensions.includes(extension)) return undefined;
+  return extension === '' ? 'files without an extension are not read' : `${extension} is not read`;
+}
+
+const isLines = ({ path }: File): boolean => lineFiles.includes(extensionOf(path));
 
 /** How many documents the files hold. */
 export async function countDocuments(files: readonly File[]): Promise<number> {
@@ -84,11 +105,10 @@ export async function* readDocuments(files: readonly File[]): AsyncGenerator<Sou
 }
 
 async function documentOfFile({ path, name }: File): Promise<SourceDocument | Unreadable> {
-  const contentType = contentTypes[extname(path).toLowerCase()] ?? 'text/plain';
+  const contentType = typesOfFiles.get(extensionOf(path)) ?? 'text/plain';
   try {
-    const bytes = await readFile(path);
-    if (bytes.length === 0) return { origin: path, problem: null };
-    return { documentId: documentIdOf(name), origin: path, bytes, filename: basename(path), contentType };
+    if ((await stat(path)).size === 0) return { origin: path, problem: null };
+    return { documentId: documentIdOf(name), origin: path, path, filename: basename(path), contentType };
   } catch (error) {
     return { origin: path, problem: error instanceof Error ? error.message : String(error) };
   }
@@ -99,22 +119,30 @@ async function* documentsOfLines({ path, name }: File): AsyncGenerator<SourceDoc
 }
 
 function documentOfLine(line: string, filename: string, origin: string): SourceDocument | Unreadable {
+  let value: unknown;
   try {
-    const value = JSON.parse(line) as Readonly<Record<string, unknown>>;
-    const id = idIn(value);
-    if (id === undefined) return { origin, problem: 'the line has no id' };
-    const { text, metadata = {} } = value;
-    if (typeof text !== 'string') return { origin, problem: 'the line has no text' };
-    const title = textIn(value['title']);
-    const whole = indexedText({ title, text });
-    const more = { ...(title === '' ? {} : { title }), ...(metadata as JsonObject) };
-    return { documentId: documentIdOf(id), origin, filename, text: whole, metadata: more };
+    value = JSON.parse(line);
   } catch {
     return { origin, problem: 'the line is not JSON' };
   }
+  if (!isObject(value)) return { origin, problem: 'the line is no JSON object' };
+  const id = idIn(value);
+  if (id === undefined) return { origin, problem: 'the line has no id' };
+  const { text } = value;
+  if (typeof text !== 'string') return { origin, problem: 'the line has no text' };
+  const metadata = value['metadata'] ?? {};
+  if (!isObject(metadata)) return { origin, problem: 'the metadata of the line is no JSON object' };
+  const title = textIn(value['title']);
+  const whole = indexedText({ title, text });
+  const more = { ...(title === '' ? {} : { title }), ...metadata };
+  return { documentId: documentIdOf(id), origin, filename, text: whole, metadata: more };
 }
 
-function idIn(value: Readonly<Record<string, unknown>>): string | undefined {
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function idIn(value: JsonObject): string | undefined {
   const id = value['document_id'] ?? value['id'] ?? value['_id'];
   return typeof id === 'string' || typeof id === 'number' ? String(id) : undefined;
 }

@@ -6,23 +6,31 @@ export type Format = 'text' | 'markdown' | 'json' | 'html' | 'xhtml' | 'csv' | '
 
 const OFFICE = 'application/vnd.openxmlformats-officedocument';
 
-const formats: Readonly<Record<string, Format>> = {
-  'text/plain': 'text',
-  'text/markdown': 'markdown',
-  'text/x-markdown': 'markdown',
-  'application/json': 'json',
-  'text/html': 'html',
-  'application/xhtml+xml': 'xhtml',
-  'text/csv': 'csv',
-  'application/csv': 'csv',
-  'application/pdf': 'pdf',
-  [`${OFFICE}.wordprocessingml.document`]: 'docx',
-  [`${OFFICE}.spreadsheetml.sheet`]: 'xlsx',
-  [`${OFFICE}.presentationml.presentation`]: 'pptx',
-};
+/** The files that are read: their format, media types and file name extensions. What is most usual comes first. */
+const readable: readonly (readonly [format: Format, types: readonly string[], extensions: readonly string[]])[] = [
+  ['text', ['text/plain'], ['.txt']],
+  ['markdown', ['text/markdown', 'text/x-markdown'], ['.md', '.markdown']],
+  ['json', ['application/json'], ['.json']],
+  ['html', ['text/html'], ['.html', '.htm']],
+  ['xhtml', ['application/xhtml+xml'], ['.xhtml']],
+  ['csv', ['text/csv', 'application/csv'], ['.csv']],
+  ['pdf', ['application/pdf'], ['.pdf']],
+  ['docx', [`${OFFICE}.wordprocessingml.document`], ['.docx']],
+  ['xlsx', [`${OFFICE}.spreadsheetml.sheet`], ['.xlsx']],
+  ['pptx', [`${OFFICE}.presentationml.presentation`], ['.pptx']],
+];
+
+const formats: ReadonlyMap<string, Format> = new Map(
+  readable.flatMap(([format, types]) => types.map((type) => [type, format] as const)),
+);
+
+/** The media type of a file by the extension of its name, in lower case with its dot. */
+export const typesOfFiles: ReadonlyMap<string, string> = new Map(
+  readable.flatMap(([, [type = ''], extensions]) => extensions.map((extension) => [extension, type] as const)),
+);
 
 /** The media types that are read. */
-export const readTypes: readonly string[] = Object.keys(formats);
+export const readTypes: readonly string[] = [...formats.keys()];
 
 /** A media type without its parameters, and its charset if it names one. */
 export interface MediaType {
@@ -40,7 +48,7 @@ export function mediaTypeOf(contentType: string): MediaType {
 
 /** How a media type is read; undefined when nobody reads it. */
 export function formatOf(type: string): Format | undefined {
-  return Object.hasOwn(formats, type) ? formats[type] : undefined;
+  return formats.get(type);
 }
 
 const textual: ReadonlySet<Format> = new Set<Format>(['text', 'markdown', 'json', 'html', 'xhtml', 'csv']);
