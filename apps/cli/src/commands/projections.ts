@@ -153,6 +153,9 @@ function showVerified(output: Output, report: VerifyReport): void {
   for (const row of differences.rows) output.line(`  ${row.kind}  tenant ${row.tenantId}  row ${row.id}`);
 }
 
+const howToMend = `A key is let go by projections retry once its fold is mended, or once later events, such as a deletion, leave a row that can
+be kept, or none. Nothing is lost meanwhile: the events wait in the log.`;
+
 interface Parked {
   readonly table: string;
   readonly version: number;
@@ -165,10 +168,13 @@ interface Parked {
 }
 
 function quarantine(projections: Command): void {
-  subcommand(projections, 'quarantine [table]', 'keys whose events wait because one of them could not be folded', [
-    'projections quarantine',
-    'projections quarantine documents',
-  ]).action(async (table: string | undefined, options: Common) => {
+  subcommand(
+    projections,
+    'quarantine [table]',
+    'keys whose events wait because one of them could not be folded',
+    ['projections quarantine', 'projections quarantine documents'],
+    howToMend,
+  ).action(async (table: string | undefined, options: Common) => {
     const rows = await withClient({}, ({ client }) =>
       allOf(client().operation<Parked>('projections.quarantine', given({ table }))),
     );
@@ -188,9 +194,13 @@ function quarantine(projections: Command): void {
 }
 
 function retry(projections: Command): void {
-  subcommand(projections, 'retry <table> <tenant> <id>', 'replay a quarantined key from the log', [
-    'projections retry documents t1 3f0c2a51-0d3e-5b61-9d1e-3b7c7e0a9c11',
-  ]).action(async (table: string, tenant: string, id: string, options: Common) => {
+  subcommand(
+    projections,
+    'retry <table> <tenant> <id>',
+    'replay a quarantined key from the log',
+    ['projections retry documents t1 3f0c2a51-0d3e-5b61-9d1e-3b7c7e0a9c11'],
+    howToMend,
+  ).action(async (table: string, tenant: string, id: string, options: Common) => {
     const output = outputOf(options);
     const results = await withClient({}, ({ client }) =>
       allOf(
