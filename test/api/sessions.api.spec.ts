@@ -207,6 +207,19 @@ describe('a session', () => {
     expect((await messagesOf(tenant.reader, 's1')).map(({ text }) => text)[0]).toBe('What did I say?');
   });
 
+  it('is resumed no more once it is deleted, and says so from every place', async () => {
+    const question = { session_id: 's1', corpus_id: 'c1', message: 'Which?' };
+    const { frames } = await tenant.reader.ask(question);
+    expect(await tenant.reader.delete('/v1/sessions/s1')).toMatchObject({ status: 204 });
+    const [runId] = (frames[0]?.id ?? '').split(':');
+    const resumed = async (seq: number): Promise<string[]> => {
+      const again = await tenant.reader.ask(question, { 'last-event-id': `${runId ?? ''}:${seq}` });
+      return again.frames.map(({ type }) => type);
+    };
+    await until('its frames are gone', async () => !(await resumed(0)).includes('message.final'));
+    for (const seq of [0, 1, frames.length - 1]) expect(await resumed(seq)).toEqual(['resume.unsupported', 'done']);
+  });
+
   it('is deleted once under one Idempotency-Key', async () => {
     await say('s1', 'Which?');
     const key = { 'idempotency-key': 'gone' };

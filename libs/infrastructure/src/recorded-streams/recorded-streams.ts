@@ -5,6 +5,7 @@ import type { Companion } from '../event-log/companions.js';
 import { CHANNEL, nameOf, type NewBatch, StreamRows, type StreamHeaders, type StreamSubject } from './stream-rows.js';
 import { type News, Wake } from './stream-wake.js';
 import {
+  FramesGone,
   type RecordedFrame,
   type MakeFrame,
   type StreamHome,
@@ -143,7 +144,7 @@ export class RecordedStreams {
     );
   }
 
-  /** The stored frames after `afterSeq`, in order. */
+  /** The stored frames after `afterSeq`, in order, as far as they can be read. */
   async read(key: StreamKey, afterSeq: number): Promise<readonly RecordedFrame[]> {
     const batches = await this.database.query<{ first_seq: number; content_id: string }>(
       `select first_seq, content_id from streams.batch
@@ -160,7 +161,10 @@ export class RecordedStreams {
     return frames.filter((frame) => frame.seq > afterSeq);
   }
 
-  /** Plays the frames after `afterSeq`, then follows the owner until the stream ends or the signal aborts. */
+  /**
+   * Plays the frames after `afterSeq`, then follows the owner until the stream ends or the signal aborts. Rejects with FramesGone
+   * where some of them cannot be read, before any that come later in the store.
+   */
   async *follow(key: StreamKey, afterSeq: number, signal: AbortSignal): AsyncIterable<RecordedFrame> {
     for await (const frames of this.batches(key, afterSeq, signal)) yield* frames;
   }
@@ -195,6 +199,7 @@ export class RecordedStreams {
   private async fromStore(key: StreamKey, seq: number): Promise<News> {
     const info = await this.info(key);
     const frames = await this.read(key, seq);
+    if ((frames.at(-1)?.seq ?? seq) < (info?.lastSeq ?? 0)) throw new FramesGone(key.streamId);
     return { frames, ended: info?.ended ?? true };
   }
 

@@ -50,6 +50,14 @@ export class StreamLost extends Error {
   }
 }
 
+/** Frames that were stored cannot be read any more: their key was destroyed, or they are being removed. */
+export class FramesGone extends Error {
+  constructor(streamId: string) {
+    super(`the stream ${streamId} can not be played any more`);
+    this.name = 'FramesGone';
+  }
+}
+
 const KEPT_CHARACTERS = 256 * 1024;
 /** Frames are small: hashed one by one, most of the time would go into the calls. */
 const UNHASHED_CHARACTERS = 64 * 1024;

@@ -1,4 +1,4 @@
-import { runs } from '#domain/capabilities/runs/runs.decider.js';
+import { runErrors, runs } from '#domain/capabilities/runs/runs.decider.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { Hearing } from '#api/commands/hearing.js';
 import { Questions } from '#api/commands/questions.js';
@@ -9,6 +9,7 @@ import { httpErrors, invalid } from '#api/http/errors.js';
 import { idempotencyKey } from '#api/http/idempotency.js';
 import type { CommandPath } from '#infra/commands/command-path.js';
 import { derivedId, newId } from '#infra/commands/ids.js';
+import { FramesGone } from '#infra/recorded-streams/stream-writer.js';
 import { speechErrors } from '#infra/adapters/speech/speech-errors.js';
 import type { RunAdmission } from './run-admission.handler.js';
 import { sentIn } from './run-frames.contract.js';
@@ -90,9 +91,14 @@ export class RunEntry extends Questions {
   }
 
   override async *follow({ tenantId, runId }: AnswerKey, signal: AbortSignal): AsyncIterable<Said> {
-    for await (const { text } of this.playback.follow({ tenantId, streamId: runId }, 0, signal)) {
-      const said = saidIn(text);
-      if (said !== undefined) yield said;
+    try {
+      for await (const { text } of this.playback.follow({ tenantId, streamId: runId }, 0, signal)) {
+        const said = saidIn(text);
+        if (said !== undefined) yield said;
+      }
+    } catch (error) {
+      if (!(error instanceof FramesGone)) throw error;
+      yield { kind: 'failed', code: runErrors.interrupted.code, message: runErrors.interrupted.title };
     }
   }
 

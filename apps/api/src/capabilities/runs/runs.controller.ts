@@ -74,7 +74,8 @@ export class RunsController {
       audio: body.audio,
     };
     const runId = await this.questions.begin(question, caller, opener.left());
-    await this.playback.play({ tenantId: caller.tenantId, streamId: runId }, 0, opener.open());
+    const key = { tenantId: caller.tenantId, streamId: runId };
+    await this.playback.play(key, 0, opener.open(), () => unplayable(body, caller));
   }
 
   /** A question is written or spoken, and not both. */
@@ -92,14 +93,10 @@ export class RunsController {
     const point = parseResumePoint(id);
     const key = point === undefined ? undefined : { tenantId: caller.tenantId, streamId: point.runId };
     if (key !== undefined && point !== undefined && (await this.mayPlay(key, caller))) {
-      await this.playback.play(key, point.seq, opener.open());
-      return;
+      return this.playback.play(key, point.seq, opener.open(), () => unplayable(body, caller));
     }
     const stream = opener.open();
-    const frames = { runId: newId(), requestId: caller.requestId, sessionId: body.session_id };
-    const message = 'This stream cannot be resumed; send the request again without Last-Event-ID';
-    await stream.send(runFrame(frames, 'resume.unsupported', { message })(1));
-    await stream.send(runFrame(frames, 'done', {})(2));
+    await stream.send(unplayable(body, caller));
     stream.end();
   }
 
@@ -111,4 +108,11 @@ export class RunsController {
     await this.authorization.run('read', { id: key.streamId, corpus_id: asked.corpusId }, caller);
     return true;
   }
+}
+
+/** What is sent in place of frames that are not there, or not for this caller. */
+function unplayable({ session_id: sessionId }: RunRequest, { requestId }: CallerContext): string {
+  const frames = { runId: newId(), requestId, sessionId };
+  const message = 'This stream cannot be resumed; send the request again without Last-Event-ID';
+  return runFrame(frames, 'resume.unsupported', { message })(1) + runFrame(frames, 'done', {})(2);
 }

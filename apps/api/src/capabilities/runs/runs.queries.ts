@@ -6,7 +6,7 @@ import type { CommandPath } from '#infra/commands/command-path.js';
 import { idFor } from '#infra/commands/ids.js';
 import type { ContentStore } from '#infra/content/content-store.js';
 import type { RecordedStreams, StreamHeaders } from '#infra/recorded-streams/recorded-streams.js';
-import type { RecordedFrame, StreamKey } from '#infra/recorded-streams/stream-writer.js';
+import { FramesGone, type RecordedFrame, type StreamKey } from '#infra/recorded-streams/stream-writer.js';
 import { OWNER_SILENT_MS, type RunRescue } from './run-rescue.handler.js';
 import type { RunAsked } from './run-admission.handler.js';
 import { isSameQuestion } from './run-outcome.adapter.js';
@@ -69,19 +69,25 @@ export class RunPlayback {
     }
   }
 
-  /** Sends the frames after `seq` and follows the run to its end, or until the client leaves. */
-  async play(key: StreamKey, seq: number, stream: SseStream): Promise<void> {
+  /**
+   * Sends the frames after `seq` and follows the run to its end, or until the client leaves; sends what `unplayable` says where
+   * they cannot be read any more.
+   */
+  async play(key: StreamKey, seq: number, stream: SseStream, unplayable: () => string): Promise<void> {
     try {
       // What was recorded together goes out in one piece.
       for await (const frames of this.batches(key, seq, stream.signal)) {
         if (!(await stream.send(frames.map(({ text }) => text).join('')))) break;
       }
+    } catch (error) {
+      if (!(error instanceof FramesGone)) throw error;
+      await stream.send(unplayable());
     } finally {
       stream.end();
     }
   }
 
-  /** The frames after `seq` as they are recorded, for a client that watches until the signal aborts. */
+  /** The frames after `seq` as they are recorded, for a client that watches until the signal aborts. May reject with FramesGone. */
   async *follow(key: StreamKey, seq: number, signal: AbortSignal): AsyncIterable<RecordedFrame> {
     for await (const frames of this.batches(key, seq, signal)) yield* frames;
   }
