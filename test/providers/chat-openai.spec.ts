@@ -106,6 +106,36 @@ describe('a model behind an OpenAI-compatible server', () => {
     expect(final).toMatchObject({ text: 'The kettle is green [1].', finishReason: 'stop', tokens: { output: 45 } });
   });
 
+  it.each(['reasoning_content', 'reasoning'])('is waited for while it thinks, as its %s says', async (name) => {
+    const thoughts = Array.from({ length: 8 }, () => ({ [name]: 'Which passage? [3]', content: null }));
+    said = { ...green, thoughts, everyMs: 100 };
+    const deadlines = { firstMs: 500, idleMs: 500, totalMs: 10_000 };
+    const { final } = await ask(rig({ deadlines }).answerer);
+    expect(final).toMatchObject({ text: 'The kettle is green [1].', provider: 'openai', degraded: false });
+  });
+
+  it('gives way to the next model when it thought and said nothing', async () => {
+    said = { words: [], thoughts: [{ reasoning: 'Hm.' }], finish: 'length' };
+    const { final } = await ask(rig({ chain: ['openai', 'fake'] }).answerer);
+    expect(final).toMatchObject({ provider: 'fake', attempts: 2 });
+  });
+
+  it.each([
+    [100_000, 256],
+    [100, 100],
+  ])(
+    'is asked for no more than the operator allows where a corpus wants %i tokens',
+    async (max_output_tokens, most) => {
+      const { final } = await ask(rig().answerer, { generation: { max_output_tokens } });
+      expect([final.provider, request().max_tokens]).toEqual(['openai', most]);
+    },
+  );
+
+  it('is asked for half of its window at most', async () => {
+    const { final } = await ask(rig({ maxOutputTokens: 1_000_000 }).answerer);
+    expect([final.provider, request().max_tokens]).toEqual(['openai', 16_000]);
+  });
+
   it('says that an answer was as long as allowed', async () => {
     said = { ...green, finish: 'length' };
     expect((await ask(rig().answerer)).final).toMatchObject({ finishReason: 'length', degraded: false });

@@ -20,6 +20,8 @@ export interface Said {
   readonly everyMs?: number;
   /** Chunks that come before the first word, and between the last word and the end. */
   readonly odd?: readonly unknown[];
+  /** What it thinks before it speaks. */
+  readonly thoughts?: readonly object[];
   /** In place of all that, as it is. */
   readonly raw?: string;
 }
@@ -54,6 +56,7 @@ async function answered(request: WireRequest, say: SayTo): Promise<WireAnswer> {
   if (rest.raw !== undefined) return { chunks: [rest.raw] };
   const told = 'counted' in rest ? rest.counted : counted;
   const chunks = [
+    ...(rest.thoughts ?? []).map((thought) => delta(thought)),
     ...odd,
     ...said,
     ...odd,

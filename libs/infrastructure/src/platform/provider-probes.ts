@@ -124,7 +124,7 @@ function rerankProbe(
   };
 }
 
-/** The first text is enough: the call ends with it. A model that only the defaults name is skipped without an account. */
+/** The first text, or thought, is enough: the call ends with it. A model that only the defaults name is skipped without an account. */
 function modelProbe(platform: Platform, tenantId: string, name: string, isNamed: boolean): readonly Probe[] {
   if (name === EXTRACTIVE.provider) return [];
   const model = offeredModels(platform.config.llm).has(name) ? openModels(platform.config).of(name) : undefined;
@@ -143,7 +143,7 @@ function modelProbe(platform: Platform, tenantId: string, name: string, isNamed:
       options: { attempts: 1, concurrency, queue: concurrency },
     };
     for await (const part of platform.outbound.stream(asked, deadlines, (each) => model.stream(prompt, each)))
-      if ('text' in part) return [];
+      if (!('end' in part)) return [];
     throw new LlmFailure('incomplete');
   };
   return [{ kind: 'llm', name, call }];

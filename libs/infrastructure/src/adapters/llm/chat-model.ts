@@ -20,8 +20,8 @@ export interface ChatEnd {
   readonly tokens: Omit<TokenCount, 'estimated'> | undefined;
 }
 
-/** Text as it comes (never empty), then one end. */
-export type ChatPart = { readonly text: string } | { readonly end: ChatEnd };
+/** Text as it comes (never empty), then one end; a model that thinks gives signs of it, and keeps its thoughts to itself. */
+export type ChatPart = { readonly text: string } | { readonly thinking: true } | { readonly end: ChatEnd };
 
 /** One model of one provider. Closes its connection when the signal aborts. Rejects with LlmFailure. */
 export interface ChatModel {

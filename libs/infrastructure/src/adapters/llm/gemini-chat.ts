@@ -44,6 +44,7 @@ export class GeminiChat implements ChatModel {
       for await (const chunk of await client.models.generateContentStream(this.requestOf(prompt, signal))) {
         const text = textOf(chunk);
         if (text !== '') yield { text };
+        else if (isThought(chunk)) yield { thinking: true };
         end = { ...end, ...endOf(chunk) };
       }
     } catch (error) {
@@ -97,6 +98,10 @@ export class GeminiChat implements ChatModel {
 function textOf({ candidates }: GenerateContentResponse): string {
   const parts = candidates?.[0]?.content?.parts ?? [];
   return parts.map(({ text, thought }) => (thought === true ? '' : (text ?? ''))).join('');
+}
+
+function isThought({ candidates }: GenerateContentResponse): boolean {
+  return (candidates?.[0]?.content?.parts ?? []).some(({ thought }) => thought === true);
 }
 
 const finishes: Readonly<Record<string, FinishReason>> = { STOP: 'stop', MAX_TOKENS: 'length' };

@@ -42,11 +42,14 @@ const UNCONFIGURED = new LlmFailure('unconfigured');
 
 const REFUSED = 'The model declined to answer this question.';
 
+/** What is told of, or ends, an answer. */
+type Part = Exclude<ChatPart, { readonly thinking: true }>;
+
 /** An answer whose first text has come. */
 interface Begun {
   readonly model: ChatModel;
   readonly prompted: Prompted;
-  readonly first: ChatPart;
+  readonly first: Part;
   readonly rest: AsyncIterator<ChatPart, void>;
 }
 
@@ -103,24 +106,28 @@ export class ModelAnswerer implements Answerer {
   private async begin(model: ChatModel, request: AnswerRequest, generation: Generation): Promise<Begun> {
     const { contextTokens } = model;
     const { options: wanted = {} } = request;
-    const most = generation.maxOutputTokens ?? this.options.maxOutputTokens;
+    const most = this.options.maxOutputTokens;
     const asked = {
       ...request,
       ...wanted,
       contextTokens,
-      maxOutputTokens: Math.min(most, wanted.maxOutputTokens ?? most),
+      // Half of the window at most, for the question and its passages need room as well.
+      maxOutputTokens: Math.min(
+        ...[most, Math.floor(contextTokens / 2)],
+        ...[generation.maxOutputTokens ?? most, wanted.maxOutputTokens ?? most],
+      ),
       temperature: wanted.temperature ?? generation.temperature ?? this.options.temperature,
     };
     const prompted = await promptOf(asked, this.options.tokenizer);
     const parts = this.options.outbound.stream(this.callOf(model, request), this.options.deadlines, (signal) =>
       model.stream(prompted.prompt, signal),
     );
-    const first = await parts.next();
-    if (first.done === true || isEmpty(first.value)) {
+    const first = await nextOf(parts);
+    if (first === undefined || isEmpty(first)) {
       await parts.return();
       throw new LlmFailure('incomplete');
     }
-    return { model, prompted, first: first.value, rest: parts };
+    return { model, prompted, first, rest: parts };
   }
 
   private callOf({ integration }: ChatModel, { tenantId, signal }: AnswerRequest): OutboundCall {
@@ -141,7 +148,7 @@ export class ModelAnswerer implements Answerer {
     let text = '';
     let end: ChatEnd | undefined;
     try {
-      for (let part: ChatPart | undefined = first; part !== undefined; part = await nextOf(rest)) {
+      for (let part: Part | undefined = first; part !== undefined; part = await nextOf(rest)) {
         const delta = 'end' in part ? filter.end() : filter.push(part.text);
         if ('end' in part) end = part.end;
         text += delta;
@@ -186,13 +193,17 @@ class BrokenOff extends Error {
 }
 
 /** An end without a word, which is no answer. */
-function isEmpty(part: ChatPart): boolean {
+function isEmpty(part: Part): boolean {
   return 'end' in part && part.end.finish !== 'refused';
 }
 
-async function nextOf(parts: AsyncIterator<ChatPart, void>): Promise<ChatPart | undefined> {
-  const result = await parts.next();
-  return result.done === true ? undefined : result.value;
+/** The next part that is no thought. */
+async function nextOf(parts: AsyncIterator<ChatPart, void>): Promise<Part | undefined> {
+  for (;;) {
+    const { done, value } = await parts.next();
+    if (done === true) return undefined;
+    if (!('thinking' in value)) return value;
+  }
 }
 
 function finalOf(

@@ -47,6 +47,7 @@ export class OpenAiChat implements ChatModel {
       for await (const chunk of stream) {
         const text = textOf(chunk);
         if (text !== '') yield { text };
+        else if (isThought(chunk)) yield { thinking: true };
         end = { ...end, ...endOf(chunk), ...(end.finish === 'refused' ? { finish: end.finish } : {}) };
       }
     } catch (error) {
@@ -97,14 +98,22 @@ interface Chunk {
   readonly usage?: Partial<CompletionUsage> | null;
 }
 
+interface Delta {
+  readonly content?: unknown;
+  readonly refusal?: unknown;
+  /** What the model thinks, by the names that servers have for it. */
+  readonly reasoning_content?: unknown;
+  readonly reasoning?: unknown;
+}
+
 interface Choice {
-  readonly delta?: { readonly content?: unknown; readonly refusal?: unknown } | null;
+  readonly delta?: Delta | null;
   readonly finish_reason?: string | null;
 }
 
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
 
-function deltaOf(chunk: Chunk | null): NonNullable<Choice['delta']> {
+function deltaOf(chunk: Chunk | null): Delta {
   return chunk?.choices?.[0]?.delta ?? {};
 }
 
@@ -112,6 +121,11 @@ function textOf(chunk: Chunk | null): string {
   const { content, refusal } = deltaOf(chunk);
   if (isText(content)) return content;
   return isText(refusal) ? refusal : '';
+}
+
+function isThought(chunk: Chunk | null): boolean {
+  const { reasoning_content: named, reasoning } = deltaOf(chunk);
+  return isText(named) || isText(reasoning);
 }
 
 function endOf(chunk: Chunk | null): Partial<ChatEnd> {
