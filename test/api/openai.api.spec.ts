@@ -138,6 +138,17 @@ describe('the endpoints of the OpenAI API', () => {
     expect(content.slice((annotations[0]?.file_citation.index ?? 0) - 2)).toBe('” [1]');
   });
 
+  it('tell of the tokens which ones were cached, and which ones nobody sees', async () => {
+    const { body } = await chat(asked('slow 3 1'));
+    expect((body as ChatCompletion).usage).toEqual({
+      prompt_tokens: 12,
+      completion_tokens: 3,
+      total_tokens: 15,
+      prompt_tokens_details: { cached_tokens: 5 },
+      completion_tokens_details: { reasoning_tokens: 1 },
+    });
+  });
+
   it('count what was asked, as a run', async () => {
     const answer = await chat(asked('Anything?'));
     expect(answer.status).toBe(200);

@@ -72,7 +72,7 @@ function answerOf(text: string): Answer {
     attempts: 1,
     finishReason: 'stop',
     droppedCitations: 0,
-    tokens: { input: 12, cached: 0, output: 3, reasoning: 0, estimated: false },
+    tokens: { input: 12, cached: 5, output: 3, reasoning: 1, estimated: false },
   };
 }
 

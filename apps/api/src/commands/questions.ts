@@ -47,6 +47,10 @@ export type Said =
 export interface TokensUsed {
   readonly inputTokens: number;
   readonly outputTokens: number;
+  /** Part of the input that the provider had seen before. */
+  readonly cachedTokens: number;
+  /** Part of the output that nobody sees. */
+  readonly reasoningTokens: number;
 }
 
 /** The one way in for questions: the same admission, authorisation, rate, quota and audit for every protocol. */

@@ -74,6 +74,16 @@ export class ChatChoice {
   logprobs!: null;
 }
 
+export class PromptTokensDetails {
+  @Field.integer({ does: 'Of them, what the provider of the model had seen before', min: 0 })
+  cached_tokens!: number;
+}
+
+export class CompletionTokensDetails {
+  @Field.integer({ does: 'Of them, what the model thought and did not say', min: 0 })
+  reasoning_tokens!: number;
+}
+
 export class ChatUsage {
   @Field.integer({ min: 0 })
   prompt_tokens!: number;
@@ -83,6 +93,12 @@ export class ChatUsage {
 
   @Field.integer({ min: 0 })
   total_tokens!: number;
+
+  @Field.object(() => PromptTokensDetails)
+  prompt_tokens_details!: PromptTokensDetails;
+
+  @Field.object(() => CompletionTokensDetails)
+  completion_tokens_details!: CompletionTokensDetails;
 }
 
 /** What is ours beside the protocol: the run behind the answer. */

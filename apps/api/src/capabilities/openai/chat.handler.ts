@@ -79,8 +79,15 @@ export class ChatPlayback {
   }
 
   private async usageOf(key: AnswerKey): Promise<ChatUsage> {
-    const { inputTokens: prompt_tokens, outputTokens: completion_tokens } = await this.questions.tokensOf(key);
-    return { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens };
+    const used = await this.questions.tokensOf(key);
+    const { inputTokens: prompt_tokens, outputTokens: completion_tokens } = used;
+    return {
+      prompt_tokens,
+      completion_tokens,
+      total_tokens: prompt_tokens + completion_tokens,
+      prompt_tokens_details: { cached_tokens: used.cachedTokens },
+      completion_tokens_details: { reasoning_tokens: used.reasoningTokens },
+    };
   }
 }
 

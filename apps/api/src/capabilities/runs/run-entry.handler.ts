@@ -106,7 +106,9 @@ export class RunEntry extends Questions {
     // The outcome is in the log before its last message is told.
     const state = await this.path.load(runs, tenantId, runId);
     const completed = state.status === 'ended' ? state.completed : undefined;
-    return { inputTokens: completed?.inputTokens ?? 0, outputTokens: completed?.outputTokens ?? 0 };
+    if (completed === undefined) return { inputTokens: 0, outputTokens: 0, cachedTokens: 0, reasoningTokens: 0 };
+    const { inputTokens, outputTokens, cachedTokens, reasoningTokens } = completed;
+    return { inputTokens, outputTokens, cachedTokens, reasoningTokens };
   }
 
   private runIdOf(caller: CallerContext): string {
