@@ -4,7 +4,7 @@ import { outboundErrors } from '#infra/shared-state/outbound.js';
 import { until } from '../support/until.js';
 import { openWireOpenAi, type ChatRequest, type Said } from '../support/wire-openai-chat.js';
 import type { Manner, WireServer } from '../support/wire-server.js';
-import { ask, chatRig, passages, type Rig } from './chat-rig.js';
+import { ask, chatRig, deadlinesFor, passages, type Rig } from './chat-rig.js';
 
 const green: Said = { words: ['The kettle ', 'is green ', '[', '2', '].'] };
 
@@ -168,17 +168,23 @@ describe('a model behind an OpenAI-compatible server', () => {
     expect(final).toMatchObject({ text, finishReason: 'refused', degraded: true, reasonCode: 'llm_refused' });
   });
 
-  const failures: [string, Manner, string, { code: string }][] = [
-    ['a wrong key', 401, 'llm_error', llmErrors.unauthenticated],
-    ['a key that may not', 403, 'llm_error', llmErrors.unauthenticated],
-    ['a model that is not there', 404, 'llm_error', llmErrors.failed],
-    ['too many requests', { status: 429, headers: { 'retry-after': '60' } }, 'llm_rate_limit', llmErrors.limited],
-    ['an error of the server', 500, 'llm_error', llmErrors.failed],
-    ['no answer', 'hang', 'llm_timeout', llmErrors.timedOut],
-    ['no headers', 'slow-headers', 'llm_timeout', llmErrors.timedOut],
-    ['a connection that is closed', 'drop', 'llm_error', llmErrors.failed],
-    ['what is not HTTP', 'garbage', 'llm_error', llmErrors.failed],
-    ['a body that is none', 'garbage-body', 'llm_error', llmErrors.failed],
+  const failures: [string, Manner, string, { code: string }, 'closed' | 'open'][] = [
+    ['a wrong key', 401, 'llm_error', llmErrors.unauthenticated, 'closed'],
+    ['a key that may not', 403, 'llm_error', llmErrors.unauthenticated, 'closed'],
+    ['a model that is not there', 404, 'llm_error', llmErrors.failed, 'closed'],
+    [
+      'too many requests',
+      { status: 429, headers: { 'retry-after': '60' } },
+      'llm_rate_limit',
+      llmErrors.limited,
+      'closed',
+    ],
+    ['an error of the server', 500, 'llm_error', llmErrors.failed, 'open'],
+    ['no answer', 'hang', 'llm_timeout', llmErrors.timedOut, 'open'],
+    ['no headers', 'slow-headers', 'llm_timeout', llmErrors.timedOut, 'open'],
+    ['a connection that is closed', 'drop', 'llm_error', llmErrors.failed, 'open'],
+    ['what is not HTTP', 'garbage', 'llm_error', llmErrors.failed, 'open'],
+    ['a body that is none', 'garbage-body', 'llm_error', llmErrors.failed, 'open'],
   ];
   const quick = { deadlines: { firstMs: 2_000, idleMs: 1_000, totalMs: 10_000 } };
 
@@ -204,6 +210,7 @@ describe('a model behind an OpenAI-compatible server', () => {
   it.each<[string, Manner, { code: string }]>([
     ['stops speaking', 'slow-tokens', llmErrors.timedOut],
     ['is cut off', 'drop-mid-stream', llmErrors.failed],
+    ['says what can not be read', 'garbage-mid-stream', llmErrors.failed],
   ])(
     'ends with an error when it %s within its answer, and never goes on in the words of another',
     async (_what, manner, row) => {
@@ -228,6 +235,19 @@ describe('a model behind an OpenAI-compatible server', () => {
     wire.manners.push({ status: 429, headers: { 'retry-after': '3600' } });
     await expect(ask(answerer)).rejects.toMatchObject({ row: llmErrors.limited });
     expect(wire.requests).toHaveLength(3);
+  });
+
+  it.each(failures)('is left alone after %s only where it is ill', async (_what, manner, reason, row, left) => {
+    const options = { deadlines: deadlinesFor(reason), fallback: undefined };
+    const { answerer, state } = chatRig(account(), options, 1, 2);
+    wire.manners.push(manner, manner);
+    for (let time = 0; time < 2; time += 1) await expect(ask(answerer)).rejects.toMatchObject({ row });
+    expect(await state(`llm.openai 127.0.0.1:${wire.port}`)).toBe(left);
+    const { length: asked } = wire.requests;
+    if (left === 'open') await expect(ask(answerer)).rejects.toMatchObject({ row: outboundErrors.open });
+    else expect((await ask(answerer)).final.provider).toBe('openai');
+    expect(wire.requests.length - asked).toBe(left === 'open' ? 0 : 1);
+    expect((await ask(answerer, { tenantId: 'other' })).final.provider).toBe('openai');
   });
 
   it('is not asked any more once it failed often enough, for one tenant', async () => {
@@ -276,9 +296,14 @@ describe('a model behind an OpenAI-compatible server', () => {
   });
 
   it('tells nothing of its key, of the question or of what its server said in what is logged', async () => {
+    const printed = jest.spyOn(console, 'error').mockImplementation(() => undefined);
     const { answerer, failures: logged } = rig();
     wire.manners.push({ status: 401, json: { error: { message: 'Incorrect API key provided: sk-test' } } });
     await ask(answerer, { question: 'Where is canary-77?' });
     expect(logged.map(String).join()).toBe('LlmFailure: the model failed: auth (401)');
+    wire.manners.push('garbage-mid-stream');
+    await expect(ask(answerer)).rejects.toMatchObject({ row: llmErrors.failed });
+    expect(printed).not.toHaveBeenCalled();
+    printed.mockRestore();
   });
 });

@@ -2,7 +2,7 @@ import type { Answer, AnswerPassage, AnswerRequest, Answerer } from '#infra/adap
 import { ChatModels, type ChatAccounts } from '#infra/adapters/llm/chat-models.js';
 import { ExtractiveAnswerer } from '#infra/adapters/llm/extractive-answerer.js';
 import { ModelAnswerer, type ModelAnswererOptions } from '#infra/adapters/llm/model-answerer.js';
-import { CircuitBreaker } from '#infra/shared-state/circuit-breaker.js';
+import { CircuitBreaker, type BreakerState } from '#infra/shared-state/circuit-breaker.js';
 import { MemorySharedState } from '#infra/shared-state/memory-shared-state.js';
 import { Outbound } from '#infra/shared-state/outbound.js';
 
@@ -22,12 +22,20 @@ export interface Rig {
   readonly answerer: Answerer;
   readonly outbound: Outbound;
   readonly failures: unknown[];
+  state(integration: string): Promise<BreakerState>;
 }
+
+/** Bounds that are short only where one of them is to end the answer, since a busy machine is slow with any. */
+export const deadlinesFor = (reason: string) =>
+  reason === 'llm_timeout'
+    ? { firstMs: 2_500, idleMs: 2_000, totalMs: 60_000 }
+    : { firstMs: 60_000, idleMs: 60_000, totalMs: 120_000 };
 
 export function chatRig(
   accounts: Partial<ChatAccounts>,
   options: Partial<ModelAnswererOptions> = {},
   attempts = 1,
+  threshold = 3,
 ): Rig {
   const none = { apiKey: undefined, baseUrl: undefined, model: 'm' };
   const vertex = {
@@ -38,7 +46,7 @@ export function chatRig(
     endpoint: undefined,
   };
   const models = new ChatModels({ contextTokens: 32_000, openai: none, vertex, ...accounts });
-  const breaker = new CircuitBreaker(new MemorySharedState(), { failures: 3 });
+  const breaker = new CircuitBreaker(new MemorySharedState(), { failures: threshold, openMs: 3_600_000 });
   const outbound = new Outbound(breaker, { attempts, pauseMs: 1 });
   const failures: unknown[] = [];
   const answerer = new ModelAnswerer({
@@ -54,7 +62,8 @@ export function chatRig(
     onFailure: (_model, error) => failures.push(error),
     ...options,
   });
-  return { answerer, outbound, failures };
+  const state = (integration: string) => breaker.state({ tenantId: 'acme', integration });
+  return { answerer, outbound, failures, state };
 }
 
 export interface Asked {

@@ -35,7 +35,7 @@ export type WireAnswer = AnswerHead &
  * How a service treats one request. A number or an object is a status with nothing useful in it; `hang` and `slow-headers`
  * never begin to answer (the latter keeps the request in hand, the former does not even read it); `slow-tokens` sends the first
  * piece and then nothing; `drop` closes at once, `drop-mid-stream` after half the body; `garbage` is not HTTP, `garbage-body` is
- * a 200 whose body is not what it claims.
+ * a 200 whose body is not what it claims, `garbage-mid-stream` one whose second half of events is not.
  */
 export type Manner =
   | number
@@ -47,7 +47,8 @@ export type Manner =
   | 'drop'
   | 'drop-mid-stream'
   | 'garbage'
-  | 'garbage-body';
+  | 'garbage-body'
+  | 'garbage-mid-stream';
 
 export type WireRoute = (request: WireRequest) => WireAnswer | Promise<WireAnswer>;
 
@@ -160,7 +161,7 @@ function parsed(body: Buffer): unknown {
 async function behave(
   response: ServerResponse,
   answer: WireAnswer,
-  manner: 'behave' | 'slow-tokens' | 'drop-mid-stream' | 'garbage-body',
+  manner: 'behave' | 'slow-tokens' | 'drop-mid-stream' | 'garbage-body' | 'garbage-mid-stream',
 ): Promise<void> {
   if (manner === 'behave') return respond(response, answer);
   const pieces = piecesOf(answer);
@@ -171,6 +172,7 @@ async function behave(
   }
   const half = manner === 'slow-tokens' ? pieces.slice(0, 1) : pieces.slice(0, Math.ceil(pieces.length / 2));
   for (const piece of half) response.write(piece);
+  if (manner === 'garbage-mid-stream') response.end('data: {"this is": not what was asked for\n\n');
   // What was written is on its way before the connection is cut.
   if (manner === 'drop-mid-stream') setImmediate(() => response.socket?.destroy());
 }
