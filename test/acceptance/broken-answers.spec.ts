@@ -21,6 +21,7 @@ describe.each(['extractive', 'error'] as const)('an answer that breaks off, wher
       LLM_PROVIDER: 'openai',
       OPENAI_BASE_URL: `${wire.url}/v1`,
       LLM_IDLE_TIMEOUT_MS: '2000',
+      LLM_FIRST_TOKEN_TIMEOUT_MS: '5000',
       EXT_RETRY_MAX_ATTEMPTS: '1',
       CB_FAILURE_THRESHOLD: '1000',
     });
@@ -59,6 +60,7 @@ describe.each(['extractive', 'error'] as const)('an answer that breaks off, wher
   it.each<[string, Manner, string]>([
     ['the connection is cut', 'drop-mid-stream', 'VERTEX_CONFIG_MISSING'],
     ['the model falls silent', 'slow-tokens', 'VERTEX_TIMEOUT'],
+    ['the model says what can not be read', 'garbage-mid-stream', 'VERTEX_CONFIG_MISSING'],
   ])('ends with error and done when %s, well-formed to the last frame', async (_how, manner, code) => {
     const before = wire.requests.length;
     const stream = await asked(manner);
@@ -114,6 +116,30 @@ describe.each(['extractive', 'error'] as const)('an answer that breaks off, wher
     else {
       expect(typesOf(none)).toEqual(['request.accepted', 'error', 'done']);
       expect((await tenant.reader.get(`/v1/runs/${runOf(none)}/trace`)).status).toBe(200);
+    }
+  });
+
+  it.each<[string, Manner, string, string]>([
+    ['the key is refused', 401, 'VERTEX_AUTH_ERROR', 'llm_error'],
+    ['the key may not', 403, 'VERTEX_AUTH_ERROR', 'llm_error'],
+    ['the model is not there', 404, 'VERTEX_CONFIG_MISSING', 'llm_error'],
+    ['requests are limited', 429, 'VERTEX_CONFIG_MISSING', 'llm_rate_limit'],
+    ['the service fails', 500, 'VERTEX_CONFIG_MISSING', 'llm_error'],
+    ['no headers come', 'slow-headers', 'VERTEX_TIMEOUT', 'llm_timeout'],
+    ['it is not HTTP', 'garbage', 'VERTEX_CONFIG_MISSING', 'llm_error'],
+    ['the body is none', 'garbage-body', 'VERTEX_CONFIG_MISSING', 'llm_error'],
+  ])('is well-formed to the last frame when %s at every model', async (_how, manner, code, reason_code) => {
+    const stream = await asked(manner, manner);
+    wellFormed(stream.frames, runOf(stream));
+    // Signs of life come while a model is waited for.
+    const types = typesOf(stream).filter((type) => type !== 'heartbeat');
+    if (fallback === 'error') {
+      expect(types).toEqual(['request.accepted', 'error', 'done']);
+      expect(stream.frames.at(-2)?.data).toMatchObject({ code });
+    } else {
+      expect([...new Set(types)]).toEqual(['request.accepted', 'token.delta', 'message.final', 'done']);
+      expect(types.slice(-2)).toEqual(['message.final', 'done']);
+      expect(stream.frames.at(-2)?.data).toMatchObject({ degraded: true, reason_code, provider: 'extractive' });
     }
   });
 

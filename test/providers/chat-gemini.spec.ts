@@ -1,8 +1,9 @@
 import { llmErrors } from '#infra/adapters/llm/llm-failure.js';
+import { outboundErrors } from '#infra/shared-state/outbound.js';
 import { until } from '../support/until.js';
 import { WireGemini, type GeminiSaid } from '../support/wire-gemini.js';
 import type { Manner } from '../support/wire-server.js';
-import { ask, chatRig, passages, type Rig } from './chat-rig.js';
+import { ask, chatRig, deadlinesFor, passages, type Rig } from './chat-rig.js';
 
 const green: GeminiSaid = { words: ['The kettle ', 'is green [', '3].'] };
 
@@ -18,14 +19,15 @@ describe('Gemini on Vertex AI', () => {
     wire.server.manners.length = 0;
   });
 
-  const rig = (options: Parameters<typeof chatRig>[1] = {}, attempts = 1, model = 'gemini-test'): Rig => {
+  const rig = (options: Parameters<typeof chatRig>[1] = {}, attempts = 1, threshold = 3): Rig => {
     const { credentialsFile, server } = wire;
-    const vertex = { project: 'p1', location: 'europe-west4', credentialsFile, endpoint: server.url, model };
-    return chatRig({ vertex }, { chain: ['vertex'], ...options }, attempts);
+    const account = { project: 'p1', location: 'europe-west4', credentialsFile, endpoint: server.url };
+    const vertex = { ...account, model: 'gemini-test' };
+    return chatRig({ vertex }, { chain: ['vertex'], ...options }, attempts, threshold);
   };
   /** One whose next request is not the one for its token. */
-  const ready = async (options: Parameters<typeof chatRig>[1] = {}, attempts = 1): Promise<Rig> => {
-    const made = rig(options, attempts);
+  const ready = async (...asked: Parameters<typeof rig>): Promise<Rig> => {
+    const made = rig(...asked);
     await ask(made.answerer);
     wire.server.requests.length = 0;
     return made;
@@ -97,17 +99,24 @@ describe('Gemini on Vertex AI', () => {
   });
 
   const quick = { deadlines: { firstMs: 2_500, idleMs: 1_000, totalMs: 10_000 } };
-  const failures: [string, Manner, string, { code: string }][] = [
-    ['a token that is not accepted', 401, 'llm_error', llmErrors.unauthenticated],
-    ['an account that may not', 403, 'llm_error', llmErrors.unauthenticated],
-    ['a model that is not there', 404, 'llm_error', llmErrors.failed],
-    ['too many requests', 429, 'llm_rate_limit', llmErrors.limited],
-    ['an error of the service', 500, 'llm_error', llmErrors.failed],
-    ['no answer', 'hang', 'llm_timeout', llmErrors.timedOut],
-    ['no headers', 'slow-headers', 'llm_timeout', llmErrors.timedOut],
-    ['a connection that is closed', 'drop', 'llm_error', llmErrors.failed],
-    ['what is not HTTP', 'garbage', 'llm_error', llmErrors.failed],
-    ['a body that is none', 'garbage-body', 'llm_error', llmErrors.failed],
+  const failures: [string, Manner, string, { code: string }, 'closed' | 'open'][] = [
+    ['a token that is not accepted', 401, 'llm_error', llmErrors.unauthenticated, 'closed'],
+    ['an account that may not', 403, 'llm_error', llmErrors.unauthenticated, 'closed'],
+    ['a model that is not there', 404, 'llm_error', llmErrors.failed, 'closed'],
+    ['too many requests', 429, 'llm_rate_limit', llmErrors.limited, 'closed'],
+    [
+      'a limit with a time that is not read',
+      { status: 429, headers: { 'retry-after': '60' } },
+      'llm_rate_limit',
+      llmErrors.limited,
+      'closed',
+    ],
+    ['an error of the service', 500, 'llm_error', llmErrors.failed, 'open'],
+    ['no answer', 'hang', 'llm_timeout', llmErrors.timedOut, 'open'],
+    ['no headers', 'slow-headers', 'llm_timeout', llmErrors.timedOut, 'open'],
+    ['a connection that is closed', 'drop', 'llm_error', llmErrors.failed, 'open'],
+    ['what is not HTTP', 'garbage', 'llm_error', llmErrors.failed, 'open'],
+    ['a body that is none', 'garbage-body', 'llm_error', llmErrors.failed, 'open'],
   ];
 
   it.each(failures)('gives way to quotations, or ends with an error, after %s', async (_what, manner, reason, row) => {
@@ -118,6 +127,26 @@ describe('Gemini on Vertex AI', () => {
     wire.server.manners.push(manner);
     await expect(ask(strict.answerer)).rejects.toMatchObject({ row });
     expect(lenient.outbound.inFlight('llm.vertex p1/europe-west4')).toBe(0);
+  });
+
+  const integration = 'llm.vertex p1/europe-west4';
+
+  it.each(failures)('is left alone after %s only where it is ill', async (_what, manner, reason, row, left) => {
+    const { answerer, state } = await ready({ deadlines: deadlinesFor(reason), fallback: undefined }, 1, 2);
+    wire.server.manners.push(manner, manner);
+    for (let time = 0; time < 2; time += 1) await expect(ask(answerer)).rejects.toMatchObject({ row });
+    expect(await state(integration)).toBe(left);
+    const { length: asked } = wire.asked;
+    if (left === 'open') await expect(ask(answerer)).rejects.toMatchObject({ row: outboundErrors.open });
+    else expect((await ask(answerer)).final.provider).toBe('vertex');
+    expect(wire.asked.length - asked).toBe(left === 'open' ? 0 : 1);
+    expect((await ask(answerer, { tenantId: 'other' })).final.provider).toBe('vertex');
+  });
+
+  it.each(failures)('is followed by the next model after %s', async (_what, manner, reason) => {
+    const { answerer } = await ready({ deadlines: deadlinesFor(reason), chain: ['vertex', 'fake'] });
+    wire.server.manners.push(manner);
+    expect((await ask(answerer)).final).toMatchObject({ provider: 'fake', attempts: 2, degraded: false });
   });
 
   it('is tried again only when the error says when', async () => {
@@ -136,17 +165,24 @@ describe('Gemini on Vertex AI', () => {
     await expect(ask(rig({ fallback: undefined }).answerer)).rejects.toMatchObject({ row: llmErrors.unauthenticated });
   });
 
-  it('ends with an error when it is cut off within its answer', async () => {
+  it.each<[string, Manner, { code: string }, string]>([
+    ['is cut off', 'drop-mid-stream', llmErrors.failed, 'llm_error'],
+    ['stops speaking', 'slow-tokens', llmErrors.timedOut, 'llm_timeout'],
+    ['says what can not be read', 'garbage-mid-stream', llmErrors.failed, 'llm_error'],
+  ])('ends with an error when it %s within its answer', async (_what, manner, row, reason) => {
     wire.said = { words: Array.from({ length: 40 }, (_, at) => `word-${at} `) };
-    const { answerer } = await ready({ ...quick, chain: ['vertex', 'fake'] });
-    wire.server.manners.push('drop-mid-stream');
+    const deadlines = deadlinesFor(reason);
+    const { answerer, state } = await ready({ deadlines, chain: ['vertex', 'fake'] }, 1, 1);
+    wire.server.manners.push(manner);
     const deltas: string[] = [];
     const reading = async (): Promise<void> => {
       for await (const part of answerer.answer({ tenantId: 'acme', question: 'Which?', history: [], passages }))
         if ('delta' in part) deltas.push(part.delta);
     };
-    await expect(reading()).rejects.toMatchObject({ row: llmErrors.failed });
+    await expect(reading()).rejects.toMatchObject({ row });
     expect(deltas[0]).toBe('word-0');
+    expect(deltas.join('')).not.toContain('fake');
+    expect(await state(integration)).toBe('open');
   });
 
   it('closes its connection when the caller leaves', async () => {

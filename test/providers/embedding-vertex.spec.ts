@@ -77,6 +77,7 @@ describe('embeddings of Vertex AI', () => {
     ['garbage-body', 'EMBEDDING_ERROR', 'open'],
     ['slow-headers', 'INTEGRATION_TIMEOUT', 'open'],
     ['hang', 'INTEGRATION_TIMEOUT', 'open'],
+    ['slow-tokens', 'INTEGRATION_TIMEOUT', 'open'],
   ])('says of %p %s, and leaves the breaker %s', async (manner, code, left) => {
     const { service, embedder, state } = await warm({ EMBEDDING_TIMEOUT_MS: deadlineOf(code) });
     service.server.manners.push(manner, manner);
@@ -84,6 +85,11 @@ describe('embeddings of Vertex AI', () => {
     expect(await codeOf(embedder.embed(['one'], { tenantId }))).toBe(code);
     expect(await state()).toBe(left);
     expect(await state('other')).toBe('closed');
+    const { length: asked } = service.asked;
+    const after = embedder.embed(['one'], { tenantId });
+    if (left === 'open') expect(await codeOf(after)).toBe('INTEGRATION_UNAVAILABLE');
+    else expect(await after).toHaveLength(1);
+    expect(service.asked.length - asked).toBe(left === 'open' ? 0 : 1);
     expect(await embedder.embed(['one'], { tenantId: 'other' })).toHaveLength(1);
   });
 
