@@ -44,6 +44,8 @@ describe('the text of a table', () => {
   it('is read in time where no quote is closed', async () => {
     const rows = await read(`a,b\n${'"x y,1\n'.repeat(50_000)}`);
     expect(rows.slice(-20)).toBe('a: "x y; b: 1\n\n'.repeat(2).slice(-20));
+    const fields = [...new CsvRecords(',').push(`"${'"",'.repeat(200_000)},"x`, true)];
+    expect(fields[0]).toHaveLength(200_002);
   });
 });
 

@@ -1,8 +1,8 @@
 import { unreadable } from './parsing-errors.js';
 
 const LONGEST_RECORD = 1024 * 1024;
-/** Open quotes that are looked for to the end; after so many, quotes are text. */
-const MOST_OPEN = 100;
+/** Characters that are looked through for the ends of quotes that have none; after so many, quotes are text. */
+const MOST_SEARCHED = 64 * LONGEST_RECORD;
 
 interface Field {
   readonly value: string;
@@ -15,7 +15,7 @@ interface Field {
 export class CsvRecords {
   private text = '';
   private isLast = false;
-  private open = 0;
+  private searched = 0;
   private readonly plain: RegExp;
 
   constructor(private readonly delimiter: string) {
@@ -49,7 +49,7 @@ export class CsvRecords {
   }
 
   private field(at: number, start: number): Field | undefined {
-    const close = this.text[at] === '"' && this.open < MOST_OPEN ? this.closing(at, start) : 'open';
+    const close = this.text[at] === '"' && this.searched < MOST_SEARCHED ? this.closing(at, start) : 'open';
     if (close === undefined) return undefined;
     if (close !== 'open') return this.ended(this.text.slice(at + 1, close).replaceAll('""', '"'), close + 1);
     this.plain.lastIndex = at;
@@ -64,7 +64,7 @@ export class CsvRecords {
     if (at === 'open') return 'open';
     if (at !== -1 && (isLast || at + 1 < text.length)) return at;
     if (!isLast && text.length - start <= LONGEST_RECORD) return undefined;
-    this.open += 1;
+    this.searched += text.length - opening;
     return 'open';
   }
 
@@ -74,7 +74,10 @@ export class CsvRecords {
     let at = text.indexOf('"', opening + 1);
     while (at !== -1 && !this.isEnd(at + 1)) {
       const isDoubled = text[at + 1] === '"';
-      if (!isDoubled && at - 1 > opening && this.isEnd(at - 1)) return 'open';
+      if (!isDoubled && at - 1 > opening && this.isEnd(at - 1)) {
+        this.searched += at - opening;
+        return 'open';
+      }
       at = text.indexOf('"', at + (isDoubled ? 2 : 1));
     }
     return at;

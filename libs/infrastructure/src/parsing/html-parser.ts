@@ -61,16 +61,17 @@ function toldCharset(head: Buffer): string | undefined {
 /** A table inside a cell with at most so many characters stands in its row; a larger one, as in pages laid out by tables, does not. */
 const LONGEST_CELL = 500;
 
-/** A row whose cell holds a table: what was read of it, and after which line the table begins. */
+/** A row whose cell holds a table: what was read of it, and the line that stands for it before those of the table. */
 interface OuterRow {
   readonly line: string;
   readonly cells: number;
-  readonly lines: number;
+  readonly place: Line;
+  readonly at: number;
   readonly depth: number;
 }
 
 interface Line {
-  readonly text: string;
+  text: string;
   readonly inMain: boolean;
   readonly inArticle: boolean;
 }
@@ -181,7 +182,8 @@ class HtmlText {
 
   private beginTable(): void {
     if (this.cells === 0) return this.breakLine('\n\n');
-    this.outer.push({ line: this.line, cells: this.cells, lines: this.lines.length, depth: this.depth });
+    const at = this.lines.length;
+    this.outer.push({ line: this.line, cells: this.cells, place: this.keep(''), at, depth: this.depth });
     this.line = '';
     this.cells = 0;
   }
@@ -192,16 +194,20 @@ class HtmlText {
     const row = this.outer.at(-1);
     if (row?.depth !== this.depth) return;
     this.outer.pop();
-    const inside = this.lines.splice(row.lines);
-    if (inside.reduce((sum, { text }) => sum + text.length, 0) <= LONGEST_CELL) {
-      const rows = inside.map(({ text }) => text.trim()).filter((text) => text !== '');
-      this.line = `${row.line} ${rows.join('; ')} `;
-      this.cells = row.cells;
+    if (this.isLongerThan(LONGEST_CELL, row.at)) {
+      const said = row.line.replace(/ {2,}/gu, ' ').trim();
+      if (said !== '') row.place.text = `${said}\n\n`;
       return;
     }
-    this.line = row.line;
-    this.breakLine('\n\n');
-    for (const each of inside) this.lines.push(each);
+    const rows = this.lines.splice(row.at).map(({ text }) => text.trim());
+    this.line = `${row.line} ${rows.filter((text) => text !== '').join('; ')} `;
+    this.cells = row.cells;
+  }
+
+  private isLongerThan(length: number, from: number): boolean {
+    let sum = 0;
+    for (let at = from; at < this.lines.length && sum <= length; at++) sum += this.lines[at]?.text.length ?? 0;
+    return sum > length;
   }
 
   private close(name: string): void {
@@ -243,7 +249,13 @@ class HtmlText {
     const last = this.lines.at(-1)?.text ?? '';
     if (said === '' && (end === '\n' || last === '\n' || last.endsWith('\n\n'))) return;
     const text = said === '' ? '\n' : said + end;
-    this.lines.push({ text, inMain: this.mainAt !== undefined, inArticle: this.articleAt !== undefined });
+    this.keep(text);
+  }
+
+  private keep(text: string): Line {
+    const line = { text, inMain: this.mainAt !== undefined, inArticle: this.articleAt !== undefined };
+    this.lines.push(line);
+    return line;
   }
 }
 
