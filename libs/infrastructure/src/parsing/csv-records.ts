@@ -11,7 +11,10 @@ interface Field {
   readonly endsRecord: boolean;
 }
 
-/** Cuts text into records of fields as it comes. A quote inside a field is text, and so is one that nothing closes. */
+/**
+ * Cuts text into records of fields as it comes (RFC 4180). A quote inside a field is text, and so is one that nothing closes: libraries take
+ * all that follows it for one field, or give up.
+ */
 export class CsvRecords {
   private text = '';
   private isLast = false;
