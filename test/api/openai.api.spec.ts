@@ -147,6 +147,8 @@ describe('the endpoints of the OpenAI API', () => {
       prompt_tokens_details: { cached_tokens: 5 },
       completion_tokens_details: { reasoning_tokens: 1 },
     });
+    const counted = { input_tokens: 12, cached_tokens: 5, output_tokens: 3, reasoning_tokens: 1 };
+    expect((await tenant.reader.get(`/v1/runs/${(body as ChatCompletion).run.id}`)).data).toMatchObject(counted);
   });
 
   it('count what was asked, as a run', async () => {

@@ -80,6 +80,12 @@ export class RunView {
   @Field.integer({ nullable: true })
   output_tokens!: number | null;
 
+  @Field.integer({ nullable: true, does: 'Of the input, what the provider of the model had seen before' })
+  cached_tokens!: number | null;
+
+  @Field.integer({ nullable: true, does: 'Of the output, what the model thought and did not say' })
+  reasoning_tokens!: number | null;
+
   @Field.integer({ nullable: true })
   duration_ms!: number | null;
 

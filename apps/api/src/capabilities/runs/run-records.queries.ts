@@ -80,6 +80,8 @@ function fieldsOf(row: Row) {
     citation_count: row.citation_count,
     input_tokens: row.input_tokens,
     output_tokens: row.output_tokens,
+    cached_tokens: row.cached_tokens,
+    reasoning_tokens: row.reasoning_tokens,
     duration_ms: row.duration_ms,
     started_at: row.started_at,
     ended_at: row.ended_at,

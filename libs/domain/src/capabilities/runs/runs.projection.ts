@@ -4,7 +4,7 @@ import type { RunEvent } from './runs.events.js';
 
 export const runRows = defineProjection<RunEvent>()({
   table: 'runs',
-  version: 5,
+  version: 6,
   columns: {
     id: 'text',
     tenant_id: 'text',
@@ -27,6 +27,9 @@ export const runRows = defineProjection<RunEvent>()({
     degraded: 'boolean?',
     input_tokens: 'integer?',
     output_tokens: 'integer?',
+    /** Part of the input, and of the output. */
+    cached_tokens: 'integer?',
+    reasoning_tokens: 'integer?',
     duration_ms: 'integer?',
     provider: 'text?',
     model: 'text?',
@@ -64,6 +67,8 @@ export const runRows = defineProjection<RunEvent>()({
       degraded: null,
       input_tokens: null,
       output_tokens: null,
+      cached_tokens: null,
+      reasoning_tokens: null,
       duration_ms: null,
       provider: null,
       model: null,
@@ -85,6 +90,8 @@ export const runRows = defineProjection<RunEvent>()({
         degraded: event.data.degraded,
         input_tokens: event.data.inputTokens,
         output_tokens: event.data.outputTokens,
+        cached_tokens: event.data.cachedTokens,
+        reasoning_tokens: event.data.reasoningTokens,
         duration_ms: event.data.durationMs,
         provider: event.data.provider,
         model: event.data.model,
