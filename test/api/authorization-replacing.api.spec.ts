@@ -55,6 +55,15 @@ describe('a document that is being replaced', () => {
     await isHidden('d');
     await fails('d', { labels: '{"class":"public"}' });
     await isHidden('d');
+    const reading = {
+      resource_type: 'document',
+      action: 'read',
+      resource_id: 'd',
+      principal: { id: 'r', role: 'reader' },
+    };
+    expect((await tenant.admin.post('/v1/admin/authz/evaluate', reading)).data).toMatchObject({
+      ...{ allowed: false, reason: 'policy_deny' },
+    });
     expect(await cited(tenant.editor)).toContain('vermilion');
     await fails('d', { labels: '{"class":"public"}' });
     await isHidden('d');

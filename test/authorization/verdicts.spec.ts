@@ -205,7 +205,7 @@ describe('the verdict in the query', () => {
         const policies = new PolicySet([policy]).of('document.read');
         const sql = readableDocuments({ ...anybody, policies })('d', params.next);
         expect(params.values.length).toBeLessThanOrEqual(weight);
-        expect(sql.length).toBeLessThanOrEqual(60 * weight + 60);
+        expect(sql.length).toBeLessThanOrEqual(120 * weight + 120);
       }),
       { numRuns: 2_000 },
     );

@@ -95,15 +95,16 @@ export class DocumentAccess {
   ): Promise<void> {
     const row = await this.parts.shown.find(uid, caller);
     const { documentId: id, corpusId: corpus_id } = known;
-    const nothing = { status: null, content_type: null, labels: {}, metadata: null };
-    const facts =
-      row === undefined ? { id, corpus_id, ...nothing } : resourceOf(await this.describe(row), caller.tenantId);
-    await this.parts.authorization.authorize('document.manage', caller, facts);
+    const unshown = { id, corpus_id, status: null, content_type: null, labels: {}, metadata: null };
+    const all = row === undefined ? [unshown] : await this.resources(row);
+    for (const resource of all) await this.parts.authorization.authorize('document.manage', caller, resource);
   }
 
-  /** All that policies may look at of a document. */
-  async describe(row: Row): Promise<DocumentFacts> {
-    return saidIn(row, await this.stored(row));
+  /** A document as policies must allow it, with all that they may look at. */
+  async resources(row: Row) {
+    const [said, ...indexed] = allOf(row, await this.stored(row));
+    const resource = (facts: DocumentFacts) => resourceOf(facts, row.tenant_id);
+    return [resource(said), ...indexed.map(resource)] as const;
   }
 
   private async grants(uid: string, { tenantId }: CallerContext): Promise<readonly Grant[]> {
@@ -111,21 +112,14 @@ export class DocumentAccess {
     return acl.status === 'absent' ? [] : acl.grants;
   }
 
-  /**
-   * A document as policies must allow it: as it was said to be last and, while that is not indexed, as the chunks are that
-   * answer. Its metadata are kept apart, and not asked for where no policy could look at them.
-   */
+  /** A document as policies must allow it. Its metadata are kept apart, and not asked for where no policy could look at them. */
   private async factsOf(
     action: Guarded,
     row: Row,
     caller: CallerContext,
   ): Promise<readonly [DocumentFacts, ...DocumentFacts[]]> {
     const looks = await this.parts.authorization.looksAtMetadata(action, caller);
-    const stored = looks ? await this.stored(row) : nothing;
-    const said = saidIn(row, stored);
-    if (row.indexed_labels === null) return [said];
-    const { indexed_labels: labels, indexed_content_type: contentType } = row;
-    return [said, { ...said, labels: labels as JsonObject, contentType, metadata: stored.indexed }];
+    return allOf(row, looks ? await this.stored(row) : nothing);
   }
 
   /** Documents from before descriptions were kept have theirs beside their chunks. */
@@ -149,7 +143,11 @@ interface StoredMetadata {
 
 const nothing: StoredMetadata = { said: null, indexed: null };
 
-function saidIn(row: Row, { said: metadata }: StoredMetadata): DocumentFacts {
-  const { document_id: id, corpus_id: corpusId, status, content_type: contentType, labels } = row;
-  return { id, corpusId, status, contentType, labels: labels as JsonObject, metadata };
+/** A document as it was said to be last and, while that is not indexed, as the chunks are that answer. */
+function allOf(row: Row, { said: metadata, indexed }: StoredMetadata): readonly [DocumentFacts, ...DocumentFacts[]] {
+  const { document_id: id, corpus_id: corpusId, status, content_type, labels } = row;
+  const said = { id, corpusId, status, contentType: content_type, labels: labels as JsonObject, metadata };
+  if (row.indexed_labels === null) return [said];
+  const { indexed_labels, indexed_content_type: contentType } = row;
+  return [said, { ...said, labels: indexed_labels as JsonObject, contentType, metadata: indexed }];
 }

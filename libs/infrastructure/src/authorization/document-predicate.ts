@@ -30,11 +30,32 @@ export function readableDocuments(reading: DocumentReading): VisibilityPredicate
   const differs = permitted !== allowed('d', reading, () => '$1', indexed);
   const predicate = fitting((alias, next) => {
     if (permitted === false) return false;
-    const all = [granted(alias, reading, next), allowed(alias, reading, next, said)];
-    if (differs) all.push(`(${alias}.indexed_labels is null or ${allowed(alias, reading, next, indexed)})`);
+    const values = new Repeated(next);
+    const all = [granted(alias, reading, next), allowed(alias, reading, values.first, said)];
+    if (differs) all.push(`(${alias}.indexed_labels is null or ${allowed(alias, reading, values.again, indexed)})`);
     return allOf(all);
   });
   return Object.assign(predicate, { varies: typeof permitted === 'string' });
+}
+
+/** The parameters of a condition that is written twice: the second time those that it has already. */
+class Repeated {
+  private readonly placed: (readonly [value: unknown, place: string])[] = [];
+  private at = 0;
+
+  constructor(private readonly next: SqlContext['next']) {}
+
+  readonly first: SqlContext['next'] = (value) => {
+    const place = this.next(value);
+    this.placed.push([value, place]);
+    return place;
+  };
+
+  readonly again: SqlContext['next'] = (value) => {
+    const [known, place] = this.placed[this.at] ?? [];
+    this.at += 1;
+    return place !== undefined && Object.is(known, value) ? place : this.next(value);
+  };
 }
 
 function granted(alias: string, { grantee, acls, now }: DocumentReading, next: SqlContext['next']): RowCondition {

@@ -29,7 +29,7 @@ export const policyQueryErrors = defineErrors('policy-queries', {
 
 /** A statement holds 65,535 parameters at most; rules that need more than this are refused. */
 const MOST_VALUES = 20_000;
-const LONGEST_SQL = 2_000_000;
+const LONGEST_SQL = 4_000_000;
 
 /**
  * A condition that is known to fit a statement; one that does not throws CatalogueError `tooLarge`, since nobody should take

@@ -5,7 +5,6 @@ import { runRows } from '#domain/capabilities/runs/runs.projection.js';
 import { sessionRows } from '#domain/capabilities/sessions/sessions.projection.js';
 import { CatalogueError } from '#domain/kernel/errors.js';
 import type { JsonObject } from '#domain/kernel/schema.js';
-import { resourceOf } from '#api/commands/authorization.js';
 import type { DocumentAccess } from '#api/commands/document-access.js';
 import type { ReadYourWrites } from '#api/commands/read-your-writes.js';
 import type { ShownDocuments } from '#api/commands/shown-documents.js';
@@ -17,6 +16,8 @@ import type { ReadModels } from '#infra/read-models/read-models.js';
 /** A resource as a decision on it knows it. */
 export interface NamedResource {
   readonly resource: JsonObject;
+  /** What policies must allow as well: a document that is being replaced is two. */
+  readonly also?: readonly JsonObject[];
   /** The id of the document's stream; undefined: it is no document. */
   readonly document?: string;
 }
@@ -38,12 +39,12 @@ export class NamedResources {
   }
 
   private async document(id: string, caller: CallerContext): Promise<NamedResource> {
-    const { tenantId } = caller;
-    const document = idFor('documents', tenantId, id);
+    const document = idFor('documents', caller.tenantId, id);
     const row = await this.shown.find(document, caller);
     if (row === undefined || !seesCorpus(caller, row.corpus_id))
       throw new CatalogueError(authorizationErrors.documentNotFound);
-    return { document, resource: resourceOf(await this.documents.describe(row), tenantId) };
+    const [resource, ...also] = await this.documents.resources(row);
+    return { document, resource, also };
   }
 
   private async run(id: string, caller: CallerContext): Promise<JsonObject> {

@@ -68,9 +68,11 @@ export class Simulation {
   async evaluate(body: EvaluationRequest, caller: CallerContext): Promise<EvaluationView> {
     const pair = pairIn(body);
     const rows = await this.parts.queries.all(caller.tenantId);
-    const { document, resource } = await this.named(pair, body, caller);
+    const { document, resource, also = [] } = await this.named(pair, body, caller);
     const facts = this.facts(body, caller, resource);
-    const said = this.view(new PolicySet(rows.map(policyOf)), pair, facts);
+    const set = new PolicySet(rows.map(policyOf));
+    const views = also.map((other) => this.view(set, pair, this.facts(body, caller, other)));
+    const said = [this.view(set, pair, facts), ...views].reduce((one, other) => (one.allowed ? other : one));
     const permission = await this.permission(document, body.action, facts, caller);
     const unpermitted = permission.permission_required && permission.permission_id === null;
     const result: EvaluationView = {

@@ -31,7 +31,7 @@ export function weightsOf(policies: readonly Weighed[]): ReadonlyMap<Pair, numbe
   return weights;
 }
 
-/** At least the number of its parameters, and a sixtieth of its length, as part of a query. What looks at no resource is decided before. */
+/** At least the number of its parameters, and a 120th of its length, as part of a query. What looks at no resource is decided before. */
 function weightOf(condition: Condition): number {
   switch (condition.op) {
     case 'constant':
@@ -51,7 +51,7 @@ function weightOf(condition: Condition): number {
   }
 }
 
-const METADATA = 8;
+const METADATA = 12;
 
 function sideOf(operand: Operand): number {
   if (operand.kind === 'literal' || operand.path[0] !== 'resource') return 1;
