@@ -96,7 +96,7 @@ export class Reembedding {
     const scopeNo = (await this.options.spaces.findScope(tenantId, corpusId)) ?? -1;
     const { space } = await this.target(choice);
     const [row] = await this.options.database.query<{ versions: number; embedded: number; chunks: number }>(
-      `select count(*)::int as versions, 
+      `select count(*)::int as versions,
                 count(*) filter (where s.version_no is not null and s.embedded_below is null)::int as embedded,
                 coalesce(sum(v.chunk_count), 0)::int as chunks
          from retrieval.version v
