@@ -1,5 +1,5 @@
 import { aCorpus, ingested, openTestServer, type TestServer, type TestTenant } from '#test/support/server.js';
-import { aPolicy, byPolicy, cited, listed } from '#test/support/authorization.js';
+import { aPolicy, byPolicy, cited, listed, POLICIES } from '#test/support/authorization.js';
 import { until } from '#test/support/until.js';
 
 const BROKEN = { type: 'application/pdf', text: '%PDF-1.7 and nothing more', name: 'clean.pdf' };
@@ -135,6 +135,19 @@ describe('policies on metadata', () => {
 });
 
 describe('a change of what is said of a document', () => {
+  it('takes effect and is answered, or is refused and changes nothing', async () => {
+    const forAll = { eq: [{ var: 'resource.labels.class' }, 'secret'] };
+    const { id: policy } = await aPolicy(tenant, { condition_json: forAll });
+    await add('d', { metadata_json: { labels: { class: 'open' } } });
+    expect(await tenant.editor.patch('/v1/documents/d', { labels: { class: 'secret' } })).toMatchObject({
+      ...{ status: 200, data: { labels: { class: 'secret' } } },
+    });
+    expect(await tenant.editor.get('/v1/documents/d')).toMatchObject(byPolicy);
+    expect(await tenant.editor.patch('/v1/documents/d', { labels: { class: 'open' } })).toMatchObject(byPolicy);
+    expect((await tenant.admin.delete(`${POLICIES}/${policy}`)).status).toBe(204);
+    expect((await tenant.editor.get('/v1/documents/d')).data).toMatchObject({ labels: { class: 'secret' } });
+  });
+
   it('is refused where the document could not be handed in as it would be', async () => {
     await aPolicy(tenant, { action: 'write', condition_json: { eq: [{ var: 'resource.labels.class' }, 'public'] } });
     await aPolicy(tenant, { action: 'write', condition_json: { eq: [{ var: 'resource.metadata.level' }, 'gold'] } });

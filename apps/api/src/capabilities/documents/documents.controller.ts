@@ -151,8 +151,10 @@ export class DocumentsController {
     @Body() body: PatchDocumentRequest,
     @Caller() caller: CallerContext,
   ): Promise<DocumentView> {
+    // It answers with the document: refused to who may not read it before anything is changed, not after.
+    await this.queries.requireReadable(documentId, caller);
     await this.intake.change(documentId, body, caller);
-    return this.queries.get(documentId, caller);
+    return this.queries.changed(documentId, caller);
   }
 
   @Endpoint('POST /:documentId/reindex', {

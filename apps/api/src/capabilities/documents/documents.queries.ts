@@ -51,9 +51,28 @@ export class DocumentQueries {
   }
 
   async get(documentId: string, caller: CallerContext): Promise<DocumentView> {
+    const row = await this.find(documentId, caller);
+    await this.access.read(row, caller);
+    return this.view(row, caller);
+  }
+
+  /** Refuses whom a document may not be shown. */
+  async requireReadable(documentId: string, caller: CallerContext): Promise<void> {
+    await this.access.read(await this.find(documentId, caller), caller);
+  }
+
+  /** A document, for who could read it and has changed it: what they said themselves is no secret to them. */
+  async changed(documentId: string, caller: CallerContext): Promise<DocumentView> {
+    return this.view(await this.find(documentId, caller), caller);
+  }
+
+  private async find(documentId: string, caller: CallerContext): Promise<Row> {
     const row = await this.shown.find(documentUid(caller.tenantId, documentId), caller);
     if (row === undefined || !seesCorpus(caller, row.corpus_id)) throw new CatalogueError(documentErrors.notFound);
-    await this.access.read(row, caller);
+    return row;
+  }
+
+  private async view(row: Row, caller: CallerContext): Promise<DocumentView> {
     const metadata = await this.metadataOf([row], caller);
     return viewOf(row, row.status === 'succeeded' ? row.num_chunks : null, metadata(row));
   }
