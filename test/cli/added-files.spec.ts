@@ -1,12 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exitCodes } from '#cli/exit-codes.js';
-import { testEngine } from '#test/support/database.js';
 import { docx, pdf, pptx, wordParagraph, xlsx } from '#test/support/files.js';
-import { Cli } from './support.js';
-
-// The command opens the data folder by itself, which only the embedded engine has.
-const embedded = testEngine === 'pglite' ? describe : describe.skip;
+import { Cli, embedded } from './support.js';
 
 embedded('documents add', () => {
   let cli: Cli;

@@ -4,11 +4,7 @@ import { join } from 'node:path';
 import { documentRows } from '#domain/capabilities/documents/documents.projection.js';
 import { exitCodes } from '#cli/exit-codes.js';
 import { verdictCodes } from '#infra/ledger/verifier.js';
-import { testEngine } from '#test/support/database.js';
-import { Cli, type CommandProcess } from './support.js';
-
-// These promises are about the data folder, which only the embedded engine has.
-const embedded = testEngine === 'pglite' ? describe : describe.skip;
+import { Cli, type CommandProcess, embedded } from './support.js';
 
 embedded('the command on a data folder', () => {
   let cli: Cli;

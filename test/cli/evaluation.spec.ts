@@ -1,12 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exitCodes } from '#cli/exit-codes.js';
-import { testEngine } from '#test/support/database.js';
 import { openWireRerank, type WireRerank } from '#test/support/wire-rerank.js';
-import { Cli } from './support.js';
-
-// This promise is about the data folder, which only the embedded engine has.
-const embedded = testEngine === 'pglite' ? describe : describe.skip;
+import { Cli, embedded } from './support.js';
 
 const texts = { d1: 'The kettle boils water.', d2: 'A pot simmers soup for hours.', d3: 'The kettle is green.' };
 type Texts = Readonly<Record<string, string>>;

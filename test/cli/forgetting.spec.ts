@@ -1,7 +1,4 @@
-import { testEngine } from '#test/support/database.js';
-import { Cli } from './support.js';
-
-const embedded = testEngine === 'pglite' ? describe : describe.skip;
+import { Cli, embedded } from './support.js';
 
 embedded('forgetting a person', () => {
   it('leaves an address nowhere in the data folder, with a clean fold and true proofs', async () => {

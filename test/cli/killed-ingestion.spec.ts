@@ -1,11 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { documentRows } from '#domain/capabilities/documents/documents.projection.js';
-import { testEngine } from '#test/support/database.js';
 import { until } from '#test/support/until.js';
-import { Cli } from './support.js';
+import { Cli, embedded } from './support.js';
 
-const embedded = testEngine === 'pglite' ? describe : describe.skip;
 const COUNT = 60;
 const ids = Array.from({ length: COUNT }, (_, at) => `doc-${at}`);
 

@@ -1,14 +1,13 @@
 import { retrievalErrors } from '#infra/adapters/retrieval/retrieval-errors.js';
 import { probe, type Probed } from '#infra/platform/provider-probe.js';
 import { probesOfConfig, probesOfCorpus } from '#infra/platform/provider-probes.js';
-import { testEngine } from '#test/support/database.js';
 import { aCorpus, aDocument, openTestServer, type TestServer } from '#test/support/server.js';
 import { bedrockRefusal, openWireBedrock, type WireBedrock } from '#test/support/wire-bedrock.js';
 import { openWireOpenAi } from '#test/support/wire-openai-chat.js';
 import { OpenAiTranscriptions } from '#test/support/wire-openai-transcriptions.js';
 import { openWireRerank, type WireRerank } from '#test/support/wire-rerank.js';
 import type { WireServer } from '#test/support/wire-server.js';
-import { Cli } from './support.js';
+import { Cli, embedded } from './support.js';
 
 const KEY = 'sk-the-secret-of-the-provider';
 const ambient = { AWS_ACCESS_KEY_ID: 'AKIATEST', AWS_SECRET_ACCESS_KEY: 'secret', AWS_EC2_METADATA_DISABLED: 'true' };
@@ -126,7 +125,7 @@ describe('the smoke test of providers', () => {
   });
 });
 
-(testEngine === 'pglite' ? describe : describe.skip)('nexusrag provider smoke', () => {
+embedded('nexusrag provider smoke', () => {
   let chat: WireServer;
   let cli: Cli;
   beforeAll(async () => {

@@ -6,7 +6,10 @@ import { join } from 'node:path';
 import { Client } from '#cli/client.js';
 import { findServer } from '#cli/data-dir.js';
 import { Database } from '#infra/database/database.js';
-import { fillEmbeddedFolder } from '#test/support/database.js';
+import { fillEmbeddedFolder, testEngine } from '#test/support/database.js';
+
+/** For promises about the data folder, which only the embedded engine has; elsewhere they are skipped. */
+export const embedded = testEngine === 'pglite' ? describe : describe.skip;
 
 export interface Outcome {
   readonly code: number | null;

@@ -3,7 +3,7 @@ import { outboundErrors } from '#infra/shared-state/outbound.js';
 import { until } from '../support/until.js';
 import { WireGemini, type GeminiSaid } from '../support/wire-gemini.js';
 import type { Manner } from '../support/wire-server.js';
-import { ask, chatRig, deadlinesFor, passages, type Rig } from './chat-rig.js';
+import { ask, chatFailures, chatRig, deadlinesFor, limited, passages, type ChatFailure, type Rig } from './chat-rig.js';
 
 const green: GeminiSaid = { words: ['The kettle ', 'is green [', '3].'] };
 
@@ -99,24 +99,10 @@ describe('Gemini on Vertex AI', () => {
   });
 
   const quick = { deadlines: { firstMs: 2_500, idleMs: 1_000, totalMs: 10_000 } };
-  const failures: [string, Manner, string, { code: string }, 'closed' | 'open'][] = [
-    ['a token that is not accepted', 401, 'llm_error', llmErrors.unauthenticated, 'closed'],
-    ['an account that may not', 403, 'llm_error', llmErrors.unauthenticated, 'closed'],
-    ['a model that is not there', 404, 'llm_error', llmErrors.failed, 'closed'],
+  const failures: ChatFailure[] = [
+    ...chatFailures,
     ['too many requests', 429, 'llm_rate_limit', llmErrors.limited, 'closed'],
-    [
-      'a limit with a time that is not read',
-      { status: 429, headers: { 'retry-after': '60' } },
-      'llm_rate_limit',
-      llmErrors.limited,
-      'closed',
-    ],
-    ['an error of the service', 500, 'llm_error', llmErrors.failed, 'open'],
-    ['no answer', 'hang', 'llm_timeout', llmErrors.timedOut, 'open'],
-    ['no headers', 'slow-headers', 'llm_timeout', llmErrors.timedOut, 'open'],
-    ['a connection that is closed', 'drop', 'llm_error', llmErrors.failed, 'open'],
-    ['what is not HTTP', 'garbage', 'llm_error', llmErrors.failed, 'open'],
-    ['a body that is none', 'garbage-body', 'llm_error', llmErrors.failed, 'open'],
+    ['a limit with a time that is not read', limited, 'llm_rate_limit', llmErrors.limited, 'closed'],
   ];
 
   it.each(failures)('gives way to quotations, or ends with an error, after %s', async (_what, manner, reason, row) => {

@@ -4,7 +4,7 @@ import { outboundErrors } from '#infra/shared-state/outbound.js';
 import { until } from '../support/until.js';
 import { openWireOpenAi, type ChatRequest, type Said } from '../support/wire-openai-chat.js';
 import type { Manner, WireServer } from '../support/wire-server.js';
-import { ask, chatRig, deadlinesFor, passages, type Rig } from './chat-rig.js';
+import { ask, chatFailures, chatRig, deadlinesFor, limited, passages, type ChatFailure, type Rig } from './chat-rig.js';
 
 const green: Said = { words: ['The kettle ', 'is green ', '[', '2', '].'] };
 
@@ -168,23 +168,9 @@ describe('a model behind an OpenAI-compatible server', () => {
     expect(final).toMatchObject({ text, finishReason: 'refused', degraded: true, reasonCode: 'llm_refused' });
   });
 
-  const failures: [string, Manner, string, { code: string }, 'closed' | 'open'][] = [
-    ['a wrong key', 401, 'llm_error', llmErrors.unauthenticated, 'closed'],
-    ['a key that may not', 403, 'llm_error', llmErrors.unauthenticated, 'closed'],
-    ['a model that is not there', 404, 'llm_error', llmErrors.failed, 'closed'],
-    [
-      'too many requests',
-      { status: 429, headers: { 'retry-after': '60' } },
-      'llm_rate_limit',
-      llmErrors.limited,
-      'closed',
-    ],
-    ['an error of the server', 500, 'llm_error', llmErrors.failed, 'open'],
-    ['no answer', 'hang', 'llm_timeout', llmErrors.timedOut, 'open'],
-    ['no headers', 'slow-headers', 'llm_timeout', llmErrors.timedOut, 'open'],
-    ['a connection that is closed', 'drop', 'llm_error', llmErrors.failed, 'open'],
-    ['what is not HTTP', 'garbage', 'llm_error', llmErrors.failed, 'open'],
-    ['a body that is none', 'garbage-body', 'llm_error', llmErrors.failed, 'open'],
+  const failures: ChatFailure[] = [
+    ...chatFailures,
+    ['too many requests', limited, 'llm_rate_limit', llmErrors.limited, 'closed'],
   ];
   const quick = { deadlines: { firstMs: 2_000, idleMs: 1_000, totalMs: 10_000 } };
 

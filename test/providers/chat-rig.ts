@@ -1,10 +1,12 @@
 import type { Answer, AnswerPassage, AnswerRequest, Answerer } from '#infra/adapters/llm/answerer.js';
 import { ChatModels, type ChatAccounts } from '#infra/adapters/llm/chat-models.js';
+import { llmErrors } from '#infra/adapters/llm/llm-failure.js';
 import { ExtractiveAnswerer } from '#infra/adapters/llm/extractive-answerer.js';
 import { ModelAnswerer, type ModelAnswererOptions } from '#infra/adapters/llm/model-answerer.js';
 import { CircuitBreaker, type BreakerState } from '#infra/shared-state/circuit-breaker.js';
 import { MemorySharedState } from '#infra/shared-state/memory-shared-state.js';
 import { Outbound } from '#infra/shared-state/outbound.js';
+import type { Manner } from '../support/wire-server.js';
 
 const text = 'The kettle is green. It whistles when the water boils.';
 
@@ -30,6 +32,30 @@ export const deadlinesFor = (reason: string) =>
   reason === 'llm_timeout'
     ? { firstMs: 2_500, idleMs: 2_000, totalMs: 60_000 }
     : { firstMs: 60_000, idleMs: 60_000, totalMs: 120_000 };
+
+/** A way to fail, by what it is called, as which reason and error it ends, and how it leaves the breaker. */
+export type ChatFailure = readonly [
+  what: string,
+  manner: Manner,
+  reason: string,
+  row: { readonly code: string },
+  leaves: 'closed' | 'open',
+];
+
+export const limited: Manner = { status: 429, headers: { 'retry-after': '60' } };
+
+/** Every way in which a server of a model fails before its answer begins, but for a limit. */
+export const chatFailures: readonly ChatFailure[] = [
+  ['credentials that are not accepted', 401, 'llm_error', llmErrors.unauthenticated, 'closed'],
+  ['an account that may not', 403, 'llm_error', llmErrors.unauthenticated, 'closed'],
+  ['a model that is not there', 404, 'llm_error', llmErrors.failed, 'closed'],
+  ['an error of the server', 500, 'llm_error', llmErrors.failed, 'open'],
+  ['no answer', 'hang', 'llm_timeout', llmErrors.timedOut, 'open'],
+  ['no headers', 'slow-headers', 'llm_timeout', llmErrors.timedOut, 'open'],
+  ['a connection that is closed', 'drop', 'llm_error', llmErrors.failed, 'open'],
+  ['what is not HTTP', 'garbage', 'llm_error', llmErrors.failed, 'open'],
+  ['a body that is none', 'garbage-body', 'llm_error', llmErrors.failed, 'open'],
+];
 
 export function chatRig(
   accounts: Partial<ChatAccounts>,

@@ -62,10 +62,10 @@ export class AudioFiles {
     const { path, authorization } = this.deps;
     const runId = runOf(state);
     const run = runId === null ? runs.initial : await path.load(runs, caller.tenantId, runId);
-    const asked = run.status === 'absent' ? undefined : run.asked;
-    await authorization.authorize('run.read', caller, { id: runId, corpus_id: asked?.corpusId ?? null });
-    if (asked === undefined || !isOfCaller(asked.userId, caller) || !seesCorpus(caller, asked.corpusId))
-      throw new CatalogueError(audioErrors.notFound);
+    if (runId === null || run.status === 'absent') throw new CatalogueError(audioErrors.notFound);
+    const { userId, corpusId: corpus_id } = run.asked;
+    if (!isOfCaller(userId, caller) || !seesCorpus(caller, corpus_id)) throw new CatalogueError(audioErrors.notFound);
+    await authorization.run('read', { id: runId, corpus_id }, caller);
   }
 }
 

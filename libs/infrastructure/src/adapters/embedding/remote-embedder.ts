@@ -133,7 +133,7 @@ export class RemoteEmbedder implements Embedder {
     const call: OutboundCall & { readonly retryAfterMs: (error: unknown) => number | undefined } = {
       tenantId: context.tenantId,
       integration: wire.integration,
-      retryable: (error) => error instanceof EmbeddingFault && mayPass(error),
+      retryable: (error) => error instanceof EmbeddingFault && isPassing(error),
       counts: (error) => !(error instanceof EmbeddingFault) || error.kind === 'failing',
       retryAfterMs: (error) => (error instanceof EmbeddingFault ? error.retryAfterMs : undefined),
       ...(context.signal === undefined ? {} : { signal: context.signal }),
@@ -177,7 +177,7 @@ export class RemoteEmbedder implements Embedder {
 }
 
 /** A limit passes when its provider says when. */
-const mayPass = ({ kind, retryAfterMs }: EmbeddingFault): boolean =>
+const isPassing = ({ kind, retryAfterMs }: EmbeddingFault): boolean =>
   kind === 'failing' || (kind === 'rateLimited' && retryAfterMs !== undefined);
 
 const tooLong = ({ place }: Input): CatalogueError => new CatalogueError(embeddingErrors.tooLong, { index: place });

@@ -29,7 +29,7 @@ export class OpenAiSpeechClient {
     const call: OutboundCall = {
       ...this.call,
       ...of,
-      retryable: (error) => error instanceof SpeechFailure && mayPass(error),
+      retryable: (error) => error instanceof SpeechFailure && isPassing(error),
       counts: (error) => !(error instanceof SpeechFailure) || error.fault === 'failed',
       retryAfterMs: (error) => (error instanceof SpeechFailure ? error.retryAfterMs : undefined),
     };
@@ -38,7 +38,7 @@ export class OpenAiSpeechClient {
 }
 
 /** A limit passes when its server says when. */
-const mayPass = ({ fault, retryAfterMs: told }: SpeechFailure): boolean =>
+const isPassing = ({ fault, retryAfterMs: told }: SpeechFailure): boolean =>
   fault === 'failed' || (fault === 'rateLimited' && told !== undefined);
 
 async function open({ baseUrl, apiKey }: OpenAiServer): Promise<OpenAI> {
